@@ -1,0 +1,120 @@
+/** What a file is for: decides under which name its syncs are measured. */
+export type FileKind = 'log' | 'data' | 'wal' | 'descriptor' | 'index' | 'directory'
+
+/** A file by path. Cheap, holds no handle; opening and closing handles is the implementation's business. */
+export interface FileRef {
+  readonly path: string
+  readonly kind: FileKind
+}
+
+/** `bytes` at `atBytes` of `file`, which is created when it is missing (its directory must exist). */
+export interface WriteOp {
+  readonly file: FileRef
+  readonly atBytes: number
+  /** Must not change until the write has resolved. Best from `allocate`. */
+  readonly bytes: Uint8Array
+}
+
+/** Told of every sync that reached the kernel, after it returned. */
+export interface FileSystemObserver {
+  synced(event: { kind: FileKind; durationMs: number }): void
+}
+
+export interface DirectoryItem {
+  readonly name: string
+  readonly isDirectory: boolean
+}
+
+/** Held until `release`; a process that dies releases it. */
+export interface DirectoryLock {
+  release(): Promise<void>
+}
+
+/**
+ * The disk as the engine sees it. Paths are absolute. Every method rejects with a `FileSystemError`.
+ *
+ * Contract of every implementation:
+ *  - Resolving a write means the operating system has the bytes; only a sync makes them survive a power cut.
+ *  - A name (create, rename, unlink, mkdir) survives a power cut only after `syncDirectory` of its directory.
+ *  - A file with un-synced writes is never closed silently: a handle that is evicted is synced first, and a
+ *    failure then rejects a later call. The caller treats any failed write or sync as the end of the store.
+ *  - Writes handed over in one `writeSome` call are applied in order; two un-awaited calls for the same `lane` too.
+ */
+export interface FileSystem {
+  /** Buffer that `writeSome` takes without copying. Its content is undefined. */
+  allocate(bytes: number): Uint8Array
+
+  /**
+   * Writes each op in order and says how many bytes of each were written. A count may be short (disk full, a
+   * limit): ops after a short one are not tried and count 0. Use `writeAll`, which insists on every byte.
+   * `lane` chooses the queue: `log` is never behind `projection`.
+   */
+  writeSome(lane: WriteLane, ops: readonly WriteOp[]): Promise<number[]>
+
+  /** Makes all written bytes of these files durable (`fdatasync`), in parallel. A missing file is an error. */
+  syncFiles(files: readonly FileRef[]): Promise<void>
+
+  /** Makes the names in these directories durable (`fsync`), in parallel. */
+  syncDirectories(paths: readonly string[]): Promise<void>
+
+  /** Up to `lengthBytes` from `atBytes`; shorter at the end of the file. `ERR_NOT_FOUND` when there is no file. */
+  read(path: string, atBytes: number, lengthBytes: number): Promise<Uint8Array>
+
+  /** The whole file, `undefined` when it does not exist. */
+  readFile(path: string): Promise<Uint8Array | undefined>
+
+  /** Size in bytes, `undefined` when it does not exist. */
+  fileBytes(path: string): Promise<number | undefined>
+
+  /** Sets the length; not durable before `syncFiles`. */
+  truncate(file: FileRef, lengthBytes: number): Promise<void>
+
+  /** Replaces `toPath` atomically. Handles of both are dropped; un-synced bytes of the renamed file stay un-synced. */
+  rename(fromPath: string, toPath: string): Promise<void>
+
+  /** Missing file: no error. */
+  unlink(path: string): Promise<void>
+
+  /** One directory; no error when it exists. */
+  makeDirectory(path: string): Promise<void>
+
+  /** Removes a directory and everything below; no error when it does not exist. */
+  removeTree(path: string): Promise<void>
+
+  /** Sorted by name; `undefined` when it does not exist. */
+  list(path: string): Promise<DirectoryItem[] | undefined>
+
+  /** Bytes and inodes that this process may still use. */
+  freeSpace(path: string): Promise<{ bytes: number; inodes: number }>
+
+  /**
+   * An exclusive lock on the file `path`, created when missing. `undefined` when another process holds it.
+   * Freed by the kernel when the holder dies.
+   */
+  lock(path: string): Promise<DirectoryLock | undefined>
+
+  /** Closes every handle, syncing none of them: whoever needs durability has synced. */
+  close(): Promise<void>
+}
+
+export type WriteLane = 'log' | 'projection'
+
+export type FileSystemErrorCode =
+  | 'ERR_NOT_FOUND'
+  | 'ERR_NO_SPACE' // ENOSPC, EDQUOT, EFBIG
+  | 'ERR_READ_ONLY' // EROFS, EACCES, EPERM
+  | 'ERR_TOO_MANY_FILES' // EMFILE, ENFILE
+  | 'ERR_IO' // everything else
+
+/** A failed call, with the path and the call that failed; `cause` is the operating system's error. */
+export class FileSystemError extends Error {
+  override readonly name = 'FileSystemError'
+  readonly code: FileSystemErrorCode
+  readonly path: string
+
+  constructor(code: FileSystemErrorCode, call: string, path: string, cause?: unknown) {
+    super(`${call} ${path}: ${cause instanceof Error ? cause.message : code}`, { cause })
+    this.code = code
+    this.path = path
+  }
+}

@@ -1,0 +1,104 @@
+/** One Kafka record. Byte arrays may be views into a whole fetch response: copy what is kept for long. */
+export interface SourceRecord {
+  readonly offset: number
+  /** Milliseconds since the epoch; -1 when the producer gave none. */
+  readonly timestampMs: number
+  readonly timestampType: 'create' | 'append'
+  readonly key: Uint8Array | null
+  /** `null` is a tombstone, empty is empty. */
+  readonly value: Uint8Array | null
+  /** As on the wire: in order, repeats kept, names as bytes. */
+  readonly headers: readonly SourceHeader[]
+}
+
+export interface SourceHeader {
+  readonly name: Uint8Array
+  readonly value: Uint8Array | null
+}
+
+/** Offsets are numbers, exact below 2^53; the source refuses larger ones. */
+export interface SourceBatch {
+  readonly topic: string
+  readonly partition: number
+  /** The offset asked for: everything from here to `nextOffset` is in `records` or was not delivered. */
+  readonly fromOffset: number
+  /** One past the last offset this batch stands for, control records and compacted ones included. */
+  readonly nextOffset: number
+  readonly records: readonly SourceRecord[]
+  /** Memory this batch holds on to. */
+  readonly bytes: number
+  readonly highWatermark: number
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** What Kafka holds for one of our partitions when it is assigned. */
+export interface AssignedPartition extends TopicPartition {
+  /** The group's committed offset, `undefined` when there is none. */
+  readonly committedOffset: number | undefined
+  readonly committedMetadata: string
+  readonly lowWatermark: number
+  readonly highWatermark: number
+}
+
+/** Where to begin, or why not to. A held partition is assigned but not fetched. */
+export type StartDecision =
+  | { readonly kind: 'start'; readonly offset: number }
+  | { readonly kind: 'hold'; readonly reason: string }
+
+/** Called by the source. A rejection of any of these is fatal for the source. */
+export interface SourceHandler {
+  /**
+   * A new generation of the group. Nothing of it is delivered before this resolves. `epoch` rises with each call;
+   * batches, revocations and commits carry it.
+   */
+  assigned(partitions: readonly AssignedPartition[], epoch: number): Promise<readonly StartDecision[]>
+  /** Resolves when the batch is accepted (waiting here is the back-pressure). */
+  batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void>
+  /** Before the group is joined anew: drain and commit what can be within `deadlineMs`. */
+  revoking(epoch: number, deadlineMs: number): Promise<void>
+  /** The position asked for does not exist any more (below low) or not yet (above high). */
+  outOfRange(partition: TopicPartition, wanted: number, low: number, high: number): Promise<StartDecision>
+  /** The source has stopped for good. */
+  failed(error: Error): void
+}
+
+/** A Kafka consumer as the sink sees it: positions come from the sink, never from the committed offsets alone. */
+export interface KafkaSource {
+  /**
+   * Connects and joins. @throws {SourceError} `ERR_BROKER` or `ERR_TOPIC` when that fails within `startTimeoutMs`.
+   */
+  start(handler: SourceHandler): Promise<void>
+  readonly clusterId: string
+  /** Commits next offsets of the given generation. @throws {SourceError} `ERR_STALE_EPOCH`. Retried by the caller. */
+  commit(
+    offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
+    epoch: number,
+  ): Promise<void>
+  pause(partitions: readonly TopicPartition[]): void
+  resume(partitions: readonly TopicPartition[]): void
+  /** Low and high watermarks of the assigned partitions, asked of the brokers now. */
+  watermarks(): Promise<readonly (TopicPartition & { readonly low: number; readonly high: number })[]>
+  /** Leaves without drain or commit: do both first. */
+  stop(): Promise<void>
+}
+
+export type SourceErrorCode =
+  | 'ERR_BROKER' // unreachable or refused (exit 3)
+  | 'ERR_TOPIC' // a named topic does not exist (exit 4)
+  | 'ERR_STALE_EPOCH'
+  | 'ERR_DEAD' // the client has stopped for good (exit 8)
+  | 'ERR_BATCH' // a record batch that is corrupt or cannot be decoded
+
+export class SourceError extends Error {
+  override readonly name = 'SourceError'
+  readonly code: SourceErrorCode
+
+  constructor(code: SourceErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+  }
+}

@@ -1,0 +1,24 @@
+/** The door of the engine: what other rooms may import. */
+export { StorageError, type StorageErrorCode, type StorageErrorFacts } from './errors.ts'
+export { silentStorageObserver, type CacheName, type RecoveryEvent, type StorageObserver } from './observer.ts'
+export {
+  defaultBucketSettings,
+  defaultLimits,
+  type LogCompanion,
+  type StorageLimits,
+  type StorageOptions,
+} from './options.ts'
+export type {
+  BucketSettings,
+  EntryInfo,
+  EntryName,
+  LabelList,
+  RecordReader,
+  RecordState,
+  RecordWrite,
+  StoredRecord,
+  TimeRange,
+} from './record.ts'
+export { Storage, type StoreIdentity } from './storage.ts'
+export { openDirectory } from './query/directory-reader.ts'
+export { verifyDirectory, type Finding, type VerifyReport, type VerifyOptions } from './verify.ts'

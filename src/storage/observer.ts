@@ -1,0 +1,52 @@
+export type CacheName = 'write' | 'read'
+
+/** Everything the engine tells the outside. Past tense, plain facts, called synchronously; must not throw. */
+export interface StorageObserver {
+  cacheHit(cache: CacheName): void
+  cacheMissed(cache: CacheName): void
+  cacheEvicted(cache: CacheName): void
+  /** Called when the size changes noticeably. */
+  cacheSized(cache: CacheName, bytes: number, items: number): void
+  /** One frame is durable and projected. `durationMs` from build to acknowledgement. */
+  groupCommitted(event: { records: number; bytes: number; durationMs: number; directBytes: number }): void
+  /** The share of `durationMs` until the frame was durable. */
+  groupDurable(event: { durationMs: number }): void
+  blockStarted(): void
+  blockSealed(): void
+  /** Folded into its descriptor and closed, not sealed: it may be opened again. */
+  blockClosed(): void
+  blockReopened(): void
+  checkpointed(event: { durationMs: number; filesSynced: number; logBytesDropped: number }): void
+  recordLate(): void
+  /** `spilledUs` >= 1000: the record left its millisecond. */
+  slotSpilled(spilledUs: number): void
+  recovered(event: RecoveryEvent): void
+}
+
+export interface RecoveryEvent {
+  readonly durationMs: number
+  readonly frames: number
+  readonly blocksRedone: number
+  readonly logBytes: number
+  readonly tornTailBytes: number
+  readonly quarantined: number
+}
+
+const nothing = (): void => {}
+
+export const silentStorageObserver: StorageObserver = {
+  cacheHit: nothing,
+  cacheMissed: nothing,
+  cacheEvicted: nothing,
+  cacheSized: nothing,
+  groupCommitted: nothing,
+  groupDurable: nothing,
+  blockStarted: nothing,
+  blockSealed: nothing,
+  blockClosed: nothing,
+  blockReopened: nothing,
+  checkpointed: nothing,
+  recordLate: nothing,
+  slotSpilled: nothing,
+  recovered: nothing,
+}

@@ -1,0 +1,77 @@
+/** Where a record lives. Keep one object per entry and pass the same one again: lookups are by identity first. */
+export interface EntryName {
+  readonly bucket: string
+  /** Path below the bucket, segments separated by `/`. */
+  readonly entry: string
+}
+
+/** Alternating names and values: `['offset', '17', 'key', 'a']`. Names are HTTP tokens, values printable ASCII. */
+export type LabelList = readonly string[]
+
+/** A record to be stored. */
+export interface RecordWrite {
+  readonly target: EntryName
+  /**
+   * Wanted time in microseconds since the epoch, below 2^53. The record gets the first free microsecond at or
+   * after it (the slot rule); a spill of a millisecond or more keeps the wanted time as label `ts_original`.
+   */
+  readonly timestampUs: number
+  readonly labels: LabelList
+  readonly contentType: string
+  /** Must not change until the write has resolved. */
+  readonly content: Uint8Array
+}
+
+export type RecordState = 'started' | 'finished' | 'errored'
+
+/** A stored record, without its content. */
+export interface StoredRecord {
+  readonly bucket: string
+  readonly entry: string
+  /** Exact, also beyond 2^53 in foreign directories. */
+  readonly timestampUs: bigint
+  readonly state: RecordState
+  /** In stored order; of a repeated name the last one counts. */
+  readonly labels: LabelList
+  readonly contentType: string
+  readonly contentBytes: number
+  /**
+   * The content, checked against its CRC-32 where one is stored.
+   * @throws {StorageError} `ERR_CORRUPT` naming bucket, entry and timestamp
+   */
+  read(): Promise<Uint8Array>
+}
+
+export interface TimeRange {
+  /** Inclusive. */
+  readonly startUs?: bigint
+  /** Exclusive. */
+  readonly stopUs?: bigint
+}
+
+export interface EntryInfo {
+  readonly bucket: string
+  readonly entry: string
+  readonly blockCount: number
+  readonly recordCount: number
+  /** Content and descriptors, as ReductStore counts them. */
+  readonly bytes: number
+  readonly oldestUs: bigint | undefined
+  readonly latestUs: bigint | undefined
+}
+
+export interface BucketSettings {
+  readonly blockBytesMax: number
+  readonly blockRecordsMax: number
+  readonly quota: { readonly kind: 'none' | 'fifo' | 'hard'; readonly bytes: number }
+}
+
+/** The read side, the same for a live store (through its caches) and for a directory opened read-only. */
+export interface RecordReader {
+  /** Sorted by bucket, then entry. */
+  entries(): Promise<EntryInfo[]>
+  /** The record at exactly this time, in any state. */
+  get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined>
+  /** Ascending by time; finished records only unless `anyState`. A missing entry yields nothing. */
+  records(name: EntryName, range?: TimeRange & { readonly anyState?: boolean }): AsyncIterable<StoredRecord>
+}
