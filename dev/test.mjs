@@ -1,0 +1,120 @@
+#!/usr/bin/env node
+/**
+ * `npm test [-- --only kafka,kills]`: everything, from an empty clone. Installs, builds, checks, then one group
+ * after another, each with its budget. The last line counts test cases and check steps.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { checks, failureText, reportLine, runChecks } from './runner/checks.mjs'
+import { isOnPath, projectRoot, run } from './runner/command.mjs'
+import { installDependencies } from './runner/install.mjs'
+import { runJest } from './runner/jest.mjs'
+import { installPythonTools } from './runner/python-tools.mjs'
+import { testFilesByGroup } from './runner/test-files.mjs'
+
+const files = testFilesByGroup()
+const failsWithoutTools = process.env.CI === 'true'
+
+function jestGroup(name, budgetSeconds, tools, workers) {
+  return {
+    name,
+    budgetSeconds,
+    tools,
+    empty: files[name].length === 0,
+    run: () => runJest(files[name], { limitSeconds: budgetSeconds * 4, workers }),
+  }
+}
+
+/** A program of dev/ is one case, or as many as its last line says. */
+function programGroup(name, budgetSeconds, tools, script, args) {
+  return {
+    name,
+    budgetSeconds,
+    tools,
+    empty: !existsSync(join(projectRoot, script)),
+    run: async () => {
+      const result = await run(process.execPath, [script, ...args], { limitSeconds: budgetSeconds * 4 })
+      const said = /(\d+) passed, (\d+) failed\s*$/.exec(result.output)
+      const passed = said === null ? Number(result.ok) : Number(said[1])
+      const failed = said === null ? 0 : Number(said[2])
+      return { ...result, passed, failed: result.ok ? failed : Math.max(failed, 1) }
+    },
+  }
+}
+
+const broker = ['java', 'mvn']
+const groups = [
+  jestGroup('kafka', 90, [...broker, 'kcat', 'strace'], 1),
+  programGroup('kills', 60, broker, 'dev/crash-kill.mjs', ['--kills', '10']),
+  jestGroup('deployment', 45, [...broker, 'python3'], 1),
+  jestGroup('prometheus', 30, [...broker, 'prometheus', 'promtool'], 1),
+]
+
+/** Downloads start at once and run beside the check; a group waits for its own. */
+const downloads = { deployment: [['python tools', installPythonTools]] }
+
+const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const wanted = values.only?.split(',').map((name) => name.trim())
+const isWanted = ({ name }) => wanted?.includes(name) ?? true
+const unknown = wanted?.find((name) => ![...checks, ...groups].some((part) => part.name === name))
+if (unknown !== undefined) {
+  console.error(`no part "${unknown}"; parts: ${[...checks, ...groups].map(({ name }) => name).join(', ')}`)
+  process.exit(2)
+}
+
+const total = { passed: 0, failed: 0 }
+const notRun = []
+
+function add(name, outcome, budgetSeconds) {
+  total.passed += outcome.passed
+  total.failed += outcome.failed
+  console.log(reportLine(name, outcome, budgetSeconds))
+  if (outcome.failed > 0) console.log(failureText(name, outcome.output))
+}
+
+function finish() {
+  for (const line of notRun) console.log(`!!!! NOT RUN: ${line}`)
+  console.log(`${total.passed} passed, ${total.failed} failed`)
+  process.exit(total.failed === 0 ? 0 : 1)
+}
+
+async function download([title, start]) {
+  const result = await start()
+  if (result.seconds > 1) console.log(`${title}: fetched in ${result.seconds.toFixed(0)} s`)
+  return { title, ...result }
+}
+
+const startedMs = performance.now()
+await installDependencies()
+const built = await run('npm', ['run', '--silent', 'build'], { limitSeconds: 180 })
+add('build', { passed: Number(built.ok), failed: Number(!built.ok), ...built }, 30)
+
+const runnable = []
+for (const group of groups.filter((group) => isWanted(group) && !group.empty)) {
+  const missing = group.tools.filter((tool) => !isOnPath(tool))
+  if (missing.length === 0) {
+    const pending = Promise.all((downloads[group.name] ?? []).map(download))
+    runnable.push({ group, pending })
+  } else {
+    notRun.push(`${group.name}: not installed: ${missing.join(', ')}`)
+    if (failsWithoutTools) total.failed++
+  }
+}
+
+const checked = await runChecks(checks.filter(isWanted), { fix: false })
+total.passed += checked.passed
+total.failed += checked.failed
+
+for (const { group, pending } of runnable) {
+  const broken = (await pending).filter(({ ok }) => !ok)
+  if (broken.length > 0) {
+    const output = broken.map(({ title, output }) => `${title} could not be fetched:\n${output}`).join('\n')
+    add(group.name, { passed: 0, failed: 1, seconds: 0, output }, group.budgetSeconds)
+  } else {
+    console.log(`${group.name.padEnd(12)} … (budget ${group.budgetSeconds} s)`)
+    add(group.name, await group.run(), group.budgetSeconds)
+  }
+}
+console.log(`${((performance.now() - startedMs) / 1000).toFixed(0)} s in all`)
+finish()
