@@ -1,0 +1,137 @@
+// Goal: runs behave like a plain set of numbers, and stay fast where Kafka timestamps are equal.
+// Method: random operations beside a naive Set, shrunk by fast-check (which prints its seed).
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { IntervalSet } from '../../src/base/interval-set.ts'
+
+type Step =
+  | { kind: 'range'; start: number; length: number }
+  | { kind: 'first-free'; from: number }
+  | { kind: 'remove-below'; limit: number }
+
+const steps = (spread: number): fc.Arbitrary<Step[]> =>
+  fc.array(
+    fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          kind: fc.constant('range' as const),
+          start: fc.nat(spread),
+          length: fc.integer({ min: 0, max: 12 }),
+        }),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.record({ kind: fc.constant('first-free' as const), from: fc.nat(spread) }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constant('remove-below' as const), limit: fc.nat(spread >> 2) }),
+      },
+    ),
+    { maxLength: 200 },
+  )
+
+const firstFreeOf = (model: Set<number>, from: number): number => {
+  let value = from
+  while (model.has(value)) value += 1
+  return value
+}
+
+const numbersOf = (set: IntervalSet): number[] => {
+  const numbers: number[] = []
+  let previousEnd = -Infinity
+  let runs = 0
+  for (const { start, end } of set.runs()) {
+    expect(start).toBeGreaterThan(previousEnd)
+    expect(end).toBeGreaterThan(start)
+    for (let value = start; value < end; value++) numbers.push(value)
+    previousEnd = end
+    runs += 1
+  }
+  expect(set.runCount).toBe(runs)
+  return numbers
+}
+
+const expectLikeModel = (all: readonly Step[]): void => {
+  const set = new IntervalSet()
+  const model = new Set<number>()
+  for (const step of all) {
+    if (step.kind === 'range') {
+      set.addRange(step.start, step.start + step.length)
+      for (let i = 0; i < step.length; i++) model.add(step.start + i)
+    } else if (step.kind === 'first-free') {
+      const expected = firstFreeOf(model, step.from)
+      expect(set.has(step.from)).toBe(model.has(step.from))
+      expect(set.addFirstFree(step.from)).toBe(expected)
+      model.add(expected)
+    } else {
+      set.removeBelow(step.limit)
+      for (const value of [...model]) if (value < step.limit) model.delete(value)
+    }
+    expect(set.count).toBe(model.size)
+  }
+  expect(numbersOf(set)).toEqual([...model].sort((a, b) => a - b))
+}
+
+describe('IntervalSet', () => {
+  it('is a set of numbers, whatever the order of additions', () => {
+    fc.assert(fc.property(steps(300), expectLikeModel), { numRuns: 200 })
+  })
+
+  it('stays one over many chunks, also when a range swallows hundreds of runs', () => {
+    const swallow = fc.array(fc.tuple(fc.nat(9000), fc.nat(4000)), { minLength: 1, maxLength: 6 })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 0x7fffffff }), swallow, (seed, ranges) => {
+        const set = new IntervalSet()
+        const model = new Set<number>()
+        let state = seed
+        for (let i = 0; i < 3000; i++) {
+          state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
+          const value = (state >>> 4) % 9000
+          set.add(value)
+          model.add(value)
+        }
+        for (const [start, length] of ranges) {
+          set.addRange(start, start + length)
+          for (let i = 0; i < length; i++) model.add(start + i)
+        }
+        expect(set.count).toBe(model.size)
+        expect(numbersOf(set)).toEqual([...model].sort((a, b) => a - b))
+        for (let value = 0; value < 9000; value += 37) {
+          expect(set.firstFree(value)).toBe(firstFreeOf(model, value))
+        }
+      }),
+      { numRuns: 8 },
+    )
+  })
+
+  it('unites with another set', () => {
+    const odd = new IntervalSet()
+    const even = new IntervalSet()
+    for (let i = 0; i < 2000; i++) (i % 2 === 0 ? even : odd).add(i)
+
+    odd.addAll(even)
+
+    expect([...odd.runs()]).toEqual([{ start: 0, end: 2000 }])
+  })
+
+  it('gives a million records of one millisecond a million slots in one run', () => {
+    const base = 1_700_000_000_000_000
+    const set = new IntervalSet()
+
+    for (let i = 0; i < 1_000_000; i++) set.addFirstFree(base)
+
+    expect(set.runCount).toBe(1)
+    expect(set.count).toBe(1_000_000)
+    expect(set.firstFree(base)).toBe(base + 1_000_000)
+  })
+
+  it('holds numbers up to the largest safe integer exactly', () => {
+    const set = new IntervalSet()
+    set.add(Number.MAX_SAFE_INTEGER - 1)
+
+    expect(set.has(Number.MAX_SAFE_INTEGER - 1)).toBe(true)
+    expect(set.has(Number.MAX_SAFE_INTEGER - 2)).toBe(false)
+  })
+})
