@@ -1,0 +1,76 @@
+import type { LabelList } from '../storage/index.ts'
+import { readHeaderLabels } from './headers.ts'
+import { labels as ours } from './label-names.ts'
+import type { KafkaMessage } from './message.ts'
+
+/** What a stored record shows of itself. */
+export interface MappedRecord {
+  readonly entry: string
+  /** The slot it got. */
+  readonly timestampUs: bigint
+  readonly labels: LabelList
+  readonly content: Uint8Array
+}
+
+/** The message as Kafka had it. */
+export interface UnmappedMessage extends KafkaMessage {
+  readonly topic: string
+  readonly partition: number
+  readonly timestampSource: 'record' | 'arrival'
+}
+
+/** The inverse of `PartitionMapper.map`; `undefined` when the record does not come from there. */
+export function unmapRecord(record: MappedRecord): UnmappedMessage | undefined {
+  const labels = labelMap(record.labels)
+  const offset = naturalNumber(labels.get(ours.offset))
+  const identity = readIdentity(labels, record.entry)
+  const headers = readHeaderLabels(labels)
+  if (offset === undefined || identity === undefined || headers === undefined) return undefined
+  const isArrival = labels.get(ours.timestampSource) === 'arrival'
+  return {
+    ...identity,
+    offset,
+    timestampMs: isArrival
+      ? Number(labels.get(ours.timestampRecord) ?? -1)
+      : Math.floor(Number(labels.get(ours.timestampOriginal) ?? record.timestampUs) / 1000),
+    timestampSource: isArrival ? 'arrival' : 'record',
+    key: readKey(labels),
+    value: labels.get(ours.valueState) === 'null' ? null : record.content,
+    headers,
+  }
+}
+
+/** Of a repeated name the last one counts. */
+function labelMap(labels: LabelList): Map<string, string> {
+  const map = new Map<string, string>()
+  for (let index = 0; index + 1 < labels.length; index += 2) {
+    map.set(labels[index] as string, labels[index + 1] as string)
+  }
+  return map
+}
+
+function readIdentity(
+  labels: ReadonlyMap<string, string>,
+  entry: string,
+): { topic: string; partition: number } | undefined {
+  const label = labels.get(ours.partition)
+  const slash = entry.lastIndexOf('/')
+  const rest = label === undefined ? entry.slice(0, Math.max(0, slash)) : entry
+  const partition = naturalNumber(label ?? entry.slice(slash + 1))
+  const topic = labels.get(ours.topic) ?? rest
+  return partition === undefined || topic === '' ? undefined : { topic, partition }
+}
+
+function readKey(labels: ReadonlyMap<string, string>): Uint8Array | null {
+  const text = labels.get(ours.key)
+  if (text !== undefined) return Buffer.from(text, 'latin1')
+  const encoded = labels.get(ours.key64)
+  if (encoded !== undefined) return Buffer.from(encoded, 'base64url')
+  return labels.get(ours.keyState) === 'empty' ? Buffer.alloc(0) : null
+}
+
+function naturalNumber(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined
+  const value = Number(text)
+  return Number.isSafeInteger(value) ? value : undefined
+}
