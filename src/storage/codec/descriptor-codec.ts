@@ -1,0 +1,222 @@
+import { StorageError } from '../errors.ts'
+import { scanRecord } from './record-codec.ts'
+import {
+  fieldTag,
+  timestampFieldBytesMax,
+  varintBytes,
+  WireReader,
+  wireType,
+  writeTimestampField,
+  writeVarint,
+  type ExactUs,
+} from './wire.ts'
+
+/** What a descriptor (`<id>.meta`) says besides its records; the rest follows from them. */
+export interface DescriptorHead {
+  readonly id: ExactUs
+  /** Append position: at least the largest end of a record; more when a record was removed. */
+  readonly sizeBytes: number
+  /** Sequence of the last commit-log frame folded in; `undefined` leaves the field out. */
+  readonly lastFrame?: number | undefined
+  /** Encoded fields that this module does not know, kept as read (`Descriptor.otherFields`). */
+  readonly otherFields?: Uint8Array | undefined
+}
+
+/** A descriptor as read: the raw bytes and where each record stands in them. */
+export interface Descriptor {
+  /** Absent in the file: `undefined`; the file's name decides then. */
+  readonly id: bigint | undefined
+  readonly latestUs: bigint | undefined
+  readonly sizeBytes: number
+  /** As the file says; `timestampsUs.length` is what it holds. */
+  readonly recordCount: number
+  readonly metadataBytes: number
+  readonly lastFrame: number | undefined
+  /** Set by ReductStore 1.20 and later on a block it does not trust. */
+  readonly corrupted: boolean
+  readonly bytes: Uint8Array
+  /** Ascending, without repeats; of records with the same time the last one in the file. */
+  readonly timestampsUs: BigUint64Array
+  /** Ranges of the encoded records in `bytes`, in the order of `timestampsUs`. */
+  readonly recordFromBytes: Uint32Array
+  readonly recordToBytes: Uint32Array
+  /** Encoded fields other than those above (version, corrupted, unknown ones), in stored order. */
+  readonly otherFields: Uint8Array
+}
+
+const beginTimeTag = fieldTag(1, wireType.bytes)
+const latestTag = fieldTag(2, wireType.bytes)
+const sizeTag = fieldTag(3, wireType.varint)
+const recordTag = fieldTag(4, wireType.bytes)
+const recordCountTag = fieldTag(6, wireType.varint)
+const metadataTag = fieldTag(7, wireType.varint)
+const corruptedTag = fieldTag(9, wireType.varint)
+const lastFrameTag = fieldTag(1001, wireType.varint)
+
+/** Above this a file is no descriptor: positions in it are kept in 32 bits. */
+const descriptorBytesMax = 0xffff_ffff
+
+/**
+ * The descriptor of a block. `records` are encoded Record messages, ascending by time, each time once; they are
+ * copied as they are, so fields unknown to us survive.
+ */
+export function encodeDescriptor(head: DescriptorHead, records: readonly Uint8Array[]): Uint8Array {
+  let recordsBytes = 0
+  let metadataBytes = 0
+  let latestUs: ExactUs = 0
+  for (const record of records) {
+    const length = record.byteLength
+    recordsBytes += 1 + varintBytes(length) + length
+    const facts = scanRecord(record, 0, length)
+    // ReductStore counts a record when it is inserted, while the field `state` is still zero and left out.
+    metadataBytes += length - (facts.state === 0 ? 0 : 2)
+    latestUs = facts.timestampUs
+  }
+  const otherFields = head.otherFields ?? new Uint8Array(0)
+  const scalarsBytesMax = 2 * timestampFieldBytesMax + 4 * 11
+  const bytes = new Uint8Array(scalarsBytesMax + recordsBytes + otherFields.byteLength)
+  let at = writeTimestampField(bytes, 0, 1, head.id)
+  at = writeTimestampField(bytes, at, 2, latestUs)
+  at = writeScalar(bytes, at, sizeTag, head.sizeBytes)
+  for (const record of records) {
+    at = writeVarint(bytes, at, recordTag)
+    at = writeVarint(bytes, at, record.byteLength)
+    bytes.set(record, at)
+    at += record.byteLength
+  }
+  at = writeScalar(bytes, at, recordCountTag, records.length)
+  at = writeScalar(bytes, at, metadataTag, metadataBytes)
+  bytes.set(otherFields, at)
+  at += otherFields.byteLength
+  if (head.lastFrame !== undefined) {
+    at = writeVarint(bytes, at, lastFrameTag)
+    at = writeVarint(bytes, at, head.lastFrame)
+  }
+  return bytes.subarray(0, at)
+}
+
+/** Keeps `bytes`. @throws {StorageError} `ERR_CORRUPT`, also for a file of 0 bytes */
+export function decodeDescriptor(bytes: Uint8Array): Descriptor {
+  if (bytes.byteLength === 0) throw new StorageError('ERR_CORRUPT', 'descriptor is empty')
+  if (bytes.byteLength > descriptorBytesMax) throw new StorageError('ERR_CORRUPT', 'descriptor is too large')
+  const fields = decodeFields(bytes)
+  const count = fields.records
+  const words = new Uint32Array(count * 2)
+  let fromBytes = new Uint32Array(count)
+  let toBytes = new Uint32Array(count)
+  const reader = new WireReader(bytes)
+  for (let index = 0; index < count;) {
+    const tag = reader.tag()
+    if (tag !== recordTag) {
+      reader.skip(tag)
+      continue
+    }
+    const to = reader.valueEnd()
+    const { timestampUs } = scanRecord(bytes, reader.at, to)
+    setWords(words, index, timestampUs)
+    fromBytes[index] = reader.at
+    toBytes[index] = to
+    reader.at = to
+    index++
+  }
+  let timestampsUs = new BigUint64Array(words.buffer)
+  const order = ascendingOrder(timestampsUs)
+  if (order !== undefined) {
+    timestampsUs = BigUint64Array.from(order, (index) => timestampsUs[index] as bigint)
+    fromBytes = Uint32Array.from(order, (index) => fromBytes[index] as number)
+    toBytes = Uint32Array.from(order, (index) => toBytes[index] as number)
+  }
+  const { records: _, ...head } = fields
+  return { ...head, bytes, timestampsUs, recordFromBytes: fromBytes, recordToBytes: toBytes }
+}
+
+/** Bytes of memory that a descriptor holds. */
+export function descriptorMemoryBytes(descriptor: Descriptor): number {
+  return descriptor.bytes.byteLength + descriptor.timestampsUs.length * 16 + 256
+}
+
+/** Index of the first record at or after `timestampUs`; the number of records when there is none. */
+export function firstRecordFrom(descriptor: Descriptor, timestampUs: bigint): number {
+  const { timestampsUs } = descriptor
+  let low = 0
+  let high = timestampsUs.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((timestampsUs[middle] as bigint) < timestampUs) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function writeScalar(target: Uint8Array, atBytes: number, tag: number, value: number): number {
+  if (value === 0) return atBytes
+  return writeVarint(target, writeVarint(target, atBytes, tag), value)
+}
+
+type Fields = Omit<Descriptor, 'bytes' | 'timestampsUs' | 'recordFromBytes' | 'recordToBytes'> & {
+  readonly records: number
+}
+
+function decodeFields(bytes: Uint8Array): Fields {
+  let id: ExactUs | undefined
+  let latestUs: ExactUs | undefined
+  let sizeBytes = 0
+  let recordCount = 0
+  let metadataBytes = 0
+  let lastFrame: number | undefined
+  let corrupted = false
+  let records = 0
+  const others: Uint8Array[] = []
+  const reader = new WireReader(bytes)
+  while (!reader.done) {
+    const fieldAtBytes = reader.at
+    const tag = reader.tag()
+    if (tag === beginTimeTag) id = reader.timestamp()
+    else if (tag === latestTag) latestUs = reader.timestamp()
+    else if (tag === sizeTag) sizeBytes = reader.uint()
+    else if (tag === recordCountTag) recordCount = reader.uint()
+    else if (tag === metadataTag) metadataBytes = reader.uint()
+    else if (tag === lastFrameTag) lastFrame = reader.uint()
+    else {
+      if (tag === corruptedTag) corrupted = reader.uint64() !== 0n
+      else reader.skip(tag)
+      if (tag === recordTag) records++
+      else others.push(bytes.subarray(fieldAtBytes, reader.at))
+    }
+  }
+  return {
+    id: id === undefined ? undefined : BigInt(id),
+    latestUs: latestUs === undefined ? undefined : BigInt(latestUs),
+    sizeBytes,
+    recordCount,
+    metadataBytes,
+    lastFrame,
+    corrupted,
+    records,
+    otherFields: new Uint8Array(Buffer.concat(others)),
+  }
+}
+
+/** The 64 bits of a time, low word first, as a BigUint64Array over the same memory reads them. */
+function setWords(words: Uint32Array, index: number, timestampUs: ExactUs): void {
+  if (typeof timestampUs === 'number') {
+    words[index * 2] = timestampUs >>> 0
+    words[index * 2 + 1] = Math.floor(timestampUs / 0x1_0000_0000)
+  } else {
+    words[index * 2] = Number(timestampUs & 0xffff_ffffn)
+    words[index * 2 + 1] = Number(timestampUs >> 32n)
+  }
+}
+
+/** Indexes in ascending order of time, the last of each time only; `undefined` when they are in order already. */
+function ascendingOrder(timestampsUs: BigUint64Array): Uint32Array | undefined {
+  const at = (index: number): bigint => timestampsUs[index] as bigint
+  let ordered = true
+  for (let index = 1; index < timestampsUs.length && ordered; index++) ordered = at(index - 1) < at(index)
+  if (ordered) return undefined
+  const order = Uint32Array.from(timestampsUs, (_, index) => index)
+  order.sort((one, other) => (at(one) < at(other) ? -1 : at(one) > at(other) ? 1 : one - other))
+  return order.filter(
+    (index, place) => place === order.length - 1 || at(index) !== at(order[place + 1] as number),
+  )
+}

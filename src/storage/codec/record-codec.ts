@@ -1,0 +1,250 @@
+import { StorageError } from '../errors.ts'
+import type { LabelList, RecordState } from '../record.ts'
+import { varintBytes, WireReader, writeTimestampField, writeVarint, type ExactUs } from './wire.ts'
+
+/** Record.state in the file. A value the format does not know counts as errored. */
+export const recordStateNumber = { started: 0, finished: 1, errored: 2 } as const satisfies Record<
+  RecordState,
+  number
+>
+
+export function recordStateName(state: number): RecordState {
+  return state === 0 ? 'started' : state === 1 ? 'finished' : 'errored'
+}
+
+/** What a Record message holds. */
+export interface RecordFields {
+  /** Below 2^53. */
+  readonly timestampUs: number
+  /** The content's range in the data file, the end exclusive. */
+  readonly beginBytes: number
+  readonly endBytes: number
+  /** See `recordStateNumber`. */
+  readonly state: number
+  readonly labels: LabelList
+  readonly contentType: string
+  /** CRC-32 of the content, `undefined` when unknown. */
+  readonly contentCrc32: number | undefined
+}
+
+export interface DecodedRecord extends Omit<RecordFields, 'timestampUs'> {
+  readonly timestampUs: bigint
+}
+
+/** The part of a record that recovery and lookups need. */
+export interface RecordFacts {
+  readonly timestampUs: ExactUs
+  readonly beginBytes: number
+  readonly endBytes: number
+  readonly state: number
+}
+
+// Field tags of Record and Label.
+const timestampTag = 0x0a
+const beginTag = 0x10
+const endTag = 0x18
+const stateTag = 0x20
+const labelTag = 0x2a
+const contentTypeTag = 0x32
+const labelNameTag = 0x0a
+const labelValueTag = 0x12
+/** Field 1000, fixed32. */
+const contentCrc32Tag = 8005
+
+/** Up to this length a loop over characters beats a call into the runtime. */
+const loopCharactersMax = 256
+
+/** Exact size of `encodeRecord`'s output. */
+export function recordBytes(fields: RecordFields): number {
+  const seconds = Math.floor(fields.timestampUs / 1_000_000)
+  const nanos = (fields.timestampUs - seconds * 1_000_000) * 1000
+  let bytes = 2 + scalarBytes(seconds) + scalarBytes(nanos)
+  bytes += scalarBytes(fields.beginBytes) + scalarBytes(fields.endBytes) + scalarBytes(fields.state)
+  const { labels } = fields
+  for (let index = 0; index < labels.length; index += 2) {
+    const label = textFieldBytes(labels[index] as string) + textFieldBytes(labels[index + 1] as string)
+    bytes += 1 + varintBytes(label) + label
+  }
+  return bytes + textFieldBytes(fields.contentType) + (fields.contentCrc32 === undefined ? 0 : 6)
+}
+
+/**
+ * Writes a Record message into `target` at `atBytes`, fields ascending, zero scalars and empty text left out, as
+ * ReductStore writes it. `target` must have room for `recordBytes(fields)`. @returns the position after it
+ */
+export function encodeRecord(target: Uint8Array, atBytes: number, fields: RecordFields): number {
+  let at = writeTimestampField(target, atBytes, 1, fields.timestampUs)
+  if (fields.beginBytes !== 0) {
+    target[at++] = beginTag
+    at = writeVarint(target, at, fields.beginBytes)
+  }
+  if (fields.endBytes !== 0) {
+    target[at++] = endTag
+    at = writeVarint(target, at, fields.endBytes)
+  }
+  if (fields.state !== 0) {
+    target[at++] = stateTag
+    target[at++] = fields.state
+  }
+  const { labels } = fields
+  for (let index = 0; index < labels.length; index += 2) {
+    at = writeLabel(target, at, labels[index] as string, labels[index + 1] as string)
+  }
+  at = writeTextField(target, at, contentTypeTag, fields.contentType)
+  const crc32 = fields.contentCrc32
+  if (crc32 !== undefined) {
+    at = writeVarint(target, at, contentCrc32Tag)
+    target[at++] = crc32 & 0xff
+    target[at++] = (crc32 >>> 8) & 0xff
+    target[at++] = (crc32 >>> 16) & 0xff
+    target[at++] = crc32 >>> 24
+  }
+  // Writes beyond a typed array are dropped without an error.
+  if (at > target.byteLength) throw new RangeError('no room for the record')
+  return at
+}
+
+/** @throws {StorageError} `ERR_CORRUPT` */
+export function decodeRecord(bytes: Uint8Array, fromBytes = 0, toBytes = bytes.byteLength): DecodedRecord {
+  const reader = new WireReader(bytes, fromBytes, toBytes)
+  let timestampUs: ExactUs | undefined
+  let beginBytes = 0
+  let endBytes = 0
+  let state = 0
+  let contentType = ''
+  let contentCrc32: number | undefined
+  const labels: string[] = []
+  while (!reader.done) {
+    const tag = reader.tag()
+    if (tag === timestampTag) timestampUs = reader.timestamp()
+    else if (tag === beginTag) beginBytes = reader.uint()
+    else if (tag === endTag) endBytes = reader.uint()
+    else if (tag === stateTag) state = reader.uint()
+    else if (tag === labelTag) readLabel(reader, labels)
+    else if (tag === contentTypeTag) contentType = reader.string()
+    else if (tag === contentCrc32Tag) contentCrc32 = reader.fixed32()
+    else reader.skip(tag)
+  }
+  const exactUs = BigInt(checked(timestampUs, beginBytes, endBytes, fromBytes))
+  return { timestampUs: exactUs, beginBytes, endBytes, state, labels, contentType, contentCrc32 }
+}
+
+/** Time, range and state; labels and text are stepped over. @throws {StorageError} `ERR_CORRUPT` */
+export function scanRecord(bytes: Uint8Array, fromBytes: number, toBytes: number): RecordFacts {
+  const reader = new WireReader(bytes, fromBytes, toBytes)
+  let timestampUs: ExactUs | undefined
+  let beginBytes = 0
+  let endBytes = 0
+  let state = 0
+  while (!reader.done) {
+    const tag = reader.tag()
+    if (tag === timestampTag) timestampUs = reader.timestamp()
+    else if (tag === beginTag) beginBytes = reader.uint()
+    else if (tag === endTag) endBytes = reader.uint()
+    else if (tag === stateTag) state = reader.uint()
+    else reader.skip(tag)
+  }
+  return { timestampUs: checked(timestampUs, beginBytes, endBytes, fromBytes), beginBytes, endBytes, state }
+}
+
+function checked(
+  timestampUs: ExactUs | undefined,
+  beginBytes: number,
+  endBytes: number,
+  atBytes: number,
+): ExactUs {
+  if (timestampUs === undefined) throw new StorageError('ERR_CORRUPT', 'record without a time', { atBytes })
+  if (endBytes < beginBytes)
+    throw new StorageError('ERR_CORRUPT', 'record ends before it begins', { atBytes })
+  return timestampUs
+}
+
+function readLabel(reader: WireReader, labels: string[]): void {
+  const outerEnd = reader.end
+  reader.end = reader.valueEnd()
+  let name = ''
+  let value = ''
+  while (!reader.done) {
+    const tag = reader.tag()
+    if (tag === labelNameTag) name = reader.string()
+    else if (tag === labelValueTag) value = reader.string()
+    else reader.skip(tag)
+  }
+  reader.end = outerEnd
+  labels.push(name, value)
+}
+
+/** Size of a varint field with a one-byte tag. */
+function scalarBytes(value: number): number {
+  return value === 0 ? 0 : 1 + varintBytes(value)
+}
+
+/** Size of a text field with a one-byte tag. */
+function textFieldBytes(text: string): number {
+  if (text.length === 0) return 0
+  const bytes = utf8Bytes(text)
+  return 1 + varintBytes(bytes) + bytes
+}
+
+function utf8Bytes(text: string): number {
+  if (text.length > loopCharactersMax) return Buffer.byteLength(text)
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text)
+  }
+  return text.length
+}
+
+function writeLabel(target: Uint8Array, atBytes: number, name: string, value: string): number {
+  target[atBytes] = labelTag
+  if (name.length + value.length <= loopCharactersMax) {
+    const at = writeAsciiLabel(target, atBytes + 1, name, value)
+    if (at !== undefined) return at
+  }
+  const at = writeVarint(target, atBytes + 1, textFieldBytes(name) + textFieldBytes(value))
+  return writeTextField(target, writeTextField(target, at, labelNameTag, name), labelValueTag, value)
+}
+
+/** Length and fields of a label, in one pass; `undefined` when the text is not ASCII. */
+function writeAsciiLabel(
+  target: Uint8Array,
+  atBytes: number,
+  name: string,
+  value: string,
+): number | undefined {
+  const at = writeVarint(
+    target,
+    atBytes,
+    scalarBytes(name.length) + name.length + scalarBytes(value.length) + value.length,
+  )
+  const afterName = writeAsciiField(target, at, labelNameTag, name)
+  return afterName === undefined ? undefined : writeAsciiField(target, afterName, labelValueTag, value)
+}
+
+function writeTextField(target: Uint8Array, atBytes: number, tag: number, text: string): number {
+  if (text.length <= loopCharactersMax) {
+    const at = writeAsciiField(target, atBytes, tag, text)
+    if (at !== undefined) return at
+  }
+  target[atBytes] = tag
+  const bytes = Buffer.byteLength(text)
+  const at = writeVarint(target, atBytes + 1, bytes)
+  textEncoder.encodeInto(text, target.subarray(at))
+  return at + bytes
+}
+
+/** Nothing for empty text; `undefined` at the first character beyond ASCII. */
+function writeAsciiField(target: Uint8Array, atBytes: number, tag: number, text: string): number | undefined {
+  const length = text.length
+  if (length === 0) return atBytes
+  target[atBytes] = tag
+  let at = writeVarint(target, atBytes + 1, length)
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 0x7f) return undefined
+    target[at++] = code
+  }
+  return at
+}
+
+/** Replaces lone surrogates by U+FFFD, so that what is written is always UTF-8. */
+const textEncoder = new TextEncoder()

@@ -1,0 +1,122 @@
+import type { EntryName } from './record.ts'
+
+/** Every name in a data directory, both ways. Paths use `/`. */
+
+export const settingsName = 'bucket.settings'
+export const folderName = '.folder'
+export const indexName = 'blocks.idx'
+export const walDirectoryName = '.wal'
+
+export class BucketPaths {
+  readonly directory: string
+
+  constructor(dataPath: string, bucket: string) {
+    this.directory = `${dataPath}/${bucket}`
+  }
+
+  get settings(): string {
+    return `${this.directory}/${settingsName}`
+  }
+
+  /** Names of the bucket's entries. */
+  get folder(): string {
+    return `${this.directory}/${folderName}`
+  }
+}
+
+export class EntryPaths {
+  readonly directory: string
+
+  constructor(dataPath: string, name: EntryName) {
+    this.directory = `${dataPath}/${name.bucket}/${name.entry}`
+  }
+
+  get index(): string {
+    return `${this.directory}/${indexName}`
+  }
+
+  get walDirectory(): string {
+    return `${this.directory}/${walDirectoryName}`
+  }
+
+  data(blockId: number | bigint): string {
+    return `${this.directory}/${blockId}.blk`
+  }
+
+  descriptor(blockId: number | bigint): string {
+    return `${this.directory}/${blockId}.meta`
+  }
+
+  wal(blockId: number | bigint): string {
+    return `${this.directory}/${walDirectoryName}/${blockId}.wal`
+  }
+}
+
+export interface BlockFileName {
+  readonly blockId: bigint
+  readonly kind: 'data' | 'descriptor' | 'wal'
+}
+
+/** `undefined` for any other name, padded or too large numbers included. */
+export function parseBlockFileName(name: string): BlockFileName | undefined {
+  const match = /^(0|[1-9][0-9]{0,19})\.(blk|meta|wal)$/.exec(name)
+  if (match === null) return undefined
+  const blockId = BigInt(match[1] as string)
+  if (blockId > 0xffff_ffff_ffff_ffffn) return undefined
+  return { blockId, kind: match[2] === 'blk' ? 'data' : match[2] === 'meta' ? 'descriptor' : 'wal' }
+}
+
+/** The data directory itself, and Sediment's own files in a dot-directory, which ReductStore does not look into. */
+export interface StorePaths {
+  readonly root: string
+  /** Names of the buckets. */
+  readonly folder: string
+  readonly sediment: string
+  readonly format: string
+  readonly lock: string
+  readonly owner: string
+  readonly logDirectory: string
+  readonly checkpoint: string
+  readonly quarantine: string
+}
+
+export function storePaths(dataPath: string): StorePaths {
+  const sediment = `${dataPath}/.sediment`
+  return {
+    root: dataPath,
+    folder: `${dataPath}/${folderName}`,
+    sediment,
+    format: `${sediment}/format`,
+    lock: `${sediment}/lock`,
+    owner: `${sediment}/owner`,
+    logDirectory: `${sediment}/log`,
+    checkpoint: `${sediment}/checkpoint`,
+    quarantine: `${sediment}/quarantine`,
+  }
+}
+
+export function logPath(logDirectory: string, logNumber: number): string {
+  return `${logDirectory}/${logNumber}.log`
+}
+
+/** `undefined` for any other name. */
+export function parseLogName(name: string): number | undefined {
+  const match = /^(0|[1-9][0-9]{0,14})\.log$/.exec(name)
+  return match === null ? undefined : Number(match[1])
+}
+
+export function isBucketName(name: string): boolean {
+  return isSegment(name)
+}
+
+/**
+ * Segments of `[A-Za-z0-9_-]`, separated by `/`. No segment is `wal`: ReductStore takes such a directory for the log
+ * folder of versions before 1.19.
+ */
+export function isEntryName(name: string): boolean {
+  return name.split('/').every((segment) => isSegment(segment) && segment !== 'wal')
+}
+
+function isSegment(segment: string): boolean {
+  return /^[A-Za-z0-9_-]+$/.test(segment)
+}
