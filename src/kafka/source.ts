@@ -46,8 +46,7 @@ export interface AssignedPartition extends TopicPartition {
 
 /** Where to begin, or why not to. A held partition is assigned but not fetched. */
 export type StartDecision =
-  | { readonly kind: 'start'; readonly offset: number }
-  | { readonly kind: 'hold'; readonly reason: string }
+  { readonly kind: 'start'; readonly offset: number } | { readonly kind: 'hold'; readonly reason: string }
 
 /** Called by the source. A rejection of any of these is fatal for the source. */
 export interface SourceHandler {

@@ -1,0 +1,200 @@
+/** One real Apache Kafka broker (KRaft, broker and controller in one process) on 127.0.0.1. */
+import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { randomBytes } from 'node:crypto'
+import { kafkaDistribution, KafkaSetupError } from './distribution.mjs'
+import { countBrokers } from './protocol.mjs'
+
+const READY_TIMEOUT_MS = 60_000
+const STOP_TIMEOUT_MS = 20_000
+const here = path.dirname(fileURLToPath(import.meta.url))
+const run = promisify(execFile)
+
+/** Quick groups and small internal topics: what tests and a demo want. */
+const BROKER_PROPERTIES = {
+  'process.roles': 'broker,controller',
+  'node.id': '1',
+  'controller.listener.names': 'CONTROLLER',
+  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+  'offsets.topic.replication.factor': '1',
+  'offsets.topic.num.partitions': '4',
+  'transaction.state.log.replication.factor': '1',
+  'transaction.state.log.min.isr': '1',
+  'transaction.state.log.num.partitions': '4',
+  'share.coordinator.state.topic.replication.factor': '1',
+  'share.coordinator.state.topic.min.isr': '1',
+  'group.initial.rebalance.delay.ms': '0',
+  'group.min.session.timeout.ms': '1000',
+  'auto.create.topics.enable': 'false',
+  'num.partitions': '4',
+  'log.retention.ms': '-1',
+  'message.max.bytes': '67108864',
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+async function logTail(logsPath) {
+  const text = await readFile(path.join(logsPath, 'server.log'), 'utf8').catch(() => '')
+  return text.split('\n').slice(-20).join('\n')
+}
+
+/**
+ * Starts a broker and resolves when it answers a metadata request. It ends with `stop()`, with `kill()`, and with
+ * this process, however that dies.
+ *
+ * @param {object} [options]
+ * @param {(line: string) => void} [options.log] what is going on
+ * @param {string} [options.heap] `-Xmx`, default `1g`
+ * @param {Record<string, string>} [options.properties] over the defaults
+ * @param {string} [options.dataPath] a directory to keep; without it a temporary one, removed at the end
+ * @param {number} [options.port] of the client listener, default a free one
+ * @param {boolean} [options.optimized] let the JIT compile fully: slower to start, for benchmarks
+ * @returns {Promise<{ bootstrap: string, port: number, pid: number, dataPath: string,
+ *   stop: () => Promise<void>, kill: () => Promise<void>, ended: Promise<void> }>}
+ * @throws {KafkaSetupError}
+ */
+export async function startBroker({
+  log = () => {},
+  heap = '1g',
+  properties = {},
+  dataPath: keptPath,
+  port: wantedPort,
+  optimized = false,
+} = {}) {
+  const { java, javaId, classPath, cachePath } = await kafkaDistribution(log)
+  const dataPath = keptPath ?? (await mkdtemp(path.join(tmpdir(), 'sediment-kafka-')))
+  await mkdir(dataPath, { recursive: true })
+  const port = wantedPort ?? (await freePort())
+  const controllerPort = await freePort()
+  const bootstrap = `127.0.0.1:${port}`
+  const configPath = path.join(dataPath, 'server.properties')
+  const config = {
+    ...BROKER_PROPERTIES,
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://${bootstrap},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://${bootstrap}`,
+    'log.dirs': path.join(dataPath, 'log'),
+    ...properties,
+  }
+  await writeFile(
+    configPath,
+    Object.entries(config)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
+
+  const jvm = [
+    ...(optimized ? [] : ['-XX:TieredStopAtLevel=1']),
+    '-XX:+UseSerialGC',
+    `-Dkafka.logs.dir=${dataPath}`,
+    `-Dlog4j2.configurationFile=${path.join(here, 'broker-log4j2.properties')}`,
+  ]
+  if (!existsSync(path.join(dataPath, 'log', 'meta.properties'))) {
+    const clusterId = randomBytes(16).toString('base64url')
+    await run(java, [
+      ...jvm,
+      '-cp',
+      classPath,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      clusterId,
+      '-c',
+      configPath,
+    ])
+  }
+
+  // A class data archive halves the start; the first broker that is stopped cleanly writes it.
+  const archive = path.join(cachePath, `broker-${javaId}.jsa`)
+  const newArchive = path.join(dataPath, 'broker.jsa')
+  const hasArchive = existsSync(archive)
+  const sharing = hasArchive
+    ? [`-XX:SharedArchiveFile=${archive}`, '-Xlog:disable', '-Xlog:all=error:stderr']
+    : [`-XX:ArchiveClassesAtExit=${newArchive}`, '-Xlog:disable', '-Xlog:all=error:stderr']
+
+  log('starting Apache Kafka')
+  const guard = spawn(
+    process.execPath,
+    [
+      path.join(here, 'guard.mjs'),
+      JSON.stringify({
+        command: java,
+        args: [`-Xmx${heap}`, ...jvm, ...sharing, '-cp', classPath, 'kafka.Kafka', configPath],
+        // The archive is written into a directory that stop() still reads: then stop() removes it.
+        remove: keptPath === undefined && hasArchive ? [dataPath] : [],
+      }),
+    ],
+    // A group of its own: Ctrl-C ends the parent, which ends this in its own order.
+    { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
+  )
+  guard.stdin.on('error', () => {})
+  let complaints = ''
+  guard.stderr.on('data', (chunk) => {
+    complaints = (complaints + chunk).slice(-4000)
+  })
+  let isRunning = true
+  const ended = new Promise((resolve) => guard.once('close', resolve)).then(() => {
+    isRunning = false
+  })
+  const pid = await new Promise((resolve, reject) => {
+    guard.stdout.once('data', (chunk) => resolve(Number(String(chunk))))
+    guard.once('error', reject)
+    void ended.then(() => reject(new KafkaSetupError(`Kafka could not be started: ${complaints}`)))
+  })
+
+  const cleanUp = async () => {
+    if (!hasArchive && existsSync(newArchive)) await rename(newArchive, archive).catch(() => {})
+    if (keptPath === undefined) await rm(dataPath, { recursive: true, force: true })
+  }
+  const signal = (name) => {
+    try {
+      if (isRunning) process.kill(pid, name)
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error
+    }
+  }
+  const end = async (name) => {
+    signal(name)
+    const timer = setTimeout(() => signal('SIGKILL'), STOP_TIMEOUT_MS)
+    await ended
+    clearTimeout(timer)
+    await cleanUp()
+  }
+
+  const deadline = Date.now() + READY_TIMEOUT_MS
+  for (;;) {
+    if (!isRunning) {
+      const tail = await logTail(dataPath)
+      await cleanUp()
+      throw new KafkaSetupError(`Kafka ended while starting:\n${complaints}${tail}`)
+    }
+    const brokers = await countBrokers(bootstrap).catch(() => 0)
+    if (brokers > 0) break
+    if (Date.now() > deadline) {
+      const tail = await logTail(dataPath)
+      await end('SIGKILL')
+      throw new KafkaSetupError(`Kafka was not ready within ${READY_TIMEOUT_MS / 1000} s:\n${tail}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  // The guard must not keep a finished parent alive.
+  guard.unref()
+  for (const stream of [guard.stdin, guard.stdout, guard.stderr]) stream.unref?.()
+  log(`Apache Kafka is ready on ${bootstrap}`)
+  return { bootstrap, port, pid, dataPath, ended, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') }
+}
