@@ -1,6 +1,11 @@
 /** The door of the engine: what other rooms may import. */
 export { StorageError, type StorageErrorCode, type StorageErrorFacts } from './errors.ts'
-export { silentStorageObserver, type CacheName, type RecoveryEvent, type StorageObserver } from './observer.ts'
+export {
+  silentStorageObserver,
+  type CacheName,
+  type RecoveryEvent,
+  type StorageObserver,
+} from './observer.ts'
 export {
   defaultBucketSettings,
   defaultLimits,

@@ -35,6 +35,8 @@ export interface StoredRecord {
   readonly labels: LabelList
   readonly contentType: string
   readonly contentBytes: number
+  /** CRC-32 of the content; `undefined` where the record carries none. */
+  readonly contentChecksum: number | undefined
   /**
    * The content, checked against its CRC-32 where one is stored.
    * @throws {StorageError} `ERR_CORRUPT` naming bucket, entry and timestamp

@@ -1,6 +1,43 @@
-// CONTRACT ONLY for now: the engine's author replaces the bodies. Other rooms code against these signatures.
+import { dirname } from 'node:path'
+import { loadCrc64 } from '../base/crc64.ts'
+import type { Clock } from '../base/clock.ts'
+import { silentLogger, type Logger } from '../base/logger.ts'
+import { atomicWrite } from '../fs/atomic-write.ts'
+import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
+import type { OpenBlock } from './block/block.ts'
+import { BlockManager } from './block/block-manager.ts'
+import { foldBlock } from './block/fold.ts'
+import { loadColdBlock, loadOpenBlock } from './block/load-block.ts'
+import { Catalogue, checkEntryName } from './catalogue.ts'
+import { Checkpointer } from './commitlog/checkpointer.ts'
+import type { CommitLog } from './commitlog/commit-log.ts'
+import { GroupCommit } from './commitlog/group-commit.ts'
+import type { Submission } from './commitlog/group.ts'
+import { encodeCheckpoint } from './commitlog/log-file.ts'
+import { Projector } from './commitlog/projector.ts'
+import { DirtySet } from './dirty-set.ts'
+import type { Entry } from './entry.ts'
+import { StorageError } from './errors.ts'
+import { silentStorageObserver, type StorageObserver } from './observer.ts'
+import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageOptions } from './options.ts'
+import { parseBlockFileName, storePaths, type StorePaths } from './paths.ts'
+import { entryInfo } from './query/entry-info.ts'
+import { LiveBlocks } from './query/live-blocks.ts'
+import { getRecord, readRecords } from './query/read-records.ts'
 import type { EntryInfo, EntryName, RecordReader, RecordWrite, StoredRecord, TimeRange } from './record.ts'
-import type { StorageOptions } from './options.ts'
+import { readCheckpoint, recover, type Recovery } from './recovery/recover.ts'
+import {
+  initializeStore,
+  lockStore,
+  openingError,
+  readFormat,
+  readGeneration,
+  writeFormat,
+  writeOwner,
+  type StoreFormat,
+} from './store-files.ts'
+import { Maintenance } from './maintenance.ts'
+import { checkLabels } from './label-rules.ts'
 
 export interface StoreIdentity {
   /** UUID of this data directory, made once. */
@@ -10,51 +47,371 @@ export interface StoreIdentity {
   readonly groupId: string | undefined
 }
 
-export interface Submission {
-  readonly writes: readonly RecordWrite[]
-  /** Goes to the companion together with the writes, as one atom. */
-  readonly delta?: Uint8Array
-}
-
+/**
+ * An open data directory: one commit log, everything else a projection of it.
+ *
+ *     open ──close──▶ closed
+ *      ╰──a write or sync failed──▶ poisoned ──close──▶ closed
+ */
 export class Storage implements RecordReader {
-  /** Locks, recovers and opens the directory. @throws {StorageError} */
-  static open(_options: StorageOptions): Promise<Storage> {
-    throw new Error('not built')
+  readonly #fs: FileSystem
+  readonly #paths: StorePaths
+  readonly #clock: Clock
+  readonly #lock: DirectoryLock
+  readonly #catalogue: Catalogue
+  readonly #manager: BlockManager
+  readonly #projector: Projector
+  readonly #checkpointer: Checkpointer
+  readonly #commit: GroupCommit
+  readonly #maintenance: Maintenance
+  readonly #live: LiveBlocks
+  readonly #limits: StorageLimits
+  readonly #onPoisoned: ((cause: unknown) => void) | undefined
+  readonly #checkedNames = new WeakSet<EntryName>()
+  #format: StoreFormat
+  #poison: { cause: unknown } | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(parts: StorageParts) {
+    const { options, paths, recovery, catalogue, manager, dirty, observer, limits } = parts
+    this.#fs = options.fs
+    this.#paths = paths
+    this.#clock = options.clock
+    this.#lock = parts.lock
+    this.#catalogue = catalogue
+    this.#manager = manager
+    this.#format = parts.format
+    this.#limits = limits
+    this.#onPoisoned = options.onPoisoned
+    const { fs, clock, companion } = options
+    const { log } = recovery
+    const poison = (cause: unknown): void => this.#fail(cause)
+    this.#projector = new Projector(fs, dirty)
+    const projector = this.#projector
+    this.#checkpointer = new Checkpointer({
+      fs,
+      clock,
+      observer,
+      limits,
+      paths,
+      log,
+      manager,
+      projector,
+      dirty,
+      companion,
+      poison,
+    })
+    const checkpointer = this.#checkpointer
+    this.#commit = new GroupCommit({
+      fs,
+      clock,
+      observer,
+      limits,
+      log,
+      manager,
+      projector,
+      companion,
+      poison,
+      findEntry: (name) => catalogue.find(name),
+      makeEntries: (names) => catalogue.make(names),
+      beginCheckpoint: () => checkpointer.begin(),
+      isCheckpointDue: (idleMs) => checkpointer.isDue(idleMs),
+      logRoom: () => checkpointer.logRoom(),
+    })
+    const fold = (block: OpenBlock): Promise<boolean> =>
+      foldBlock(block, { fs, manager, projector, dirty, lastFrame: () => log.position.sequence })
+    this.#maintenance = new Maintenance({ clock, observer, limits, manager, fold, poison })
+    this.#live = new LiveBlocks({ fs, observer, bytesMax: limits.readCacheBytesMax })
+    observer.recovered(recovery.event)
   }
+
+  /**
+   * Locks, recovers and opens the directory; makes it when missing. When this resolves, everything acknowledged is
+   * durable and visible, and a checkpoint covers it.
+   * @throws {StorageError} `ERR_LOCKED`, `ERR_READ_ONLY`, `ERR_NO_SPACE`, `ERR_FORMAT` (nothing was written);
+   *   `ERR_CORRUPT` (nothing but the lock was written)
+   */
+  static async open(options: StorageOptions): Promise<Storage> {
+    const { fs, clock } = options
+    await loadCrc64()
+    const paths = storePaths(options.dataPath)
+    let lock: DirectoryLock | undefined
+    try {
+      await makeDirectories(fs, paths)
+      lock = await lockStore(fs, paths)
+      const format = (await readFormat(fs, paths)) ?? (await initializeStore(fs, paths, options.randomUuid()))
+      const observer = options.observer ?? silentStorageObserver
+      const limits = { ...defaultLimits, ...options.limits }
+      const logger = options.logger ?? silentLogger
+      const generation =
+        Math.max(await readGeneration(fs, paths), (await readCheckpoint(fs, paths)).generation) + 1
+      const recovery = await recover(fs, paths, generation, options.companion, clock)
+      await writeOwner(fs, paths, generation, clock.nowUs())
+      const catalogue = new Catalogue({
+        fs,
+        paths,
+        logger,
+        settingsOfNew: options.bucketSettings ?? (() => defaultBucketSettings),
+      })
+      await catalogue.load()
+      const manager = new BlockManager({
+        clock,
+        observer,
+        load: (entry, cold) => loadColdBlock(fs, entry, cold),
+      })
+      const dirty = new DirtySet()
+      await adoptOpenBlocks(fs, recovery, catalogue, manager)
+      await finishRecovery(fs, paths, recovery.log, manager, options)
+      const storage = new Storage({
+        options,
+        paths,
+        lock,
+        format,
+        recovery,
+        catalogue,
+        manager,
+        dirty,
+        observer,
+        limits,
+        logger,
+      })
+      await storage.#foldForeignWals(logger)
+      storage.#maintenance.start()
+      return storage
+    } catch (error) {
+      await lock?.release()
+      throw openingError(error, options.dataPath)
+    }
+  }
+
   get identity(): StoreIdentity {
-    throw new Error('not built')
+    const { storeId, clusterId, groupId } = this.#format
+    return { storeId, clusterId, groupId }
   }
+
   /** Binds the store to a cluster and group, durably. @throws {StorageError} `ERR_FORMAT` when bound to another. */
-  claim(_clusterId: string, _groupId: string): Promise<void> {
-    throw new Error('not built')
+  async claim(clusterId: string, groupId: string): Promise<void> {
+    const { clusterId: boundCluster, groupId: boundGroup } = this.#format
+    if (boundCluster === clusterId && boundGroup === groupId) return
+    if (boundCluster !== undefined) {
+      throw new StorageError(
+        'ERR_FORMAT',
+        `${this.#paths.root} belongs to group '${boundGroup}' of cluster ${boundCluster}, not to group '${groupId}' of cluster ${clusterId}: use another data directory`,
+        { path: this.#paths.format },
+      )
+    }
+    const format = { ...this.#format, clusterId, groupId }
+    await writeFormat(this.#fs, this.#paths, format)
+    this.#format = format
   }
+
   /**
    * Stores `writes` and `delta` as one atom. Resolves when they are durable and visible to readers.
    * Submissions become durable in the order of the calls. Back-pressure is the caller's: what is submitted is
    * held in memory until it resolves.
+   * @throws {StorageError} `ERR_INVALID` (nothing was stored), `ERR_POISONED`, `ERR_CLOSED`
    */
-  submit(_submission: Submission): Promise<void> {
-    throw new Error('not built')
+  submit(submission: Submission): Promise<void> {
+    try {
+      for (const write of submission.writes) this.#check(write)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#commit.submit(submission)
   }
-  /** Free bytes beyond the reserve that recovery and checkpoints need. Negative: consumption must pause. */
-  spareBytes(): Promise<number> {
-    throw new Error('not built')
+
+  /** Free bytes beyond what recovery and checkpoints need: the log's worst case. Negative: consumption must pause. */
+  async spareBytes(): Promise<number> {
+    const { bytes, inodes } = await this.#fs.freeSpace(this.#paths.root)
+    if (inodes < INODES_RESERVED) return -1
+    return bytes - this.#limits.logBytesCheckpoint
   }
+
   /** Folds every open block and checkpoints: afterwards stock ReductStore finds no WAL. */
-  settle(_progress?: (done: number, total: number) => void): Promise<void> {
-    throw new Error('not built')
+  async settle(progress?: (done: number, total: number) => void): Promise<void> {
+    await this.#maintenance.foldAll({ progress })
+    await this.checkpoint()
   }
-  /** Drains, folds what fits `deadlineMs`, checkpoints, unlocks. Idempotent. */
-  close(_options?: { deadlineMs?: number }): Promise<void> {
-    throw new Error('not built')
+
+  /** Makes everything acknowledged so far durable in ReductStore's own files and drops the log. */
+  async checkpoint(): Promise<void> {
+    await this.#checkpointer.settled()
+    await this.#commit.between(() => this.#checkpointer.begin())
+    await this.#checkpointer.settled()
+    this.#requireHealthy()
   }
+
+  /** Folds one block if nothing is being written to it; for tools and tests. @returns whether it is cold now */
+  async fold(name: EntryName, blockId: number): Promise<boolean> {
+    const block = this.#catalogue.find(name)?.open.get(blockId)
+    return block !== undefined && (await this.#maintenance.fold(block))
+  }
+
+  /**
+   * Drains, folds what fits `deadlineMs`, checkpoints, unlocks. Idempotent. After a failed write nothing is written.
+   * What stays WAL-backed at the deadline is durable all the same.
+   */
+  close(options: { deadlineMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.deadlineMs ?? Infinity)
+    return this.#closing
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + deadlineMs
+    try {
+      await this.#maintenance.stop()
+      await this.#commit.close()
+      if (this.#poison === undefined) {
+        await this.#maintenance.foldAll({ untilMs })
+        await this.#checkpointer.settled()
+        await this.#checkpointer.begin()
+        await this.#checkpointer.settled()
+      }
+    } catch (cause) {
+      this.#fail(cause)
+    } finally {
+      await this.#lock.release()
+    }
+    this.#requireHealthy()
+  }
+
   entries(): Promise<EntryInfo[]> {
-    throw new Error('not built')
+    const infos = Array.from(this.#catalogue.entries, (entry) => entryInfo(this.#live.source(entry)))
+    infos.sort((a, b) => (a.bucket < b.bucket || (a.bucket === b.bucket && a.entry < b.entry) ? -1 : 1))
+    return Promise.resolve(infos)
   }
-  get(_name: EntryName, _timestampUs: bigint): Promise<StoredRecord | undefined> {
-    throw new Error('not built')
+
+  get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined> {
+    const entry = this.#catalogue.find(name)
+    return entry === undefined
+      ? Promise.resolve(undefined)
+      : getRecord(this.#fs, this.#live.source(entry), timestampUs)
   }
-  records(_name: EntryName, _range?: TimeRange & { readonly anyState?: boolean }): AsyncIterable<StoredRecord> {
-    throw new Error('not built')
+
+  async *records(
+    name: EntryName,
+    range?: TimeRange & { readonly anyState?: boolean },
+  ): AsyncGenerator<StoredRecord> {
+    const entry = this.#catalogue.find(name)
+    if (entry !== undefined) yield* readRecords(this.#fs, this.#live.source(entry), range)
   }
+
+  #check(write: RecordWrite): void {
+    const { target, timestampUs } = write
+    if (!this.#checkedNames.has(target)) {
+      checkEntryName(target)
+      this.#checkedNames.add(target)
+    }
+    if (!Number.isSafeInteger(timestampUs) || timestampUs < 0) {
+      throw new StorageError(
+        'ERR_INVALID',
+        `time ${timestampUs} is not a whole number of microseconds below 2^53`,
+        target,
+      )
+    }
+    checkLabels(write)
+  }
+
+  /** WALs that neither checkpoint nor log know were left by ReductStore: they are folded like our own. */
+  async #foldForeignWals(logger: Logger): Promise<void> {
+    for (const entry of this.#catalogue.entries) {
+      for (const item of (await this.#fs.list(entry.paths.walDirectory)) ?? []) {
+        const file = parseBlockFileName(item.name)
+        if (file?.kind !== 'wal' || entry.open.has(Number(file.blockId))) continue
+        if (file.blockId > BigInt(Number.MAX_SAFE_INTEGER)) continue
+        logger.info(
+          { entry: entry.name, blockId: String(file.blockId) },
+          'WAL left by ReductStore taken over',
+        )
+        await this.#takeOverWal(entry, Number(file.blockId))
+      }
+    }
+  }
+
+  async #takeOverWal(entry: Entry, id: number): Promise<void> {
+    const block = await loadOpenBlock(this.#fs, entry, id)
+    entry.index.set(entry.indexEntryOf(block))
+    this.#manager.adopt(block)
+    await this.#maintenance.fold(block)
+  }
+
+  #requireHealthy(): void {
+    if (this.#poison === undefined) return
+    const { cause } = this.#poison
+    if (cause instanceof StorageError) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new StorageError('ERR_POISONED', `the store stopped after a failure: ${why}`, {}, cause)
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#poison !== undefined) return
+    this.#poison = { cause }
+    this.#commit.fail(cause)
+    void this.#maintenance.stop()
+    this.#onPoisoned?.(cause)
+  }
+}
+
+interface StorageParts {
+  readonly options: StorageOptions
+  readonly paths: StorePaths
+  readonly lock: DirectoryLock
+  readonly format: StoreFormat
+  readonly recovery: Recovery
+  readonly catalogue: Catalogue
+  readonly manager: BlockManager
+  readonly dirty: DirtySet
+  readonly observer: StorageObserver
+  readonly limits: StorageLimits
+  readonly logger: Logger
+}
+
+/** Each open block needs two files and its entry's directories; recovery needs a few more names. */
+const INODES_RESERVED = 1_000
+
+async function makeDirectories(fs: FileSystem, paths: StorePaths): Promise<void> {
+  await fs.makeDirectory(paths.root)
+  // At every start: that the name is there does not say that it is durable.
+  await fs.syncDirectories([dirname(paths.root)]).catch((error: unknown) => {
+    if (!(error instanceof FileSystemError) || error.code !== 'ERR_READ_ONLY') throw error
+  })
+  await fs.makeDirectory(paths.sediment)
+}
+
+async function adoptOpenBlocks(
+  fs: FileSystem,
+  recovery: Recovery,
+  catalogue: Catalogue,
+  manager: BlockManager,
+): Promise<void> {
+  for (const { facts, plan } of recovery.blocks) {
+    if (plan.kind !== 'open') continue
+    const entry = catalogue.find(facts)
+    if (entry === undefined)
+      throw new StorageError('ERR_CORRUPT', `entry ${facts.bucket}/${facts.entry} is missing`, facts)
+    const block = await loadOpenBlock(fs, entry, facts.blockId)
+    entry.index.set(entry.indexEntryOf(block))
+    manager.adopt(block)
+  }
+}
+
+/** R10: a checkpoint at the last frame, and only then the older logs go. */
+async function finishRecovery(
+  fs: FileSystem,
+  paths: StorePaths,
+  log: CommitLog,
+  manager: BlockManager,
+  options: StorageOptions,
+): Promise<void> {
+  const { sequence, chain } = log.position
+  const checkpoint = {
+    firstLog: log.fileNumber,
+    sequence,
+    chain,
+    generation: log.generation,
+    companion: options.companion?.snapshot(),
+    openBlocks: [...manager.openBlocks].map((block) => block.checkpointed()),
+  }
+  await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
+  await log.dropOlder()
 }

@@ -27,6 +27,10 @@ export interface VerifyReport {
   readonly plan: readonly string[]
 }
 
-export function verifyDirectory(_fs: FileSystem, _dataPath: string, _options: VerifyOptions): Promise<VerifyReport> {
+export function verifyDirectory(
+  _fs: FileSystem,
+  _dataPath: string,
+  _options: VerifyOptions,
+): Promise<VerifyReport> {
   throw new Error('not built')
 }

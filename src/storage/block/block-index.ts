@@ -1,0 +1,62 @@
+import type { IndexEntry } from '../codec/index-codec.ts'
+
+/**
+ * The blocks of one entry, sorted by id. An open block stands here with the totals of its last
+ * fold. For consecutive ids a < b every record of block a that
+ * Sediment wrote lies in [a, b); foreign directories may overlap (W2), and are read all the same.
+ */
+export class BlockIndex {
+  readonly #blocks: IndexEntry[] = []
+
+  get blocks(): readonly IndexEntry[] {
+    return this.#blocks
+  }
+
+  get size(): number {
+    return this.#blocks.length
+  }
+
+  at(position: number): IndexEntry | undefined {
+    return this.#blocks[position]
+  }
+
+  last(): IndexEntry | undefined {
+    return this.#blocks.at(-1)
+  }
+
+  get(id: bigint): IndexEntry | undefined {
+    const found = this.#blocks[this.floorPosition(id)]
+    return found?.id === id ? found : undefined
+  }
+
+  /** Position of the block with the greatest id at or below `timestampUs`, -1 when all are above. */
+  floorPosition(timestampUs: bigint): number {
+    let low = 0
+    let high = this.#blocks.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#blocks[middle] as IndexEntry).id <= timestampUs) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  /** Inserts, or replaces the block of the same id. */
+  set(block: IndexEntry): void {
+    const position = this.floorPosition(block.id)
+    const there = this.#blocks[position]
+    if (there?.id === block.id) {
+      this.#blocks[position] = block
+    } else {
+      this.#blocks.splice(position + 1, 0, block)
+    }
+  }
+
+  delete(id: bigint): boolean {
+    const position = this.floorPosition(id)
+    const there = this.#blocks[position]
+    if (there?.id !== id) return false
+    this.#blocks.splice(position, 1)
+    return true
+  }
+}

@@ -1,0 +1,149 @@
+import type { Clock } from '../../base/clock.ts'
+import { assert } from '../../base/assert.ts'
+import type { BlockGroup } from '../commitlog/group.ts'
+import type { Entry } from '../entry.ts'
+import type { StorageObserver } from '../observer.ts'
+import type { RecordWrite } from '../record.ts'
+import { OpenBlock } from './block.ts'
+import type { IndexEntry } from '../codec/index-codec.ts'
+import { placeRecord, type Placement } from './placement.ts'
+
+/** Reads a cold block back so that it can take records: positions, counts, occupied slots. */
+export type BlockLoader = (entry: Entry, cold: IndexEntry) => Promise<OpenBlock>
+
+/** First free microsecond and the block for every record; the write cache of open blocks. */
+export class BlockManager {
+  readonly #clock: Clock
+  readonly #observer: StorageObserver
+  readonly #load: BlockLoader
+  /** All open blocks of the store, the least recently used first. */
+  readonly #cache = new Set<OpenBlock>()
+  /** Groups of the frame being built, in order of first touch. */
+  #building: BlockGroup[] = []
+
+  constructor(options: { clock: Clock; observer: StorageObserver; load: BlockLoader }) {
+    this.#clock = options.clock
+    this.#observer = options.observer
+    this.#load = options.load
+  }
+
+  get openBlocks(): ReadonlySet<OpenBlock> {
+    return this.#cache
+  }
+
+  get cacheBytes(): number {
+    let bytes = 0
+    for (const block of this.#cache) bytes += block.cacheBytes
+    return bytes
+  }
+
+  /** An open block known from recovery. */
+  adopt(block: OpenBlock): void {
+    block.entry.open.set(block.id, block)
+    this.#cache.add(block)
+    linkRange(block)
+  }
+
+  /**
+   * Reserves slot, data range and cache place for `write` in the group being built. Not reentrant. The only place
+   * where blocks are chosen. Waits only where a cold block has to be read; what it then decides is decided anew.
+   * @throws {StorageError} `ERR_CORRUPT` when the cold block cannot be read
+   */
+  async reserve(entry: Entry, write: RecordWrite): Promise<void> {
+    let placement = this.place(entry, write)
+    while (placement.kind === 'load') {
+      this.#observer.cacheMissed('write')
+      const block = await this.#load(entry, placement.cold)
+      this.adopt(block)
+      this.#observer.blockReopened()
+      placement = this.place(entry, write)
+    }
+    this.commit(entry, placement, write)
+  }
+
+  /** The synchronous half of `reserve`: `undefined` when a cold block must be read first. */
+  tryReserve(entry: Entry, write: RecordWrite): boolean {
+    const placement = this.place(entry, write)
+    if (placement.kind === 'load') return false
+    if (placement.kind === 'append') this.#observer.cacheHit('write')
+    else this.#observer.cacheMissed('write')
+    this.commit(entry, placement, write)
+    return true
+  }
+
+  /** The group reserved so far; the next `reserve` begins a new one. */
+  takeGroup(): BlockGroup[] {
+    const groups = this.#building
+    this.#building = []
+    for (const group of groups) group.block.building = undefined
+    return groups
+  }
+
+  /** Takes a folded block out of memory. The caller has made sure that nothing was reserved since its fold began. */
+  forget(block: OpenBlock): void {
+    assert(
+      block.pendingGroups === 0 && block.building === undefined,
+      'a block with pending groups was forgotten',
+    )
+    block.entry.open.delete(block.id)
+    if (block.entry.hot === block) block.entry.hot = undefined
+    this.#cache.delete(block)
+  }
+
+  private place(entry: Entry, write: RecordWrite): Placement {
+    return placeRecord(entry, write.timestampUs, write.content.byteLength, this.#clock)
+  }
+
+  private commit(entry: Entry, placement: Exclude<Placement, { kind: 'load' }>, write: RecordWrite): void {
+    const { slotUs } = placement
+    let block: OpenBlock
+    if (placement.kind === 'start') {
+      block = new OpenBlock(entry, placement.id, 0)
+      entry.index.set({
+        id: BigInt(block.id),
+        sizeBytes: 0n,
+        recordCount: 0,
+        metadataBytes: 0n,
+        latestUs: 0n,
+        crc64: undefined,
+      })
+      this.adopt(block)
+      this.#observer.blockStarted()
+    } else {
+      block = placement.block
+    }
+    if (placement.isLate) this.#observer.recordLate()
+    if (slotUs - write.timestampUs >= 1000) this.#observer.slotSpilled(slotUs - write.timestampUs)
+
+    block.slots.add(slotUs)
+    if (block.recordCount === 0 || slotUs > block.latestUs) block.latestUs = slotUs
+    let group = block.building
+    if (group === undefined) {
+      group = { block, blkAtBytes: block.blkReservedBytes, contentBytes: 0, writes: [], slotsUs: [] }
+      block.building = group
+      block.pendingGroups += 1
+      block.touchedMs = this.#clock.monotonicMs()
+      this.#building.push(group)
+      this.#cache.delete(block)
+      this.#cache.add(block)
+    }
+    group.writes.push(write)
+    group.slotsUs.push(slotUs)
+    group.contentBytes += write.content.byteLength
+    block.blkReservedBytes += write.content.byteLength
+    block.recordCount += 1
+    block.reservations += 1
+    entry.hot = block
+  }
+}
+
+/** Sets where the range of a block that was just added ends, and that of the open block before it. */
+function linkRange(block: OpenBlock): void {
+  const { index, open } = block.entry
+  const position = index.floorPosition(BigInt(block.id))
+  const next = index.at(position + 1)
+  block.nextIdUs = next === undefined ? Infinity : Number(next.id)
+  const previous = index.at(position - 1)
+  const previousOpen = previous === undefined ? undefined : open.get(Number(previous.id))
+  if (previousOpen !== undefined) previousOpen.nextIdUs = block.id
+}

@@ -1,0 +1,100 @@
+import { IntervalSet } from '../../base/interval-set.ts'
+import type { FileRef } from '../../fs/file-system.ts'
+import type { Entry } from '../entry.ts'
+import type { BlockGroup } from '../commitlog/group.ts'
+import type { CheckpointBlock } from '../commitlog/log-file.ts'
+
+/**
+ * A block that takes records: its descriptor on disk (`base`) plus everything in its WAL. Memory does not grow with
+ * records, only with runs of occupied slots.
+ *
+ * Three positions are kept apart: *reserved* (promised to groups that were built), *projected* (in the files, and
+ * so visible), and what a fold has written.
+ *
+ *     absent ──first record──▶ open ◀──late record, append── cold
+ *                               │ ╲──fold, nothing reserved meanwhile──▶ cold
+ *                               ╰──fold gave up──▶ open
+ */
+export class OpenBlock {
+  readonly entry: Entry
+  readonly id: number
+  readonly data: FileRef
+  readonly wal: FileRef
+  /** CRC-64 of the descriptor below the WAL; `undefined` = none. */
+  baseCrc64: bigint | undefined
+  /** Where the next entries go in the WAL; 0 = the WAL is not begun. */
+  walReservedBytes: number
+  /** Where the next content goes in the data file. */
+  blkReservedBytes: number
+  /** Position of the stop marker in the WAL as readers may see it. */
+  walProjectedBytes: number
+  /** All records, reserved ones included. */
+  recordCount: number
+  /** Encoded size of all records, as the descriptor's metadata_size counts it. */
+  metadataBytes: number
+  /** Greatest record time; meaningless while there are no records. */
+  latestUs: number
+  /** Occupied microseconds. */
+  readonly slots: IntervalSet
+  /** Groups built and not yet projected. */
+  pendingGroups = 0
+  /** Raised by every reservation: a fold compares it to see that nothing came in between. */
+  reservations = 0
+  /** The index on disk lists this block without CRC. */
+  isListedOpen: boolean
+  /** The names of its files are known durable in this process. */
+  isNameDurable = false
+  isFolding = false
+  /** Monotonic time of the last reservation. */
+  touchedMs: number
+  /** First id behind this block's range; `Infinity` for the last block. */
+  nextIdUs = Infinity
+  /** The part of the group being built that goes into this block. */
+  building: BlockGroup | undefined
+
+  constructor(entry: Entry, id: number, nowMs: number) {
+    this.entry = entry
+    this.id = id
+    this.data = { path: entry.paths.data(id), kind: 'data' }
+    this.wal = { path: entry.paths.wal(id), kind: 'wal' }
+    this.baseCrc64 = undefined
+    this.walReservedBytes = 0
+    this.blkReservedBytes = 0
+    this.walProjectedBytes = 0
+    this.recordCount = 0
+    this.metadataBytes = 0
+    this.latestUs = 0
+    this.slots = new IntervalSet()
+    this.isListedOpen = false
+    this.touchedMs = nowMs
+  }
+
+  isFull(moreBytes: number): boolean {
+    const { blockBytesMax, blockRecordsMax } = this.entry.settings
+    return (
+      this.recordCount > 0 &&
+      (this.blkReservedBytes + moreBytes > blockBytesMax || this.recordCount >= blockRecordsMax)
+    )
+  }
+
+  /** This block as a checkpoint of now describes it. */
+  checkpointed(): CheckpointBlock {
+    return {
+      bucket: this.entry.name.bucket,
+      entry: this.entry.name.entry,
+      blockId: this.id,
+      walBytes: this.walReservedBytes,
+      blkEndBytes: this.blkReservedBytes,
+      recordCount: this.recordCount,
+      baseCrc64: this.baseCrc64,
+    }
+  }
+
+  /** What this block counts for in the write cache. */
+  get cacheBytes(): number {
+    return OPEN_BLOCK_BYTES + 16 * this.slots.runCount
+  }
+}
+
+/** Fixed memory of an open block: object, paths, interval set. Measured with 10,000 of them, rounded up. */
+const OPEN_BLOCK_BYTES = 1024

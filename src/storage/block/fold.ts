@@ -1,0 +1,89 @@
+import { dirname } from 'node:path'
+import { assert } from '../../base/assert.ts'
+import { crc64 } from '../../base/crc64.ts'
+import { atomicWrite } from '../../fs/atomic-write.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { writeAll } from '../../fs/write-all.ts'
+import type { Projector } from '../commitlog/projector.ts'
+import type { DirtySet } from '../dirty-set.ts'
+import type { OpenBlock } from './block.ts'
+import { checkDescriptor, mergeBlock } from './block-content.ts'
+import type { BlockManager } from './block-manager.ts'
+
+export interface FoldContext {
+  readonly fs: FileSystem
+  readonly manager: BlockManager
+  readonly projector: Projector
+  readonly dirty: DirtySet
+  /** Sequence of the last durable frame. */
+  readonly lastFrame: () => number
+}
+
+/**
+ * Folds the WAL of a block into its descriptor and closes it (steps S1 to S6). Gives up, losing nothing, when a
+ * record is reserved meanwhile. @returns whether the block is cold now
+ *
+ * Order: content durable, descriptor durable (and with it the names in the directory), index entry with CRC, index
+ * durable, and only then the WAL goes. The data file is never cut: bytes beyond its end belong to nobody, and a cut
+ * could race with content written ahead of its frame. While the index holds a CRC for the block, its descriptor never changes (W1).
+ */
+export async function foldBlock(block: OpenBlock, context: FoldContext): Promise<boolean> {
+  const { fs, manager, projector, dirty } = context
+  if (block.isFolding || block.pendingGroups > 0) return false
+  block.isFolding = true
+  try {
+    const { entry } = block
+    const reservations = block.reservations
+    const isUntouched = (): boolean => block.reservations === reservations
+
+    await fs.syncFiles([block.data])
+
+    const path = entry.paths.descriptor(block.id)
+    const base =
+      block.baseCrc64 === undefined
+        ? undefined
+        : checkDescriptor(await fs.readFile(path), path, block.baseCrc64)
+    const wal = await fs.read(block.wal.path, 0, block.walProjectedBytes + 1)
+    const merged = mergeBlock(BigInt(block.id), base, wal, context.lastFrame())
+    if (!isUntouched()) return false
+    assert(
+      merged.recordCount === block.recordCount,
+      `${path}: ${merged.recordCount} records, not ${block.recordCount}`,
+    )
+    await atomicWrite(fs, path, 'descriptor', merged.bytes)
+    block.baseCrc64 = crc64(merged.bytes)
+
+    return await projector.run(async () => {
+      if (!isUntouched()) return false
+      const folded = {
+        id: BigInt(block.id),
+        sizeBytes: BigInt(merged.sizeBytes),
+        recordCount: merged.recordCount,
+        metadataBytes: BigInt(merged.bytes.byteLength),
+        latestUs: merged.latestUs,
+        crc64: block.baseCrc64,
+      }
+      block.isListedOpen = false
+      dirty.file(entry.indexFile.file)
+      await writeAll(fs, 'projection', [entry.indexFile.append(folded)])
+      await fs.syncFiles([entry.indexFile.file])
+      if (!isUntouched()) return false
+      manager.forget(block)
+      entry.index.set(folded)
+      await fs.unlink(block.wal.path)
+      dirty.forgetFile(block.wal.path)
+      dirty.directory(dirname(block.wal.path))
+      if (entry.indexFile.needsRewrite(entry.index.size))
+        await entry.indexFile.rewrite(fs, listingOnDisk(block))
+      return true
+    })
+  } finally {
+    block.isFolding = false
+  }
+}
+
+/** What the index file may say: open blocks that nothing was projected of are not listed. */
+function listingOnDisk(block: OpenBlock): ReturnType<OpenBlock['entry']['listing']> {
+  const { entry } = block
+  return entry.listing().filter(({ id }) => entry.open.get(Number(id))?.walProjectedBytes !== 0)
+}

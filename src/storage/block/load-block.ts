@@ -1,0 +1,43 @@
+import { crc64 } from '../../base/crc64.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { decodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
+import type { IndexEntry } from '../codec/index-codec.ts'
+import type { Entry } from '../entry.ts'
+import { scanWal } from '../wal/wal-codec.ts'
+import { OpenBlock } from './block.ts'
+import { checkDescriptor, mergeBlock } from './block-content.ts'
+
+/** Reads a cold block so that it can take records; its WAL restarts at 0. @throws {StorageError} `ERR_CORRUPT` */
+export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEntry): Promise<OpenBlock> {
+  const path = entry.paths.descriptor(cold.id)
+  const bytes = await fs.readFile(path)
+  const descriptor = checkDescriptor(bytes, path, cold.crc64)
+  const block = new OpenBlock(entry, Number(cold.id), 0)
+  block.baseCrc64 = crc64(descriptor.bytes)
+  fill(block, descriptor)
+  return block
+}
+
+/** Reads a block with its WAL, as recovery left it: everything in both is durable and visible. */
+export async function loadOpenBlock(fs: FileSystem, entry: Entry, id: number): Promise<OpenBlock> {
+  const path = entry.paths.descriptor(id)
+  const bytes = await fs.readFile(path)
+  const base = bytes === undefined ? undefined : checkDescriptor(bytes, path, undefined)
+  const block = new OpenBlock(entry, id, 0)
+  const wal = (await fs.readFile(block.wal.path)) ?? new Uint8Array(0)
+  const merged = mergeBlock(BigInt(id), base, wal, undefined)
+  if (base !== undefined) block.baseCrc64 = crc64(base.bytes)
+  fill(block, decodeDescriptor(merged.bytes))
+  block.walReservedBytes = scanWal(wal).endBytes
+  block.walProjectedBytes = block.walReservedBytes
+  block.isListedOpen = true
+  return block
+}
+
+function fill(block: OpenBlock, descriptor: Descriptor): void {
+  block.blkReservedBytes = descriptor.sizeBytes
+  block.recordCount = descriptor.timestampsUs.length
+  block.metadataBytes = descriptor.metadataBytes
+  for (const timestampUs of descriptor.timestampsUs) block.slots.add(Number(timestampUs))
+  block.latestUs = Number(descriptor.timestampsUs.at(-1) ?? 0n)
+}

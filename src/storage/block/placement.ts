@@ -1,0 +1,109 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Entry } from '../entry.ts'
+import type { OpenBlock } from './block.ts'
+import type { IndexEntry } from '../codec/index-codec.ts'
+
+const HOUR_US = 3_600_000_000
+const DAY_US = 86_400_000_000
+
+/** Where a record goes. `load`: the containing block is cold and must be read first. */
+export type Placement =
+  | { readonly kind: 'append'; readonly block: OpenBlock; readonly slotUs: number; readonly isLate: boolean }
+  | { readonly kind: 'start'; readonly id: number; readonly slotUs: number; readonly isLate: boolean }
+  | { readonly kind: 'load'; readonly cold: IndexEntry }
+
+/**
+ * Chooses block and slot for a record of `contentBytes` wanted at `timestampUs`; changes nothing.
+ *
+ * The rules (design: time), in the order they are asked:
+ *  - the containing block is the one with the greatest id at or below the time: no id ever lies inside the range of
+ *    another block, so a record is always found again by its time alone (W2);
+ *  - a record later than everything in a full containing block starts a new one, whose id is its slot;
+ *  - a record more than an hour ahead of its entry and of the clock starts a block of its own, so that one bad
+ *    clock cannot stretch a block over years;
+ *  - every other record goes into the containing block, even over the limits: it is late;
+ *  - a record before all blocks opens one whose id is the start of its UTC day: a reverse backfill makes one block a
+ *    day, not one a record;
+ *  - the slot is the first free microsecond at or after the wanted time, in the next block if the range ends first.
+ */
+export function placeRecord(
+  entry: Entry,
+  timestampUs: number,
+  contentBytes: number,
+  clock: Clock,
+): Placement {
+  const hot = entry.hot
+  if (hot !== undefined && timestampUs >= hot.id && timestampUs < hot.nextIdUs) {
+    const placement = placeInOpen(hot, timestampUs, contentBytes, clock)
+    if (placement !== undefined) return placement
+  }
+
+  let wantedUs = timestampUs
+  let position = entry.index.floorPosition(BigInt(wantedUs))
+  if (position < 0) {
+    const id = Math.floor(wantedUs / DAY_US) * DAY_US
+    return {
+      kind: 'start',
+      id: entry.index.size === 0 ? wantedUs : id,
+      slotUs: wantedUs,
+      isLate: entry.index.size > 0,
+    }
+  }
+  for (;;) {
+    const known = entry.index.at(position) as IndexEntry
+    const open = entry.open.get(Number(known.id))
+    if (open !== undefined) {
+      const placement = placeInOpen(open, wantedUs, contentBytes, clock)
+      if (placement !== undefined) return placement
+      wantedUs = open.nextIdUs
+      position += 1
+    } else {
+      if (
+        wantedUs > Number(known.latestUs) &&
+        mustStart(entry, known, wantedUs, contentBytes, position, clock)
+      ) {
+        return { kind: 'start', id: wantedUs, slotUs: wantedUs, isLate: false }
+      }
+      return { kind: 'load', cold: known }
+    }
+  }
+}
+
+/** `undefined`: the range of the block has no free slot left. */
+function placeInOpen(
+  block: OpenBlock,
+  timestampUs: number,
+  contentBytes: number,
+  clock: Clock,
+): Exclude<Placement, { kind: 'load' }> | undefined {
+  if (block.recordCount === 0) return { kind: 'append', block, slotUs: timestampUs, isLate: false }
+  const latestUs = block.latestUs
+  const slotUs = timestampUs > latestUs ? timestampUs : block.slots.firstFree(timestampUs)
+  if (slotUs >= block.nextIdUs) return undefined
+  const isLate = timestampUs < latestUs
+  if (slotUs > latestUs && (block.isFull(contentBytes) || isFarAhead(block, slotUs, clock))) {
+    return { kind: 'start', id: slotUs, slotUs, isLate }
+  }
+  return { kind: 'append', block, slotUs, isLate }
+}
+
+function isFarAhead(block: OpenBlock, slotUs: number, clock: Clock): boolean {
+  return block.nextIdUs === Infinity && slotUs - block.latestUs > HOUR_US && slotUs - clock.nowUs() > HOUR_US
+}
+
+function mustStart(
+  entry: Entry,
+  cold: IndexEntry,
+  wantedUs: number,
+  contentBytes: number,
+  position: number,
+  clock: Clock,
+): boolean {
+  const { blockBytesMax, blockRecordsMax } = entry.settings
+  const isFull =
+    cold.sizeBytes + BigInt(contentBytes) > BigInt(blockBytesMax) || cold.recordCount >= blockRecordsMax
+  const isLast = position === entry.index.size - 1
+  const isAhead = isLast && wantedUs - Number(cold.latestUs) > HOUR_US && wantedUs - clock.nowUs() > HOUR_US
+  // A foreign descriptor that we cannot extend is left alone.
+  return isFull || isAhead || cold.corrupted === true || cold.compression !== undefined
+}

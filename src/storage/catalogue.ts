@@ -1,0 +1,175 @@
+import { dirname } from 'node:path'
+import type { Logger } from '../base/logger.ts'
+import { atomicWrite } from '../fs/atomic-write.ts'
+import type { FileSystem } from '../fs/file-system.ts'
+import { writeAll } from '../fs/write-all.ts'
+import { BlockIndex } from './block/block-index.ts'
+import { IndexFile } from './block/index-file.ts'
+import { decodeIndex } from './codec/index-codec.ts'
+import { encodeFolder } from './codec/folder-codec.ts'
+import { decodeBucketSettings, encodeBucketSettings } from './codec/settings-codec.ts'
+import { Entry } from './entry.ts'
+import { StorageError } from './errors.ts'
+import { BucketPaths, EntryPaths, isBucketName, isEntryName, type StorePaths } from './paths.ts'
+import { discover } from './query/discover.ts'
+import { listBlocks } from './query/list-blocks.ts'
+import type { BucketSettings, EntryName } from './record.ts'
+
+/** Buckets and entries of an open store: found at the start, made on demand. */
+export class Catalogue {
+  readonly #fs: FileSystem
+  readonly #paths: StorePaths
+  readonly #logger: Logger
+  readonly #settingsOfNew: (bucket: string) => BucketSettings
+  readonly #buckets = new Map<string, BucketSettings>()
+  readonly #entries = new Map<string, Entry>()
+  /** By the identity of the caller's name object; the fast way. */
+  readonly #byIdentity = new WeakMap<EntryName, Entry>()
+
+  constructor(options: {
+    fs: FileSystem
+    paths: StorePaths
+    logger: Logger
+    settingsOfNew: (bucket: string) => BucketSettings
+  }) {
+    this.#fs = options.fs
+    this.#paths = options.paths
+    this.#logger = options.logger
+    this.#settingsOfNew = options.settingsOfNew
+  }
+
+  /** Reads settings and indexes; an index that is missing or damaged is rebuilt from the descriptors. */
+  async load(): Promise<void> {
+    const { buckets, entries, strays } = await discover(this.#fs, this.#paths.root)
+    for (const stray of strays) {
+      this.#logger.warn(
+        { directory: stray },
+        'directory without bucket.settings ignored: ReductStore does not start with it',
+      )
+    }
+    for (const bucket of buckets) {
+      const path = new BucketPaths(this.#paths.root, bucket).settings
+      this.#buckets.set(bucket, decodeBucketSettings((await this.#fs.readFile(path)) ?? new Uint8Array(0)))
+    }
+    for (const name of entries) await this.#loadEntry(name)
+  }
+
+  get entries(): Iterable<Entry> {
+    return this.#entries.values()
+  }
+
+  find(name: EntryName): Entry | undefined {
+    const known = this.#byIdentity.get(name)
+    if (known !== undefined) return known
+    const entry = this.#entries.get(keyOf(name))
+    if (entry !== undefined) this.#byIdentity.set(name, entry)
+    return entry
+  }
+
+  /**
+   * Makes what is missing, durably: a frame never names an entry that a power cut could take away.
+   * @throws {StorageError} `ERR_INVALID` for a name that ReductStore could not open
+   */
+  async make(names: readonly EntryName[]): Promise<void> {
+    const missing = new Map<string, EntryName>()
+    for (const name of names) if (this.find(name) === undefined) missing.set(keyOf(name), name)
+    const buckets = new Set(Array.from(missing.values(), (name) => name.bucket))
+    for (const bucket of buckets) if (!this.#buckets.has(bucket)) await this.#makeBucket(bucket)
+
+    const directories = new Set<string>()
+    for (const name of missing.values()) await this.#makeEntryFiles(name, directories)
+    await this.#fs.syncDirectories([...directories])
+    for (const name of missing.values()) await this.#loadEntry(name)
+    for (const bucket of buckets) await this.#writeBucketFolder(bucket)
+  }
+
+  async #makeBucket(bucket: string): Promise<void> {
+    checkBucketName(bucket)
+    const settings = this.#settingsOfNew(bucket)
+    const final = new BucketPaths(this.#paths.root, bucket)
+    // ReductStore does not start with a bucket directory that lacks its settings, so it appears whole.
+    const staging = new BucketPaths(this.#paths.sediment, `new-${bucket}`)
+    await this.#fs.removeTree(staging.directory)
+    await this.#fs.makeDirectory(staging.directory)
+    await atomicWrite(this.#fs, staging.settings, 'descriptor', encodeBucketSettings(settings))
+    await this.#fs.rename(staging.directory, final.directory)
+    await this.#fs.syncDirectories([this.#paths.root, this.#paths.sediment])
+    this.#buckets.set(bucket, settings)
+    await atomicWrite(
+      this.#fs,
+      this.#paths.folder,
+      'descriptor',
+      encodeFolder([...this.#buckets.keys()].sort()),
+    )
+  }
+
+  async #makeEntryFiles(name: EntryName, directories: Set<string>): Promise<void> {
+    checkEntryName(name)
+    const paths = new EntryPaths(this.#paths.root, name)
+    const bucketDirectory = new BucketPaths(this.#paths.root, name.bucket).directory
+    const chain: string[] = []
+    for (let path = paths.directory; path !== bucketDirectory; path = dirname(path)) chain.unshift(path)
+    for (const path of chain) {
+      await this.#fs.makeDirectory(path)
+      directories.add(dirname(path))
+    }
+    await this.#fs.makeDirectory(paths.walDirectory)
+    directories.add(paths.directory)
+    if ((await this.#fs.fileBytes(paths.index)) === undefined) {
+      const file = { path: paths.index, kind: 'index' } as const
+      await writeAll(this.#fs, 'projection', [{ file, atBytes: 0, bytes: new Uint8Array(0) }])
+    }
+  }
+
+  async #loadEntry(name: EntryName): Promise<void> {
+    const paths = new EntryPaths(this.#paths.root, name)
+    const listing = await listBlocks(this.#fs, paths)
+    const index = new BlockIndex()
+    const sorted = [...listing.entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+    for (const entry of sorted) index.set(entry)
+    const indexFile = new IndexFile(paths.index)
+    for (const path of listing.undecodable) {
+      this.#logger.error({ path }, 'descriptor cannot be decoded: its block is not shown, its files are kept')
+    }
+    if (listing.source === 'index') {
+      const bytes = (await this.#fs.readFile(paths.index)) ?? new Uint8Array(0)
+      indexFile.loaded(bytes.byteLength, decodeIndex(bytes))
+    } else {
+      this.#logger.warn({ path: paths.index, blocks: index.size }, 'block index rebuilt from descriptors')
+      await indexFile.rewrite(this.#fs, index.blocks)
+    }
+    await this.#fs.makeDirectory(paths.walDirectory)
+    const settings = this.#buckets.get(name.bucket) ?? this.#settingsOfNew(name.bucket)
+    this.#entries.set(keyOf(name), new Entry(name, paths, settings, index, indexFile))
+  }
+
+  async #writeBucketFolder(bucket: string): Promise<void> {
+    const names = new Set<string>()
+    for (const { name } of this.#entries.values()) {
+      if (name.bucket === bucket) names.add(name.entry)
+    }
+    const path = new BucketPaths(this.#paths.root, bucket).folder
+    await atomicWrite(this.#fs, path, 'descriptor', encodeFolder([...names].sort()))
+  }
+}
+
+/** @throws {StorageError} `ERR_INVALID` */
+export function checkEntryName(name: EntryName): void {
+  checkBucketName(name.bucket)
+  if (!isEntryName(name.entry)) {
+    throw new StorageError(
+      'ERR_INVALID',
+      `entry name '${name.entry}' is not allowed: segments of A-Z a-z 0-9 _ -, separated by '/', none of them 'wal'`,
+      { bucket: name.bucket, entry: name.entry },
+    )
+  }
+}
+
+function checkBucketName(bucket: string): void {
+  if (isBucketName(bucket)) return
+  throw new StorageError('ERR_INVALID', `bucket name '${bucket}' is not allowed: A-Z a-z 0-9 _ -`, { bucket })
+}
+
+function keyOf(name: EntryName): string {
+  return `${name.bucket}/${name.entry}`
+}

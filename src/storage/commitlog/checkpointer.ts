@@ -1,0 +1,130 @@
+import { dirname } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import { atomicWrite } from '../../fs/atomic-write.ts'
+import { FileSystemError, type FileRef, type FileSystem } from '../../fs/file-system.ts'
+import type { BlockManager } from '../block/block-manager.ts'
+import type { DirtySet } from '../dirty-set.ts'
+import type { StorageObserver } from '../observer.ts'
+import type { LogCompanion, StorageLimits } from '../options.ts'
+import type { StorePaths } from '../paths.ts'
+import type { CommitLog } from './commit-log.ts'
+import { encodeCheckpoint, type Checkpoint } from './log-file.ts'
+import type { Projector } from './projector.ts'
+
+/** Files synced at once: a checkpoint in one go stalls groups for up to a second. */
+const SYNC_BATCH = 16
+
+/**
+ * Makes the projection durable up to one sequence, spread out beside the running groups, and then drops the log it
+ * covers (steps C1 to C5 of the protocol in FORMAT.md).
+ */
+export class Checkpointer {
+  readonly #options: CheckpointerOptions
+  #running: Promise<void> | undefined
+  #isRequested = false
+  #lastSequence: number
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options
+    this.#lastSequence = options.log.position.sequence
+  }
+
+  isDue(idleMs: number): boolean {
+    if (this.#running !== undefined) return false
+    const { log, limits } = this.#options
+    if (this.#isRequested) return true
+    if (log.position.sequence === this.#lastSequence) return false
+    return log.bytes >= limits.logBytesCheckpoint || idleMs >= limits.idleCheckpointMs
+  }
+
+  /** C1, between two frames: snapshot and a new log file; the rest goes on by itself. */
+  async begin(): Promise<void> {
+    const { log, manager, companion, clock } = this.#options
+    this.#isRequested = false
+    const startedMs = clock.monotonicMs()
+    const { sequence, chain } = log.position
+    await log.roll()
+    const checkpoint: Checkpoint = {
+      firstLog: log.fileNumber,
+      sequence,
+      chain,
+      generation: log.generation,
+      companion: companion?.snapshot(),
+      openBlocks: [...manager.openBlocks].map((block) => block.checkpointed()),
+    }
+    this.#running = this.#finish(checkpoint, startedMs)
+      .catch((cause: unknown) => this.#options.poison(cause))
+      .finally(() => {
+        this.#running = undefined
+      })
+  }
+
+  /** Resolves at once while the log is below its cap, else when the running checkpoint is done. */
+  async logRoom(): Promise<void> {
+    const { log, limits } = this.#options
+    if (log.bytes >= limits.logBytesMax) await this.#running
+  }
+
+  /** The next `isDue` says yes. */
+  request(): void {
+    this.#isRequested = true
+  }
+
+  /** Resolves when no checkpoint is running. */
+  async settled(): Promise<void> {
+    await this.#running
+  }
+
+  async #finish(checkpoint: Checkpoint, startedMs: number): Promise<void> {
+    const { fs, dirty, projector, paths, log, observer, clock } = this.#options
+    // Behind every projection and fold up to here: their marks are all in the set that is taken.
+    const { files, directories } = await projector.run(() => Promise.resolve(dirty.take()))
+    const filesSynced = await syncAll(fs, files, directories)
+    await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
+    this.#lastSequence = checkpoint.sequence
+    const logBytesDropped = await log.drop(checkpoint.firstLog)
+    observer.checkpointed({ durationMs: clock.monotonicMs() - startedMs, filesSynced, logBytesDropped })
+  }
+}
+
+export interface CheckpointerOptions {
+  readonly fs: FileSystem
+  readonly clock: Clock
+  readonly observer: StorageObserver
+  readonly limits: StorageLimits
+  readonly paths: StorePaths
+  readonly log: CommitLog
+  readonly manager: BlockManager
+  readonly projector: Projector
+  readonly dirty: DirtySet
+  readonly companion: LogCompanion | undefined
+  readonly poison: (cause: unknown) => void
+}
+
+/**
+ * Syncs what still exists. Where a file is gone, its directory is synced instead: otherwise a power cut could bring
+ * back its name with bytes that were never synced.
+ */
+async function syncAll(
+  fs: FileSystem,
+  files: ReadonlyMap<string, FileRef>,
+  directories: Set<string>,
+): Promise<number> {
+  const refs = [...files.values()]
+  for (let at = 0; at < refs.length; at += SYNC_BATCH) {
+    await Promise.all(
+      refs.slice(at, at + SYNC_BATCH).map(async (file) => {
+        try {
+          await fs.syncFiles([file])
+        } catch (error) {
+          if (!(error instanceof FileSystemError) || error.code !== 'ERR_NOT_FOUND') throw error
+          directories.add(dirname(file.path))
+        }
+      }),
+    )
+  }
+  const paths = [...directories]
+  for (let at = 0; at < paths.length; at += SYNC_BATCH)
+    await fs.syncDirectories(paths.slice(at, at + SYNC_BATCH))
+  return refs.length + paths.length
+}

@@ -1,0 +1,195 @@
+import { crc32 } from 'node:zlib'
+import { encodeRecord, recordStateNumber } from '../codec/record-codec.ts'
+import { finishWalEntry, walEntryType, walHeadBytes, walTailBytes } from '../wal/wal-codec.ts'
+import type { RecordWrite } from '../record.ts'
+import {
+  FRAME_CHAIN_BYTES,
+  FRAME_HEADER_BYTES,
+  alignFrame,
+  beginRecordsItem,
+  deltaItemBytes,
+  finishFrame,
+  finishRecordsItem,
+  frameBytes,
+  itemOverheadBytes,
+  writeDeltaItem,
+} from './frame.ts'
+import type { FrameBuffers } from './frame-buffers.ts'
+import type { BlockGroup, BuiltBlock, BuiltGroup, PendingSubmission } from './group.ts'
+
+export interface FrameIdentity {
+  readonly sequence: number
+  readonly generation: number
+  readonly previousChain: bigint
+}
+
+export interface BuildLimits {
+  readonly directBytesMin: number
+  readonly directBlocksMax: number
+}
+
+/** Label that keeps the wanted time of a record whose slot left its millisecond. */
+export const SPILL_LABEL = 'ts_original'
+
+/**
+ * Lays the reserved records of one group out as a frame: per block the very WAL entries that will be projected, then
+ * the content, once, contiguous per block, so that log, data file and WAL are each written from slices of one
+ * buffer. Reserves WAL positions. Everything it needs was decided before: it cannot fail half-way.
+ */
+export async function buildGroup(
+  groups: readonly BlockGroup[],
+  submissions: readonly PendingSubmission[],
+  identity: FrameIdentity,
+  limits: BuildLimits,
+  buffers: FrameBuffers,
+  nowMs: number,
+): Promise<BuiltGroup> {
+  const directGroups = chooseDirect(groups, limits)
+  const buffer = await buffers.take(boundBytes(groups, submissions))
+  const target = Buffer.from(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.bytes.byteLength)
+
+  let at = FRAME_HEADER_BYTES
+  for (const { delta } of submissions) if (delta !== undefined) at = writeDeltaItem(target, at, delta)
+  const entryRanges: { from: number; to: number; walAtBytes: number }[] = []
+  for (const group of groups) {
+    const { block } = group
+    const walAtBytes = block.walReservedBytes
+    const entriesAt = beginRecordsItem(target, at, {
+      bucket: block.entry.name.bucket,
+      entry: block.entry.name.entry,
+      blockId: block.id,
+      walAtBytes,
+      blkAtBytes: group.blkAtBytes,
+      direct: directGroups.has(group),
+      baseCrc64: walAtBytes === 0 ? block.baseCrc64 : undefined,
+      recordCount: group.writes.length,
+      contentBytes: group.contentBytes,
+    })
+    const entriesEnd = encodeEntries(target, entriesAt, group)
+    at = finishRecordsItem(target, entriesAt, entriesEnd)
+    block.walReservedBytes += entriesEnd - entriesAt
+    entryRanges.push({ from: entriesAt, to: at, walAtBytes })
+  }
+  const metaBytes = at - FRAME_HEADER_BYTES
+
+  const contentRanges = new Map<BlockGroup, Uint8Array>()
+  const inlineAt = at + FRAME_CHAIN_BYTES
+  at = inlineAt
+  for (const group of groups) {
+    if (directGroups.has(group)) continue
+    contentRanges.set(group, buffer.bytes.subarray(at, at + group.contentBytes))
+    at = copyContents(target, at, group.writes)
+  }
+  const inlineBytes = at - inlineAt
+  const frameEnd = alignFrame(frameBytes(metaBytes, inlineBytes))
+  target.fill(0, at, frameEnd)
+  at = frameEnd
+  let directBytes = 0
+  for (const group of directGroups) {
+    contentRanges.set(group, buffer.bytes.subarray(at, at + group.contentBytes))
+    at = copyContents(target, at, group.writes)
+    directBytes += group.contentBytes
+  }
+
+  const chain = finishFrame(target, {
+    ...identity,
+    metaBytes,
+    contentBytes: inlineBytes,
+    watermark: identity.sequence - 1,
+  })
+  const blocks = groups.map((group, index): BuiltBlock => {
+    const range = entryRanges[index] as (typeof entryRanges)[number]
+    return {
+      block: group.block,
+      direct: directGroups.has(group),
+      walAtBytes: range.walAtBytes,
+      blkAtBytes: group.blkAtBytes,
+      entries: buffer.bytes.subarray(range.from, range.to),
+      content: contentRanges.get(group) as Uint8Array,
+      recordCount: group.writes.length,
+    }
+  })
+  return {
+    sequence: identity.sequence,
+    chain,
+    frame: buffer.bytes.subarray(0, frameEnd),
+    blocks,
+    submissions,
+    recordCount: groups.reduce((sum, group) => sum + group.writes.length, 0),
+    contentBytes: inlineBytes + directBytes,
+    directBytes,
+    builtAtMs: nowMs,
+    release: buffer.release,
+  }
+}
+
+/** The largest groups over the threshold, a few at most: each costs a sync of its own before the frame. */
+function chooseDirect(groups: readonly BlockGroup[], limits: BuildLimits): ReadonlySet<BlockGroup> {
+  const large = groups.filter((group) => group.contentBytes >= limits.directBytesMin)
+  large.sort((a, b) => b.contentBytes - a.contentBytes)
+  return new Set(large.slice(0, limits.directBlocksMax))
+}
+
+function boundBytes(groups: readonly BlockGroup[], submissions: readonly PendingSubmission[]): number {
+  let bytes = FRAME_HEADER_BYTES + FRAME_CHAIN_BYTES + 512
+  for (const { delta } of submissions) if (delta !== undefined) bytes += deltaItemBytes(delta)
+  for (const { block, writes, contentBytes } of groups) {
+    bytes += itemOverheadBytes(block.entry.name.bucket, block.entry.name.entry) + contentBytes
+    for (const write of writes) {
+      bytes += entryBytesMax(write)
+    }
+  }
+  return bytes
+}
+
+/** Upper bound of an encoded entry; cheaper than its exact size, which needs the slot. */
+function entryBytesMax({ labels, contentType }: RecordWrite): number {
+  let characters = contentType.length
+  for (const text of labels) characters += text.length
+  return ENTRY_FIXED_BYTES_MAX + labels.length * LABEL_FIXED_BYTES_MAX + characters * UTF8_BYTES_MAX
+}
+
+/** Head, tail, time, range, state, CRC-32 and a spill label, with all their tags. */
+const ENTRY_FIXED_BYTES_MAX = walHeadBytes + walTailBytes + 112
+const LABEL_FIXED_BYTES_MAX = 12
+const UTF8_BYTES_MAX = 3
+
+function encodeEntries(target: Buffer, atBytes: number, group: BlockGroup): number {
+  const { block, writes, slotsUs } = group
+  let at = atBytes
+  let beginBytes = group.blkAtBytes
+  for (let index = 0; index < writes.length; index++) {
+    const write = writes[index] as RecordWrite
+    const slotUs = slotsUs[index] as number
+    const endBytes = beginBytes + write.content.byteLength
+    const payloadAt = at + walHeadBytes
+    const payloadEnd = encodeRecord(target, payloadAt, {
+      timestampUs: slotUs,
+      beginBytes,
+      endBytes,
+      state: recordStateNumber.finished,
+      labels:
+        slotUs - write.timestampUs >= 1000
+          ? [...write.labels, SPILL_LABEL, String(write.timestampUs)]
+          : write.labels,
+      contentType: write.contentType,
+      contentCrc32: crc32(write.content),
+    })
+    block.metadataBytes += payloadEnd - payloadAt - STATE_FIELD_BYTES
+    at = finishWalEntry(target, at, walEntryType.writeRecord, payloadEnd)
+    beginBytes = endBytes
+  }
+  return at
+}
+
+/** ReductStore counts a record as it was inserted, before its state was set (format 2.4). */
+const STATE_FIELD_BYTES = 2
+
+function copyContents(target: Buffer, atBytes: number, writes: readonly RecordWrite[]): number {
+  let at = atBytes
+  for (const { content } of writes) {
+    target.set(content, at)
+    at += content.byteLength
+  }
+  return at
+}

@@ -1,0 +1,313 @@
+import { dirname } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { writeAll } from '../../fs/write-all.ts'
+import type { BlockManager } from '../block/block-manager.ts'
+import type { Entry } from '../entry.ts'
+import { StorageError } from '../errors.ts'
+import type { StorageObserver } from '../observer.ts'
+import type { LogCompanion, StorageLimits } from '../options.ts'
+import type { EntryName } from '../record.ts'
+import type { CommitLog } from './commit-log.ts'
+import { FrameBuffers } from './frame-buffers.ts'
+import { buildGroup } from './group-builder.ts'
+import type { BuiltGroup, PendingSubmission, Submission } from './group.ts'
+import type { Projector } from './projector.ts'
+
+/** An empty frame with the watermark follows the last group after this long: it proves that group durable. */
+const WATERMARK_IDLE_MS = 50
+/** Frames in memory: one being built, one being written, one being projected. */
+const FRAME_BUFFERS = 3
+/** With at least this share of a group waiting, the next frame is built while the last one is synced. */
+const EARLY_BUILD_SHARE = 0.25
+
+export interface GroupCommitOptions {
+  readonly fs: FileSystem
+  readonly clock: Clock
+  readonly observer: StorageObserver
+  readonly limits: StorageLimits
+  readonly log: CommitLog
+  readonly manager: BlockManager
+  readonly projector: Projector
+  readonly companion: LogCompanion | undefined
+  /** The entry of a name; `undefined` when it has to be made first. */
+  readonly findEntry: (name: EntryName) => Entry | undefined
+  /** Makes missing entries, durably. */
+  readonly makeEntries: (names: readonly EntryName[]) => Promise<void>
+  /** Between two frames, when a checkpoint is due: takes the snapshot and rolls the log (C1). */
+  readonly beginCheckpoint: () => Promise<void>
+  readonly isCheckpointDue: (idleMs: number) => boolean
+  /** Resolves when the log may grow again. */
+  readonly logRoom: () => Promise<void>
+  readonly poison: (cause: unknown) => void
+}
+
+/**
+ * Turns submissions into frames, in the order they came: whatever arrived while the last sync ran is the next group.
+ * One frame in flight; the next one is built meanwhile, and the one before it is projected meanwhile.
+ */
+export class GroupCommit {
+  readonly #options: GroupCommitOptions
+  readonly #buffers: FrameBuffers
+  #queue: PendingSubmission[] = []
+  #queueHead = 0
+  #queuedBytes = 0
+  #inFlight: Promise<void> = Promise.resolve()
+  #isInFlight = false
+  #wake: () => void = () => undefined
+  #state: 'running' | 'closing' | 'closed' | { poisoned: unknown } = 'running'
+  #isWatermarkOwed = false
+  #lastFrameMs: number
+  #jobs: { run: () => Promise<void>; resolve: () => void; reject: (error: unknown) => void }[] = []
+  readonly #projections = new Set<Promise<void>>()
+  readonly #done: Promise<void>
+  /** The frame being built stands on these, not on the log: the log is one frame behind. */
+  #nextSequence: number
+  #previousChain: bigint
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options
+    this.#buffers = new FrameBuffers(options.fs, options.limits.groupBytesMax * 2, FRAME_BUFFERS)
+    this.#lastFrameMs = options.clock.monotonicMs()
+    this.#nextSequence = options.log.position.sequence + 1
+    this.#previousChain = options.log.position.chain
+    this.#done = this.#run()
+  }
+
+  /** Resolves when the submission is durable and projected. @throws {StorageError} */
+  submit(submission: Submission): Promise<void> {
+    if (this.#state !== 'running') return Promise.reject(this.#refusal())
+    let bytes = submission.delta?.byteLength ?? 0
+    for (const write of submission.writes) bytes += write.content.byteLength + RECORD_OVERHEAD_BYTES
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ ...submission, bytes, resolve, reject })
+      this.#queuedBytes += bytes
+      this.#wake()
+    })
+  }
+
+  /** Runs `job` between two frames, with none in flight. */
+  between(job: () => Promise<void>): Promise<void> {
+    if (typeof this.#state === 'object' || this.#state === 'closed') return Promise.reject(this.#refusal())
+    return new Promise((resolve, reject) => {
+      this.#jobs.push({ run: job, resolve, reject })
+      this.#wake()
+    })
+  }
+
+  /** Takes no more submissions and resolves when everything accepted is projected. */
+  async close(): Promise<void> {
+    if (this.#state === 'running') this.#state = 'closing'
+    this.#wake()
+    await this.#done
+    await Promise.allSettled(this.#projections)
+  }
+
+  /** Refuses everything from now on: waiting, in flight and later. */
+  fail(cause: unknown): void {
+    if (typeof this.#state === 'object') return
+    this.#state = { poisoned: cause }
+    const waiting = this.#queue.slice(this.#queueHead)
+    this.#queue = []
+    this.#queueHead = 0
+    for (const submission of waiting) submission.reject(this.#refusal())
+    for (const job of this.#jobs.splice(0)) job.reject(this.#refusal())
+    this.#wake()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (await this.#waitForWork()) await this.#step()
+      await this.#inFlight
+    } catch (cause) {
+      this.#options.poison(cause)
+    }
+    if (this.#state === 'closing') this.#state = 'closed'
+  }
+
+  async #step(): Promise<void> {
+    const { limits, isCheckpointDue, beginCheckpoint, logRoom, clock } = this.#options
+    if (this.#queuedBytes < limits.groupBytesMax * EARLY_BUILD_SHARE) await this.#inFlight
+    if (this.#jobs.length > 0) await this.#runJobs()
+    if (isCheckpointDue(this.#isIdle() ? clock.monotonicMs() - this.#lastFrameMs : 0)) {
+      await this.#inFlight
+      await beginCheckpoint()
+    }
+    await logRoom()
+    if (this.#queueHead === this.#queue.length) {
+      if (this.#isWatermarkOwed && clock.monotonicMs() - this.#lastFrameMs >= WATERMARK_IDLE_MS) {
+        await this.#commit([])
+        this.#isWatermarkOwed = false
+      }
+      return
+    }
+    await this.#commit(this.#takeGroup())
+    this.#isWatermarkOwed = true
+  }
+
+  /** Builds a frame, waits for the one before it, and sets it going. */
+  async #commit(submissions: readonly PendingSubmission[]): Promise<void> {
+    const built = await this.#build(submissions)
+    await this.#inFlight
+    this.#isInFlight = true
+    this.#inFlight = this.#write(built).finally(() => {
+      this.#isInFlight = false
+      this.#wake()
+    })
+    // Rejections are seen by the next `await this.#inFlight`; none may go unhandled before that.
+    this.#inFlight.catch(() => this.#wake())
+  }
+
+  async #build(submissions: readonly PendingSubmission[]): Promise<BuiltGroup> {
+    const { manager, findEntry, makeEntries, limits, log, clock } = this.#options
+    const missing = new Set<EntryName>()
+    for (const { writes } of submissions) {
+      for (const { target } of writes) if (findEntry(target) === undefined) missing.add(target)
+    }
+    if (missing.size > 0) await makeEntries([...missing])
+    for (const { writes } of submissions) {
+      for (const write of writes) {
+        const entry = findEntry(write.target) as Entry
+        if (!manager.tryReserve(entry, write)) await manager.reserve(entry, write)
+      }
+    }
+    const built = await buildGroup(
+      manager.takeGroup(),
+      submissions,
+      { sequence: this.#nextSequence, generation: log.generation, previousChain: this.#previousChain },
+      limits,
+      this.#buffers,
+      clock.monotonicMs(),
+    )
+    this.#nextSequence += 1
+    this.#previousChain = built.chain
+    return built
+  }
+
+  async #write(built: BuiltGroup): Promise<void> {
+    const { log, companion, projector, observer, clock } = this.#options
+    await this.#writeDirect(built)
+    await log.append(built.frame, { sequence: built.sequence, chain: built.chain })
+    this.#lastFrameMs = clock.monotonicMs()
+    for (const { delta } of built.submissions) if (delta !== undefined) companion?.apply(delta)
+    observer.groupDurable({ durationMs: clock.monotonicMs() - built.builtAtMs })
+    const projection = projector.project(built).then(
+      () => {
+        built.release()
+        for (const submission of built.submissions) submission.resolve()
+        observer.groupCommitted({
+          records: built.recordCount,
+          bytes: built.contentBytes,
+          durationMs: clock.monotonicMs() - built.builtAtMs,
+          directBytes: built.directBytes,
+        })
+      },
+      (cause: unknown) => {
+        this.#options.poison(cause)
+        for (const submission of built.submissions) submission.reject(this.#refusal())
+      },
+    )
+    this.#projections.add(projection)
+    void projection.finally(() => this.#projections.delete(projection))
+  }
+
+  /** Large content goes home before its frame: written, synced, and its name too (W2). */
+  async #writeDirect(built: BuiltGroup): Promise<void> {
+    const { fs } = this.#options
+    const direct = built.blocks.filter((part) => part.direct)
+    if (direct.length === 0) return
+    await writeAll(
+      fs,
+      'projection',
+      direct.map(({ block, blkAtBytes, content }) => ({
+        file: block.data,
+        atBytes: blkAtBytes,
+        bytes: content,
+      })),
+    )
+    await fs.syncFiles(direct.map(({ block }) => block.data))
+    const unnamed = direct.filter(({ block }) => !block.isNameDurable)
+    if (unnamed.length === 0) return
+    await fs.syncDirectories([...new Set(unnamed.map(({ block }) => dirname(block.data.path)))])
+    for (const { block } of unnamed) block.isNameDurable = true
+  }
+
+  #takeGroup(): PendingSubmission[] {
+    const { groupBytesMax, groupRecordsMax } = this.#options.limits
+    const taken: PendingSubmission[] = []
+    let bytes = 0
+    let records = 0
+    while (this.#queueHead < this.#queue.length) {
+      const next = this.#queue[this.#queueHead] as PendingSubmission
+      if (
+        taken.length > 0 &&
+        (bytes + next.bytes > groupBytesMax || records + next.writes.length > groupRecordsMax)
+      )
+        break
+      taken.push(next)
+      bytes += next.bytes
+      records += next.writes.length
+      this.#queueHead += 1
+    }
+    this.#queuedBytes -= bytes
+    if (this.#queueHead === this.#queue.length) {
+      this.#queue = []
+      this.#queueHead = 0
+    }
+    return taken
+  }
+
+  async #runJobs(): Promise<void> {
+    await this.#inFlight
+    for (const job of this.#jobs.splice(0)) {
+      try {
+        await job.run()
+        job.resolve()
+      } catch (error) {
+        job.reject(error)
+        throw error
+      }
+    }
+  }
+
+  #isIdle(): boolean {
+    return this.#queueHead === this.#queue.length && !this.#isInFlight
+  }
+
+  /** Resolves with false when there is nothing more to do, ever. */
+  async #waitForWork(): Promise<boolean> {
+    for (;;) {
+      if (typeof this.#state === 'object') return false
+      if (this.#queueHead < this.#queue.length || this.#jobs.length > 0) return true
+      if (this.#state === 'closing') return false
+      const idleMs = this.#options.clock.monotonicMs() - this.#lastFrameMs
+      if (this.#isIdle()) {
+        if (this.#isWatermarkOwed && idleMs >= WATERMARK_IDLE_MS) return true
+        if (this.#options.isCheckpointDue(idleMs)) return true
+      }
+      const stop = new AbortController()
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = () => {
+          resolve()
+          stop.abort()
+        }
+      })
+      const waitMs = this.#isWatermarkOwed ? Math.max(1, WATERMARK_IDLE_MS - idleMs) : IDLE_CHECK_MS
+      await Promise.race([woken, this.#options.clock.sleep(waitMs, stop.signal)])
+      stop.abort()
+    }
+  }
+
+  #refusal(): StorageError {
+    if (typeof this.#state === 'object') {
+      const { poisoned } = this.#state
+      const why = poisoned instanceof Error ? poisoned.message : String(poisoned)
+      return new StorageError('ERR_POISONED', `the store stopped after a failure: ${why}`, {}, poisoned)
+    }
+    return new StorageError('ERR_CLOSED', 'the store is closed')
+  }
+}
+
+/** What a record costs beside its content, for closing groups. */
+const RECORD_OVERHEAD_BYTES = 128
+const IDLE_CHECK_MS = 1_000

@@ -1,0 +1,53 @@
+import type { OpenBlock } from '../block/block.ts'
+import type { RecordWrite } from '../record.ts'
+
+/** What callers hand over: stored as one atom. */
+export interface Submission {
+  readonly writes: readonly RecordWrite[]
+  /** Goes to the log companion together with the writes. */
+  readonly delta?: Uint8Array
+}
+
+/** A submission waiting for its frame. */
+export interface PendingSubmission extends Submission {
+  readonly bytes: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** The records of one group that go into one block, in order. Arrays run in parallel. */
+export interface BlockGroup {
+  readonly block: OpenBlock
+  readonly blkAtBytes: number
+  contentBytes: number
+  readonly writes: RecordWrite[]
+  readonly slotsUs: number[]
+}
+
+/** Where a built block group lies in the frame buffer. */
+export interface BuiltBlock {
+  readonly block: OpenBlock
+  readonly direct: boolean
+  readonly walAtBytes: number
+  readonly blkAtBytes: number
+  /** Entries with the 0xFF behind them. */
+  readonly entries: Uint8Array
+  readonly content: Uint8Array
+  readonly recordCount: number
+}
+
+/** A frame ready to be written, and what to do once it is durable. */
+export interface BuiltGroup {
+  readonly sequence: number
+  readonly chain: bigint
+  /** The frame with its padding. */
+  readonly frame: Uint8Array
+  readonly blocks: readonly BuiltBlock[]
+  readonly submissions: readonly PendingSubmission[]
+  readonly recordCount: number
+  readonly contentBytes: number
+  readonly directBytes: number
+  readonly builtAtMs: number
+  /** Gives the buffer back; after projection. */
+  readonly release: () => void
+}

@@ -1,0 +1,140 @@
+import { crc64 } from '../../base/crc64.ts'
+import { BinaryReader, BinaryWriter } from '../codec/binary.ts'
+import { StorageError } from '../errors.ts'
+
+/**
+ * Header of a log file `<number>.log`: the first 512 bytes. Frames follow at multiples of 512.
+ *
+ *     magic "SEDLOG01" u64 | number u64 | first sequence u64 | chain before it u64 | crc64 of these u64 | zeros
+ *
+ * Numbers are never reused. A header that does not verify means: this file holds no frame.
+ */
+export const LOG_HEADER_BYTES = 512
+const LOG_MAGIC = 0x3130_474f_4c44_4553n
+
+export interface LogHeader {
+  readonly number: number
+  /** Sequence of the first frame in this file. */
+  readonly firstSequence: number
+  /** Chain value of the frame before it. */
+  readonly chainBefore: bigint
+}
+
+export function encodeLogHeader(header: LogHeader): Uint8Array {
+  const writer = new BinaryWriter(64)
+  writer.u64big(LOG_MAGIC)
+  writer.u64(header.number)
+  writer.u64(header.firstSequence)
+  writer.u64big(header.chainBefore)
+  writer.u64big(crc64(writer.written()))
+  const bytes = new Uint8Array(LOG_HEADER_BYTES)
+  bytes.set(writer.written())
+  return bytes
+}
+
+export function decodeLogHeader(bytes: Uint8Array): LogHeader | undefined {
+  if (bytes.byteLength < LOG_HEADER_BYTES) return undefined
+  const reader = new BinaryReader(bytes, 'log header')
+  if (reader.u64big() !== LOG_MAGIC) return undefined
+  const header = { number: reader.u64(), firstSequence: reader.u64(), chainBefore: reader.u64big() }
+  return reader.u64big() === crc64(bytes.subarray(0, 32)) ? header : undefined
+}
+
+/** One open block as a checkpoint describes it: its files hold exactly this, durably. */
+export interface CheckpointBlock {
+  readonly bucket: string
+  readonly entry: string
+  readonly blockId: number
+  /** Position of the stop marker. */
+  readonly walBytes: number
+  readonly blkEndBytes: number
+  readonly recordCount: number
+  readonly baseCrc64: bigint | undefined
+}
+
+/**
+ * `checkpoint`: the state at one sequence. `magic u64, first log u64, sequence u64, chain u64, generation u64,
+ * companion run, block count u32, blocks, crc64 u64`. Replaced by tmp, sync, rename, directory sync.
+ */
+export interface Checkpoint {
+  /** Number of the first log file to replay. */
+  readonly firstLog: number
+  readonly sequence: number
+  readonly chain: bigint
+  readonly generation: number
+  /** `undefined` = the companion had nothing to say. */
+  readonly companion: Uint8Array | undefined
+  readonly openBlocks: readonly CheckpointBlock[]
+}
+
+const CHECKPOINT_MAGIC = 0x3130_5043_4453n
+
+export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  const writer = new BinaryWriter(1024)
+  writer.u64big(CHECKPOINT_MAGIC)
+  writer.u64(checkpoint.firstLog)
+  writer.u64(checkpoint.sequence)
+  writer.u64big(checkpoint.chain)
+  writer.u64(checkpoint.generation)
+  writer.u8(checkpoint.companion === undefined ? 0 : 1)
+  writer.run(checkpoint.companion ?? new Uint8Array(0))
+  writer.u32(checkpoint.openBlocks.length)
+  for (const block of checkpoint.openBlocks) {
+    writer.text(block.bucket)
+    writer.text(block.entry)
+    writer.u64(block.blockId)
+    writer.u64(block.walBytes)
+    writer.u64(block.blkEndBytes)
+    writer.u64(block.recordCount)
+    writer.u8(block.baseCrc64 === undefined ? 0 : 1)
+    writer.u64big(block.baseCrc64 ?? 0n)
+  }
+  writer.u64big(crc64(writer.written()))
+  return writer.written().slice()
+}
+
+/** @throws {StorageError} `ERR_CORRUPT` */
+export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
+  const bodyBytes = bytes.byteLength - 8
+  const tail = new BinaryReader(bytes, 'checkpoint', Math.max(0, bodyBytes))
+  if (bodyBytes < 0 || tail.u64big() !== crc64(bytes.subarray(0, bodyBytes))) {
+    throw new StorageError('ERR_CORRUPT', 'the checkpoint does not match its checksum')
+  }
+  const reader = new BinaryReader(bytes.subarray(0, bodyBytes), 'checkpoint')
+  if (reader.u64big() !== CHECKPOINT_MAGIC) throw new StorageError('ERR_CORRUPT', 'not a checkpoint')
+  const firstLog = reader.u64()
+  const sequence = reader.u64()
+  const chain = reader.u64big()
+  const generation = reader.u64()
+  const hasCompanion = reader.u8() === 1
+  const companion = reader.run()
+  const openBlocks: CheckpointBlock[] = []
+  const count = reader.u32()
+  for (let index = 0; index < count; index++) {
+    const bucket = reader.text()
+    const entry = reader.text()
+    const blockId = reader.u64()
+    const walBytes = reader.u64()
+    const blkEndBytes = reader.u64()
+    const recordCount = reader.u64()
+    const hasBase = reader.u8() === 1
+    const baseCrc64 = reader.u64big()
+    openBlocks.push({
+      bucket,
+      entry,
+      blockId,
+      walBytes,
+      blkEndBytes,
+      recordCount,
+      baseCrc64: hasBase ? baseCrc64 : undefined,
+    })
+  }
+  return {
+    firstLog,
+    sequence,
+    chain,
+    generation,
+    companion: hasCompanion ? companion : undefined,
+    openBlocks,
+  }
+}

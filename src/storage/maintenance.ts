@@ -1,0 +1,111 @@
+import type { Clock } from '../base/clock.ts'
+import type { OpenBlock } from './block/block.ts'
+import type { BlockManager } from './block/block-manager.ts'
+import type { StorageObserver } from './observer.ts'
+import type { StorageLimits } from './options.ts'
+
+const TICK_MS = 250
+/** Folds at once: each waits for a few syncs. */
+const FOLDS_MAX = 4
+
+/** Seals full blocks once their late records have stopped, folds large WALs, keeps the write cache in its budget. */
+export class Maintenance {
+  readonly #options: MaintenanceOptions
+  readonly #stop = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+
+  /** Folds one block, and reports it. @returns whether it is cold now */
+  async fold(block: OpenBlock, isEvicted = false): Promise<boolean> {
+    const { fold, observer, manager } = this.#options
+    const isSealed = block.isFull(0)
+    if (!(await fold(block))) return false
+    if (isSealed) observer.blockSealed()
+    else observer.blockClosed()
+    if (isEvicted) observer.cacheEvicted('write')
+    observer.cacheSized('write', manager.cacheBytes, manager.openBlocks.size)
+    return true
+  }
+
+  /** Folds every open block that is not being written to, until `untilMs`. */
+  async foldAll(options: {
+    untilMs?: number
+    progress?: ((done: number, total: number) => void) | undefined
+  }): Promise<void> {
+    const { clock, manager } = this.#options
+    const blocks = [...manager.openBlocks]
+    let done = 0
+    await inParallel(FOLDS_MAX, blocks, async (block) => {
+      if (clock.monotonicMs() < (options.untilMs ?? Infinity)) await this.fold(block)
+      options.progress?.(++done, blocks.length)
+    })
+  }
+
+  async #run(): Promise<void> {
+    const { clock, poison } = this.#options
+    try {
+      for (;;) {
+        await clock.sleep(TICK_MS, this.#stop.signal)
+        if (this.#stop.signal.aborted) return
+        await this.#tick()
+      }
+    } catch (cause) {
+      poison(cause)
+    }
+  }
+
+  async #tick(): Promise<void> {
+    const { clock, limits, manager, observer } = this.#options
+    const nowMs = clock.monotonicMs()
+    const due = [...manager.openBlocks].filter(
+      (block) =>
+        (block.isFull(0) && nowMs - block.touchedMs >= limits.sealIdleMs) ||
+        block.walReservedBytes >= limits.walBytesMax,
+    )
+    await inParallel(FOLDS_MAX, due, (block) => this.fold(block))
+
+    observer.cacheSized('write', manager.cacheBytes, manager.openBlocks.size)
+    let excessBytes = manager.cacheBytes - limits.writeCacheBytesMax
+    const evicted: OpenBlock[] = []
+    for (const block of manager.openBlocks) {
+      if (excessBytes <= 0) break
+      if (block.pendingGroups > 0) continue
+      excessBytes -= block.cacheBytes
+      evicted.push(block)
+    }
+    await inParallel(FOLDS_MAX, evicted, (block) => this.fold(block, true))
+  }
+}
+
+export interface MaintenanceOptions {
+  readonly clock: Clock
+  readonly observer: StorageObserver
+  readonly limits: StorageLimits
+  readonly manager: BlockManager
+  readonly fold: (block: OpenBlock) => Promise<boolean>
+  readonly poison: (cause: unknown) => void
+}
+
+async function inParallel<T>(
+  count: number,
+  items: readonly T[],
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++] as T)
+  }
+  await Promise.all(Array.from({ length: Math.min(count, items.length) }, worker))
+}

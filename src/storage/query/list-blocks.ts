@@ -1,0 +1,56 @@
+import { crc64 } from '../../base/crc64.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { decodeDescriptor } from '../codec/descriptor-codec.ts'
+import { decodeIndex, type IndexEntry } from '../codec/index-codec.ts'
+import { parseBlockFileName, type EntryPaths } from '../paths.ts'
+
+export interface BlockListing {
+  readonly entries: Map<bigint, IndexEntry>
+  /** `index`: as `blocks.idx` says; `descriptors`: rebuilt, because it is missing or damaged. */
+  readonly source: 'index' | 'descriptors'
+  /** Descriptors that could not be decoded: their blocks are not listed. */
+  readonly undecodable: readonly string[]
+}
+
+/** The blocks of an entry by its index, or by its descriptors where the index is missing, damaged or wrongly empty. */
+export async function listBlocks(
+  fs: FileSystem,
+  paths: EntryPaths,
+): Promise<BlockListing & { indexBytes: number }> {
+  const bytes = await fs.readFile(paths.index)
+  const decoded = bytes === undefined ? undefined : decodeIndex(bytes)
+  if (decoded?.verdict === 'valid' && decoded.entries.size > 0) {
+    return { entries: decoded.entries, source: 'index', undecodable: [], indexBytes: bytes?.byteLength ?? 0 }
+  }
+  const rebuilt = await rebuildIndex(fs, paths)
+  // An empty index beside descriptors is what a crash of ReductStore leaves (W12).
+  const isEmpty =
+    decoded?.verdict === 'valid' && rebuilt.entries.size === 0 && rebuilt.undecodable.length === 0
+  return { ...rebuilt, source: isEmpty ? 'index' : 'descriptors', indexBytes: bytes?.byteLength ?? 0 }
+}
+
+/** Reads every descriptor of the entry. */
+export async function rebuildIndex(fs: FileSystem, paths: EntryPaths): Promise<BlockListing> {
+  const entries = new Map<bigint, IndexEntry>()
+  const undecodable: string[] = []
+  for (const item of (await fs.list(paths.directory)) ?? []) {
+    const name = parseBlockFileName(item.name)
+    if (item.isDirectory || name?.kind !== 'descriptor') continue
+    const path = `${paths.directory}/${item.name}`
+    const bytes = await fs.readFile(path)
+    try {
+      const descriptor = decodeDescriptor(bytes ?? new Uint8Array(0))
+      entries.set(name.blockId, {
+        id: name.blockId,
+        sizeBytes: BigInt(descriptor.sizeBytes),
+        recordCount: descriptor.timestampsUs.length,
+        metadataBytes: BigInt(descriptor.bytes.byteLength),
+        latestUs: descriptor.timestampsUs.at(-1) ?? 0n,
+        crc64: crc64(descriptor.bytes),
+      })
+    } catch {
+      undecodable.push(path)
+    }
+  }
+  return { entries, source: 'descriptors', undecodable }
+}

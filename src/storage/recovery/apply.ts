@@ -1,0 +1,257 @@
+import { dirname } from 'node:path'
+import { crc64 } from '../../base/crc64.ts'
+import { atomicWrite } from '../../fs/atomic-write.ts'
+import type { FileRef, FileSystem, WriteOp } from '../../fs/file-system.ts'
+import { writeAll } from '../../fs/write-all.ts'
+import { checkDescriptor } from '../block/block-content.ts'
+import { encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
+import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
+import { decodeRecord, encodeRecord, recordBytes, scanRecord } from '../codec/record-codec.ts'
+import { StorageError } from '../errors.ts'
+import { EntryPaths } from '../paths.ts'
+import { rebuildIndex } from '../query/list-blocks.ts'
+import { scanWal, walEntryType, walStopMarker } from '../wal/wal-codec.ts'
+import { itemContentMatches } from './scan-log.ts'
+import type { BlockFacts, LoggedItem } from './facts.ts'
+import type { BlockPlan } from './plan.ts'
+import { recordIndex } from './scan-blocks.ts'
+
+export interface PlannedBlock {
+  readonly facts: BlockFacts
+  readonly plan: BlockPlan
+}
+
+/** Direct content is compared with its CRC-32 up to this much, the newest first. */
+const DIRECT_CHECK_BYTES_MAX = 1024 * 1024 * 1024
+
+/** The last part of step R4: content that went home before its frame must be there. */
+export async function findLostDirectContent(
+  fs: FileSystem,
+  dataPath: string,
+  blocks: readonly PlannedBlock[],
+): Promise<string[]> {
+  const direct = blocks
+    .flatMap(({ facts }) => facts.items)
+    .filter((item) => item.direct)
+    .sort((a, b) => b.sequence - a.sequence)
+  const damage: string[] = []
+  let budgetBytes = DIRECT_CHECK_BYTES_MAX
+  for (const item of direct) {
+    budgetBytes -= item.contentBytes
+    if (budgetBytes < 0) break
+    const path = new EntryPaths(dataPath, item).data(item.blockId)
+    const content = await readIfThere(fs, path, item.blkAtBytes, item.contentBytes)
+    if (!itemContentMatches(item, content))
+      damage.push(`${path}: content of group ${item.sequence} is not there`)
+  }
+  return damage
+}
+
+/**
+ * Carries the plans out (steps R6 to R9). Every step may be interrupted and repeated: each file is written from the
+ * log or replaced whole, and nothing that only the page cache holds is relied on.
+ */
+export async function applyPlans(
+  fs: FileSystem,
+  dataPath: string,
+  blocks: readonly PlannedBlock[],
+): Promise<void> {
+  const byEntry = new Map<string, PlannedBlock[]>()
+  for (const block of blocks) {
+    const key = `${block.facts.bucket}/${block.facts.entry}`
+    const known = byEntry.get(key)
+    if (known === undefined) byEntry.set(key, [block])
+    else known.push(block)
+  }
+  const touched: FileRef[] = []
+  const directories = new Set<string>()
+  for (const entryBlocks of byEntry.values()) {
+    const paths = new EntryPaths(dataPath, (entryBlocks[0] as PlannedBlock).facts)
+    await makeEntryDirectory(fs, dataPath, paths)
+    directories.add(paths.directory)
+    directories.add(paths.walDirectory)
+    for (const { facts, plan } of entryBlocks) {
+      const data: FileRef = { path: paths.data(facts.blockId), kind: 'data' }
+      if (plan.kind !== 'merge') await writeContents(fs, data, facts.items)
+      else await mergeIntoDescriptor(fs, paths, facts.blockId, plan.entries)
+      touched.push(data)
+    }
+    await rewriteIndex(fs, paths, entryBlocks)
+    for (const { facts, plan } of entryBlocks) {
+      if (plan.kind === 'open' && plan.rewrite) await rewriteWal(fs, paths.wal(facts.blockId), plan)
+      else if (plan.kind === 'open') touched.push({ path: paths.wal(facts.blockId), kind: 'wal' })
+      else await fs.unlink(paths.wal(facts.blockId))
+    }
+  }
+  await fs.syncFiles(touched)
+  await fs.syncDirectories([...directories])
+}
+
+/** Entries are durable before a frame names them; what is missing here was taken away since. */
+async function makeEntryDirectory(fs: FileSystem, dataPath: string, paths: EntryPaths): Promise<void> {
+  if ((await fs.list(paths.walDirectory)) !== undefined) return
+  const segments = paths.walDirectory.slice(dataPath.length + 1).split('/')
+  for (let count = 1; count <= segments.length; count++) {
+    const path = `${dataPath}/${segments.slice(0, count).join('/')}`
+    await fs.makeDirectory(path)
+    await fs.syncDirectories([dirname(path)])
+  }
+}
+
+async function writeContents(fs: FileSystem, data: FileRef, items: readonly LoggedItem[]): Promise<void> {
+  const inline = items.filter((item) => !item.direct)
+  if (items.length === 0) return
+  // An empty write makes the file where all content is empty.
+  const ops: WriteOp[] = [{ file: data, atBytes: 0, bytes: new Uint8Array(0) }]
+  for (const item of inline) {
+    const bytes = await fs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
+    ops.push({ file: data, atBytes: item.blkAtBytes, bytes })
+  }
+  await writeAll(fs, 'projection', ops)
+}
+
+async function rewriteWal(
+  fs: FileSystem,
+  path: string,
+  plan: Extract<BlockPlan, { kind: 'open' }>,
+): Promise<void> {
+  const kept = plan.keepWalBytes === 0 ? new Uint8Array(0) : await fs.read(path, 0, plan.keepWalBytes)
+  const bytes = Buffer.concat([
+    kept,
+    ...plan.entries.map((item) => item.entries),
+    Uint8Array.of(walStopMarker),
+  ])
+  await atomicWrite(fs, path, 'wal', bytes)
+}
+
+/** `blocks.idx` written afresh (R8): what it said, corrected for every block of `blocks`. */
+async function rewriteIndex(
+  fs: FileSystem,
+  paths: EntryPaths,
+  blocks: readonly PlannedBlock[],
+): Promise<void> {
+  const bytes = await fs.readFile(paths.index)
+  const decoded = bytes === undefined ? undefined : decodeIndex(bytes)
+  const entries = decoded?.verdict === 'valid' ? decoded.entries : (await rebuildIndex(fs, paths)).entries
+  for (const { facts, plan } of blocks) {
+    const id = BigInt(facts.blockId)
+    if (plan.kind === 'open') {
+      const listed = entries.get(id)
+      entries.set(id, listed === undefined ? emptyEntry(id) : { ...listed, crc64: undefined })
+    } else {
+      const path = paths.descriptor(facts.blockId)
+      entries.set(id, indexEntryOf(id, checkDescriptor(await fs.readFile(path), path, undefined)))
+    }
+  }
+  const sorted = [...entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  await atomicWrite(fs, paths.index, 'index', encodeIndex(sorted).bytes)
+}
+
+function emptyEntry(id: bigint): IndexEntry {
+  return { id, sizeBytes: 0n, recordCount: 0, metadataBytes: 0n, latestUs: id }
+}
+
+/** The index entry that a descriptor asks for. */
+export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
+  return {
+    id,
+    sizeBytes: BigInt(descriptor.sizeBytes),
+    recordCount: descriptor.timestampsUs.length,
+    metadataBytes: BigInt(descriptor.bytes.byteLength),
+    latestUs: descriptor.timestampsUs.at(-1) ?? 0n,
+    crc64: crc64(descriptor.bytes),
+  }
+}
+
+/**
+ * Rule R7 where ReductStore saved the block after the kill: the records of the frames that it does not hold are
+ * inserted behind its present end, at the first free microsecond; nothing of stock's is overwritten.
+ */
+async function mergeIntoDescriptor(
+  fs: FileSystem,
+  paths: EntryPaths,
+  blockId: number,
+  items: readonly LoggedItem[],
+): Promise<void> {
+  const path = paths.descriptor(blockId)
+  const descriptor = checkDescriptor(await fs.readFile(path), path, undefined)
+  const records = Array.from(descriptor.timestampsUs, (_, index) =>
+    descriptor.bytes.subarray(descriptor.recordFromBytes[index], descriptor.recordToBytes[index]),
+  )
+  const taken = new Set(descriptor.timestampsUs)
+  let sizeBytes = descriptor.sizeBytes
+  const ops: WriteOp[] = []
+  const data: FileRef = { path: paths.data(blockId), kind: 'data' }
+  for (const item of items) {
+    const content = item.direct
+      ? await readIfThere(fs, data.path, item.blkAtBytes, item.contentBytes)
+      : await fs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
+    if (!itemContentMatches(item, content)) {
+      throw new StorageError(
+        'ERR_CORRUPT',
+        `${data.path}: ReductStore cut content of group ${item.sequence}`,
+        {
+          path: data.path,
+        },
+      )
+    }
+    for (const entry of scanWal(item.entries).entries) {
+      if (entry.type !== walEntryType.writeRecord) continue
+      const record = decodeRecord(item.entries, entry.payloadFromBytes, entry.payloadToBytes)
+      if (holds(descriptor, record.timestampUs, record.endBytes - record.beginBytes)) continue
+      let timestampUs = record.timestampUs
+      while (taken.has(timestampUs)) timestampUs += 1n
+      taken.add(timestampUs)
+      const bytes = content.slice(record.beginBytes - item.blkAtBytes, record.endBytes - item.blkAtBytes)
+      ops.push({ file: data, atBytes: sizeBytes, bytes })
+      const moved = {
+        ...record,
+        timestampUs: Number(timestampUs),
+        beginBytes: sizeBytes,
+        endBytes: sizeBytes + bytes.byteLength,
+      }
+      const encoded = new Uint8Array(recordBytes(moved))
+      encodeRecord(encoded, 0, moved)
+      records.push(encoded)
+      sizeBytes = moved.endBytes
+    }
+  }
+  await writeAll(fs, 'projection', ops)
+  await fs.syncFiles([data])
+  records.sort((a, b) => {
+    const difference =
+      BigInt(scanRecord(a, 0, a.byteLength).timestampUs) - BigInt(scanRecord(b, 0, b.byteLength).timestampUs)
+    return difference < 0n ? -1 : difference > 0n ? 1 : 0
+  })
+  const lastFrame = items.at(-1)?.sequence
+  const head = { id: BigInt(blockId), sizeBytes, lastFrame, otherFields: descriptor.otherFields }
+  // The index must not hold a CRC while the descriptor changes (W1).
+  const listed = await fs.readFile(paths.index)
+  const decoded = listed === undefined ? undefined : decodeIndex(listed)
+  if (decoded?.verdict === 'valid') {
+    const entries = [...decoded.entries.values()].map((entry) =>
+      entry.id === BigInt(blockId) ? { ...entry, crc64: undefined } : entry,
+    )
+    await atomicWrite(fs, paths.index, 'index', encodeIndex(entries).bytes)
+  }
+  await atomicWrite(fs, path, 'descriptor', encodeDescriptor(head, records))
+}
+
+function holds(descriptor: Descriptor, timestampUs: bigint, lengthBytes: number): boolean {
+  const index = recordIndex(descriptor, timestampUs)
+  if (index === undefined) return false
+  const from = descriptor.recordFromBytes[index] as number
+  const facts = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
+  return facts.endBytes - facts.beginBytes === lengthBytes
+}
+
+async function readIfThere(
+  fs: FileSystem,
+  path: string,
+  atBytes: number,
+  lengthBytes: number,
+): Promise<Uint8Array> {
+  return (await fs.fileBytes(path)) === undefined
+    ? new Uint8Array(0)
+    : await fs.read(path, atBytes, lengthBytes)
+}

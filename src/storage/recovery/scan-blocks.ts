@@ -1,0 +1,86 @@
+import { crc64 } from '../../base/crc64.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { decodeDescriptor, firstRecordFrom, type Descriptor } from '../codec/descriptor-codec.ts'
+import { scanRecord } from '../codec/record-codec.ts'
+import { EntryPaths } from '../paths.ts'
+import { scanWal } from '../wal/wal-codec.ts'
+import type { BlockFacts, LogFacts, LoggedItem } from './facts.ts'
+
+/** Looks at the files of every block that checkpoint or frames mention. */
+export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts): Promise<BlockFacts[]> {
+  const mentioned = new Map<string, { bucket: string; entry: string; blockId: number; items: LoggedItem[] }>()
+  const mention = (block: { bucket: string; entry: string; blockId: number }): { items: LoggedItem[] } => {
+    const key = `${block.bucket}/${block.entry}/${block.blockId}`
+    let known = mentioned.get(key)
+    if (known === undefined) {
+      known = { bucket: block.bucket, entry: block.entry, blockId: block.blockId, items: [] }
+      mentioned.set(key, known)
+    }
+    return known
+  }
+  const checkpointed = new Map(
+    log.checkpoint.openBlocks.map((block) => [`${block.bucket}/${block.entry}/${block.blockId}`, block]),
+  )
+  for (const block of log.checkpoint.openBlocks) mention(block)
+  for (const frame of log.frames) for (const item of frame.items) mention(item).items.push(item)
+
+  const facts: BlockFacts[] = []
+  for (const [key, block] of mentioned) {
+    const paths = new EntryPaths(dataPath, block)
+    const wal = await fs.readFile(paths.wal(block.blockId))
+    const scan = wal === undefined ? undefined : scanWal(wal)
+    facts.push({
+      ...block,
+      checkpointed: checkpointed.get(key),
+      wal:
+        scan === undefined
+          ? undefined
+          : { validEndBytes: scan.endBytes, endsWithMarker: scan.ending === 'marker' },
+      descriptor: await descriptorFacts(fs, paths.descriptor(block.blockId), block.items),
+    })
+  }
+  return facts
+}
+
+async function descriptorFacts(
+  fs: FileSystem,
+  path: string,
+  items: readonly LoggedItem[],
+): Promise<BlockFacts['descriptor']> {
+  const bytes = await fs.readFile(path)
+  if (bytes === undefined) return { state: 'missing' }
+  let descriptor: Descriptor
+  try {
+    descriptor = decodeDescriptor(bytes)
+  } catch {
+    return { state: 'undecodable' }
+  }
+  const restartAt = items.findLastIndex((item) => item.walAtBytes === 0)
+  const last = restartAt === -1 ? items : items.slice(restartAt)
+  return {
+    state: 'read',
+    crc64: crc64(bytes),
+    recordCount: descriptor.timestampsUs.length,
+    lastFrame: descriptor.lastFrame,
+    holdsFrames: last.every((item) => holdsItem(descriptor, item)),
+  }
+}
+
+function holdsItem(descriptor: Descriptor, item: LoggedItem): boolean {
+  return scanWal(item.entries).entries.every((entry) => {
+    const logged = scanRecord(item.entries, entry.payloadFromBytes, entry.payloadToBytes)
+    const index = recordIndex(descriptor, BigInt(logged.timestampUs))
+    if (index === undefined) return false
+    const from = descriptor.recordFromBytes[index] as number
+    const held = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
+    return (
+      held.endBytes - held.beginBytes === logged.endBytes - logged.beginBytes && held.state === logged.state
+    )
+  })
+}
+
+/** Index of the record at exactly this time. */
+export function recordIndex(descriptor: Descriptor, timestampUs: bigint): number | undefined {
+  const index = firstRecordFrom(descriptor, timestampUs)
+  return descriptor.timestampsUs[index] === timestampUs ? index : undefined
+}

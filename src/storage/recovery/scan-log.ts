@@ -1,0 +1,175 @@
+import { crc32 } from 'node:zlib'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { decodeRecord } from '../codec/record-codec.ts'
+import {
+  FRAME_ALIGN_BYTES,
+  FRAME_CHAIN_BYTES,
+  FRAME_HEADER_BYTES,
+  alignFrame,
+  frameBytes,
+  parseFrame,
+  readFrameHeader,
+  type Frame,
+  type ParsedRecords,
+} from '../commitlog/frame.ts'
+import { LOG_HEADER_BYTES, decodeLogHeader, type Checkpoint } from '../commitlog/log-file.ts'
+import { logPath, parseLogName, type StorePaths } from '../paths.ts'
+import { scanWal, walEntryType } from '../wal/wal-codec.ts'
+import type { LogFacts, LoggedFrame } from './facts.ts'
+
+/** Reads all frames behind the checkpoint (step R1). Never throws for damage: it is named in the result. */
+export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Checkpoint): Promise<LogFacts> {
+  const items = (await fs.list(paths.logDirectory)) ?? []
+  const numbers = items.map((item) => parseLogName(item.name)).filter((number) => number !== undefined)
+  numbers.sort((a, b) => a - b)
+  const frames: LoggedFrame[] = []
+  const damage: string[] = []
+  let logBytes = 0
+  let tornTailBytes = 0
+  const last = (): { sequence: number; chain: bigint } => frames.at(-1) ?? checkpoint
+  if (!numbers.includes(checkpoint.firstLog)) {
+    damage.push(`log file ${checkpoint.firstLog}, which the checkpoint begins with, is missing`)
+  }
+
+  for (const number of numbers) {
+    if (number < checkpoint.firstLog) continue
+    const path = logPath(paths.logDirectory, number)
+    const window = new FileWindow(fs, path, (await fs.fileBytes(path)) ?? 0)
+    logBytes += window.fileBytes
+    const header = decodeLogHeader(await window.view(0, LOG_HEADER_BYTES))
+    if (header === undefined || header.number !== number) continue
+    if (header.firstSequence > last().sequence + 1) {
+      damage.push(
+        `log file ${number} begins with group ${header.firstSequence}, the one before ends with ${last().sequence}`,
+      )
+      break
+    }
+    // A log begun by recovery repeats the last frame; its copy replaces the older one.
+    while (frames.length > 0 && last().sequence >= header.firstSequence) frames.pop()
+    if (last().sequence !== header.firstSequence - 1 || last().chain !== header.chainBefore) {
+      damage.push(`log file ${number} does not follow the frames before it`)
+      break
+    }
+    const end = await readFrames(window, frames, last)
+    tornTailBytes = await countTail(window, end)
+    const lost = await findLaterFrame(window, end, last().sequence)
+    if (lost !== undefined) {
+      damage.push(
+        `${path}: group ${last().sequence + 1} was acknowledged and is damaged (a later frame says ${lost})`,
+      )
+      break
+    }
+  }
+  return { checkpoint, frames, logNumberMax: numbers.at(-1) ?? 0, logBytes, tornTailBytes, damage }
+}
+
+/** Appends the valid frames of one file to `frames`; returns where the first invalid one would begin. */
+async function readFrames(
+  window: FileWindow,
+  frames: LoggedFrame[],
+  last: () => { sequence: number; chain: bigint },
+): Promise<number> {
+  let atBytes = LOG_HEADER_BYTES
+  for (;;) {
+    const frame = await readFrame(window, atBytes)
+    if (frame === undefined) return atBytes
+    if (frame.sequence !== last().sequence + 1 || frame.previousChain !== last().chain) return atBytes
+    if (!(await contentsMatch(window, atBytes, frame))) return atBytes
+    const bytes = alignFrame(frameBytes(frame.metaBytes, frame.contentBytes))
+    frames.push({
+      ...frame,
+      items: frame.records.map((item) => ({
+        ...item,
+        sequence: frame.sequence,
+        logPath: window.path,
+        contentInLogBytes: atBytes + item.contentAtBytes,
+      })),
+      logPath: window.path,
+      atBytes,
+      bytes,
+    })
+    atBytes += bytes
+  }
+}
+
+async function readFrame(window: FileWindow, atBytes: number): Promise<Frame | undefined> {
+  const header = readFrameHeader(await window.view(atBytes, FRAME_HEADER_BYTES))
+  if (header === undefined) return undefined
+  if (atBytes + frameBytes(header.metaBytes, header.contentBytes) > window.fileBytes) return undefined
+  const meta = await window.view(atBytes, FRAME_HEADER_BYTES + header.metaBytes + FRAME_CHAIN_BYTES)
+  // Kept by the caller, while the window moves on.
+  return parseFrame(meta.slice())
+}
+
+/** Whether the inline content is what the records' CRC-32 say. */
+async function contentsMatch(window: FileWindow, atBytes: number, frame: Frame): Promise<boolean> {
+  for (const item of frame.records) {
+    if (item.direct) continue
+    const content = await window.view(atBytes + item.contentAtBytes, item.contentBytes)
+    if (content.byteLength < item.contentBytes || !itemContentMatches(item, content)) return false
+  }
+  return true
+}
+
+/** Whether `content` is the content of the records of `item`. */
+export function itemContentMatches(item: ParsedRecords, content: Uint8Array): boolean {
+  for (const entry of scanWal(item.entries).entries) {
+    if (entry.type !== walEntryType.writeRecord) continue
+    const record = decodeRecord(item.entries, entry.payloadFromBytes, entry.payloadToBytes)
+    const from = record.beginBytes - item.blkAtBytes
+    const bytes = content.subarray(from, record.endBytes - item.blkAtBytes)
+    if (bytes.byteLength !== record.endBytes - record.beginBytes) return false
+    if (record.contentCrc32 !== undefined && crc32(bytes) !== record.contentCrc32) return false
+  }
+  return true
+}
+
+/** The watermark of a whole frame behind `fromBytes` that proves a group after `sequence` durable. */
+async function findLaterFrame(
+  window: FileWindow,
+  fromBytes: number,
+  sequence: number,
+): Promise<number | undefined> {
+  for (let at = fromBytes; at + FRAME_HEADER_BYTES <= window.fileBytes; at += FRAME_ALIGN_BYTES) {
+    const frame = await readFrame(window, at)
+    if (frame !== undefined && frame.sequence > sequence && frame.watermark > sequence) return frame.watermark
+  }
+  return undefined
+}
+
+async function countTail(window: FileWindow, fromBytes: number): Promise<number> {
+  let count = 0
+  for (let at = fromBytes; at < window.fileBytes; at += WINDOW_BYTES) {
+    const bytes = await window.view(at, Math.min(WINDOW_BYTES, window.fileBytes - at))
+    const lastByte = bytes.findLastIndex((byte) => byte !== 0)
+    if (lastByte !== -1) count = at + lastByte + 1 - fromBytes
+  }
+  return count
+}
+
+const WINDOW_BYTES = 1024 * 1024
+
+/** Reads a file in large steps. Views are valid until the next call. */
+class FileWindow {
+  readonly path: string
+  readonly fileBytes: number
+  readonly #fs: FileSystem
+  #bytes: Uint8Array = new Uint8Array(0)
+  #atBytes = 0
+
+  constructor(fs: FileSystem, path: string, fileBytes: number) {
+    this.#fs = fs
+    this.path = path
+    this.fileBytes = fileBytes
+  }
+
+  /** Shorter at the end of the file. */
+  async view(atBytes: number, lengthBytes: number): Promise<Uint8Array> {
+    const wanted = Math.min(lengthBytes, Math.max(0, this.fileBytes - atBytes))
+    if (atBytes < this.#atBytes || atBytes + wanted > this.#atBytes + this.#bytes.byteLength) {
+      this.#bytes = await this.#fs.read(this.path, atBytes, Math.max(wanted, WINDOW_BYTES))
+      this.#atBytes = atBytes
+    }
+    return this.#bytes.subarray(atBytes - this.#atBytes, atBytes - this.#atBytes + wanted)
+  }
+}

@@ -1,0 +1,140 @@
+import { atomicWrite } from '../fs/atomic-write.ts'
+import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
+import { CommitLog } from './commitlog/commit-log.ts'
+import { encodeCheckpoint } from './commitlog/log-file.ts'
+import { StorageError } from './errors.ts'
+import type { StorePaths } from './paths.ts'
+
+/** Layout version that this release writes; it reads this one only. */
+const FORMAT_VERSION = 1
+
+/** `.sediment/format`: JSON, replaced atomically. Its presence says that log and checkpoint exist. */
+export interface StoreFormat {
+  readonly version: number
+  readonly storeId: string
+  readonly clusterId?: string
+  readonly groupId?: string
+}
+
+/** `.sediment/owner`: JSON, for people and for the fence: a raised generation stops an older holder. */
+interface StoreOwner {
+  readonly generation: number
+  readonly pid: number
+  readonly startedAt: string
+}
+
+/** @throws {StorageError} `ERR_FORMAT` when a newer release wrote it, `ERR_CORRUPT` */
+export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<StoreFormat | undefined> {
+  const bytes = await fs.readFile(paths.format)
+  if (bytes === undefined) return undefined
+  const format = parseJson<StoreFormat>(bytes, paths.format)
+  if (format.version > FORMAT_VERSION) {
+    throw new StorageError(
+      'ERR_FORMAT',
+      `${paths.root} has layout version ${format.version}, this release reads up to ${FORMAT_VERSION}: use the release that wrote it, or a newer one`,
+      { path: paths.format },
+    )
+  }
+  if (format.version < 1 || typeof format.storeId !== 'string') {
+    throw new StorageError('ERR_CORRUPT', `${paths.format} is not a store format`, { path: paths.format })
+  }
+  return format
+}
+
+export async function writeFormat(fs: FileSystem, paths: StorePaths, format: StoreFormat): Promise<void> {
+  await atomicWrite(fs, paths.format, 'log', Buffer.from(`${JSON.stringify(format)}\n`))
+}
+
+/**
+ * Makes `.sediment/` with an empty log and checkpoint; `format` comes last, so that an interrupted start is begun
+ * anew. Nothing can have been acknowledged before `format` exists.
+ */
+export async function initializeStore(
+  fs: FileSystem,
+  paths: StorePaths,
+  storeId: string,
+): Promise<StoreFormat> {
+  await fs.makeDirectory(paths.logDirectory)
+  await fs.makeDirectory(paths.quarantine)
+  await CommitLog.begin(fs, paths, 0, 1, { sequence: 0, chain: 0n })
+  const checkpoint = {
+    firstLog: 1,
+    sequence: 0,
+    chain: 0n,
+    generation: 0,
+    companion: undefined,
+    openBlocks: [],
+  }
+  await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
+  await fs.syncDirectories([paths.root])
+  const format = { version: FORMAT_VERSION, storeId }
+  await writeFormat(fs, paths, format)
+  return format
+}
+
+/** @throws {StorageError} `ERR_LOCKED` with what the owner file says */
+export async function lockStore(fs: FileSystem, paths: StorePaths): Promise<DirectoryLock> {
+  const lock = await fs.lock(paths.lock)
+  if (lock !== undefined) return lock
+  const owner = await fs.readFile(paths.owner)
+  const who = owner === undefined ? 'another process' : Buffer.from(owner).toString().trim()
+  throw new StorageError(
+    'ERR_LOCKED',
+    `${paths.root} is in use by ${who}: stop it, or choose another directory`,
+    {
+      path: paths.lock,
+    },
+  )
+}
+
+/** The generation of the last opener; 0 for a new store. */
+export async function readGeneration(fs: FileSystem, paths: StorePaths): Promise<number> {
+  const bytes = await fs.readFile(paths.owner)
+  if (bytes === undefined) return 0
+  try {
+    return parseJson<StoreOwner>(bytes, paths.owner).generation
+  } catch {
+    // The checkpoint has the generation too; this copy only fences and informs.
+    return 0
+  }
+}
+
+export async function writeOwner(
+  fs: FileSystem,
+  paths: StorePaths,
+  generation: number,
+  nowUs: number,
+): Promise<void> {
+  const owner: StoreOwner = { generation, pid: process.pid, startedAt: new Date(nowUs / 1000).toISOString() }
+  await atomicWrite(fs, paths.owner, 'log', Buffer.from(`${JSON.stringify(owner)}\n`))
+}
+
+/** Turns what the disk refused while opening into an error that says what to do. */
+export function openingError(error: unknown, dataPath: string): unknown {
+  if (!(error instanceof FileSystemError)) return error
+  if (error.code === 'ERR_READ_ONLY') {
+    return new StorageError(
+      'ERR_READ_ONLY',
+      `${dataPath} cannot be written: check owner, mode and mount`,
+      { path: error.path },
+      error,
+    )
+  }
+  if (error.code === 'ERR_NO_SPACE') {
+    return new StorageError(
+      'ERR_NO_SPACE',
+      `${dataPath} has no space left to open the store: free some and start again`,
+      { path: error.path },
+      error,
+    )
+  }
+  return error
+}
+
+function parseJson<T>(bytes: Uint8Array, path: string): T {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString()) as T
+  } catch (cause) {
+    throw new StorageError('ERR_CORRUPT', `${path} is not JSON`, { path }, cause)
+  }
+}
