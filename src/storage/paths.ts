@@ -2,8 +2,8 @@ import type { EntryName } from './record.ts'
 
 /** Every name in a data directory, both ways. Paths use `/`. */
 
-export const settingsName = 'bucket.settings'
-export const folderName = '.folder'
+const settingsName = 'bucket.settings'
+const folderName = '.folder'
 export const indexName = 'blocks.idx'
 export const walDirectoryName = '.wal'
 

@@ -37,7 +37,7 @@ export function removeBlockEntry(): Uint8Array {
   return bytes
 }
 
-export interface WalEntry {
+interface WalEntry {
   readonly type: WalEntryType
   readonly atBytes: number
   readonly payloadFromBytes: number
@@ -50,7 +50,7 @@ export interface WalEntry {
  * `marker`: the log is whole. Otherwise ReductStore takes nothing of it: `torn` = the bytes end inside an entry or
  * before a marker, `checksum`, `type` = neither entry nor marker, `length` = impossible for its type.
  */
-export type WalEnding = 'marker' | 'torn' | 'checksum' | 'type' | 'length' | 'limit'
+type WalEnding = 'marker' | 'torn' | 'checksum' | 'type' | 'length' | 'limit'
 
 export interface WalScan {
   readonly entries: readonly WalEntry[]
