@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
 
 /** A piece of an entry template such as `{topic}/p{partition}`. */
-export type TemplateToken =
+type TemplateToken =
   | { readonly kind: 'literal'; readonly text: string }
   | { readonly kind: 'topic' }
   | { readonly kind: 'partition' }

@@ -32,7 +32,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 /** Longer text is kept exactly, but not as a label of its own. */
-export const LABEL_TEXT_BYTES_MAX = 1024
+const LABEL_TEXT_BYTES_MAX = 1024
 
 const SPACE = 0x20
 const QUOTE = 0x22

@@ -1,6 +1,6 @@
 import type { RecordWrite } from '../storage/index.ts'
 
-export type RejectionCause =
+type RejectionCause =
   | 'labels-too-large' // key, headers and constants together exceed `labelBytesMax`
   | 'entry-name-too-long' // a segment of the entry name, made of a key or header, exceeds `segmentBytesMax`
 

@@ -4,7 +4,7 @@ import type { MappingRule } from './rule.ts'
  * A test for topic names: `orders` is that name, `/^sensor-/` a regular expression that may match anywhere in it.
  * @throws {SyntaxError} for an expression that does not compile
  */
-export function topicPattern(patterns: readonly string[]): (topic: string) => boolean {
+function topicPattern(patterns: readonly string[]): (topic: string) => boolean {
   const names = new Set(patterns.filter((pattern) => !isExpression(pattern)))
   const expressions = patterns.filter(isExpression).map((pattern) => new RegExp(pattern.slice(1, -1)))
   return (topic) => names.has(topic) || expressions.some((expression) => expression.test(topic))

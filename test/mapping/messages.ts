@@ -88,7 +88,7 @@ const awkwardNames = [
   '',
 ]
 
-export const anyHeaders: fc.Arbitrary<MessageHeader[]> = fc.array(
+const anyHeaders: fc.Arbitrary<MessageHeader[]> = fc.array(
   fc.record({
     name: fc.oneof(fc.constantFrom(...awkwardNames).map(bytesOf), anyBytes),
     value: fc.option(anyBytes),

@@ -1,0 +1,246 @@
+import convict from 'convict'
+import {
+  broker,
+  bytes,
+  choice,
+  count,
+  duration,
+  flag,
+  list,
+  optional,
+  start,
+  text,
+  topic,
+  type ConfigValue,
+  type Format,
+} from './format.ts'
+import { defaultRuleSettings, rules } from './rule-format.ts'
+
+/** One key of the configuration. */
+export interface ConfigKey {
+  readonly key: string
+  /** The environment variable: `SEDIMENT_` and the key in capitals. */
+  readonly variable: string
+  readonly format: Format
+  readonly default: ConfigValue
+  /** One sentence or two for operators. */
+  readonly doc: string
+  readonly isSecret: boolean
+}
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+const SECOND_MS = 1000
+const MINUTE_MS = 60 * SECOND_MS
+
+const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string]>> = {
+  dataPath: [
+    text,
+    './data',
+    'Data directory, made when missing: a ReductStore data directory. One process at a time.',
+  ],
+
+  'kafka.brokers': [list(broker, { min: 1 }), ['localhost:9092'], 'Brokers to ask first.'],
+  'kafka.topics': [
+    list(topic, { min: 1 }),
+    [],
+    'Topics to consume. Must be given. A named topic that does not exist ends the process at its start; topics that match an expression are picked up as they appear.',
+  ],
+  'kafka.groupId': [
+    text,
+    'sediment',
+    'Consumer group. Processes of one group share the partitions. A data directory belongs to one group for good.',
+  ],
+  'kafka.groupInstanceId': [
+    optional(text),
+    null,
+    'Name of this process within the group, stable over restarts, for instance the pod name: a restart then moves no partitions.',
+  ],
+  'kafka.clientId': [text, 'sediment', 'Name of this client in the logs and quotas of the brokers.'],
+  'kafka.ssl.enabled': [flag, false, 'Whether to connect with TLS.'],
+  'kafka.ssl.caFile': [
+    optional(text),
+    null,
+    'PEM file with the authorities to trust instead of those of the system.',
+  ],
+  'kafka.ssl.certFile': [optional(text), null, 'PEM file with the client certificate.'],
+  'kafka.ssl.keyFile': [optional(text), null, 'PEM file with the key of the client certificate.'],
+  'kafka.ssl.rejectUnauthorized': [
+    flag,
+    true,
+    'Whether brokers must show a certificate that can be verified. Only ever off for tests.',
+  ],
+  'kafka.sasl.mechanism': [
+    optional(choice('plain', 'scram-sha-256', 'scram-sha-512')),
+    null,
+    'How to log in. None: no login.',
+  ],
+  'kafka.sasl.username': [optional(text), null, 'User for the login.'],
+  'kafka.sasl.password': [
+    optional(text),
+    null,
+    'Password for the login. Better given by its variable than in a file.',
+  ],
+  'kafka.start': [
+    start,
+    'earliest',
+    'Where to begin with a partition that the data directory does not know. What it knows is continued, whatever stands here.',
+  ],
+  'kafka.startTimeoutMs': [
+    duration(SECOND_MS, 10 * MINUTE_MS),
+    30 * SECOND_MS,
+    'How long to try to reach the brokers at start before the process ends with exit code 3.',
+  ],
+  'kafka.sessionTimeoutMs': [
+    duration(6 * SECOND_MS, 30 * MINUTE_MS),
+    45 * SECOND_MS,
+    'After this long without a sign of life the group gives the partitions to others. Within the limits of the brokers.',
+  ],
+  'kafka.fetchBytesMax': [
+    bytes(64 * KIB, GIB),
+    16 * MIB,
+    'Most bytes of one answer of a broker. A single larger batch is still fetched.',
+  ],
+  'kafka.fetchPartitionBytesMax': [
+    bytes(16 * KIB, GIB),
+    MIB,
+    'Most bytes of one partition in one answer. A single larger batch is still fetched.',
+  ],
+  'kafka.fetchWaitMs': [
+    duration(10, 30 * SECOND_MS),
+    500,
+    'How long a broker may hold its answer back when there is nothing new.',
+  ],
+  'kafka.commitIntervalMs': [
+    duration(100, 5 * MINUTE_MS),
+    SECOND_MS,
+    'How often durable offsets are committed to Kafka. Only others look at them: restarts continue from the data directory.',
+  ],
+
+  'mapping.rules': [
+    rules,
+    [],
+    'Which topics go where, and how. The first rule that matches counts; topics without one get the default rule.',
+  ],
+
+  'storage.bucket.blockBytesMax': [
+    bytes(MIB, 4 * GIB),
+    64_000_000,
+    'Size of a block, for buckets that do not exist yet.',
+  ],
+  'storage.bucket.blockRecordsMax': [
+    count(16, 65_536),
+    8192,
+    'Records in a block, for buckets that do not exist yet.',
+  ],
+  'storage.spaceReserveBytes': [
+    bytes(0, 1024 * GIB),
+    256 * MIB,
+    'Consumption pauses while less than this is free beyond what recovery itself needs, and goes on by itself.',
+  ],
+  'storage.groupBytesMax': [
+    bytes(64 * KIB, 256 * MIB),
+    8 * MIB,
+    'Most bytes that become durable by one sync.',
+  ],
+  'storage.groupRecordsMax': [count(1, 1_000_000), 65_536, 'Most records that become durable by one sync.'],
+  'storage.directBytesMin': [
+    bytes(64 * KIB, GIB),
+    MIB,
+    'From this size on what a group holds for one block is written into the block at once, not into the log first.',
+  ],
+  'storage.directBlocksMax': [count(0, 64), 8, 'Most blocks a group may write directly.'],
+  'storage.logBytesCheckpoint': [
+    bytes(MIB, 16 * GIB),
+    256 * MIB,
+    'Size of the commit log at which a checkpoint is due. More: fewer checkpoints, longer recovery.',
+  ],
+  'storage.logBytesMax': [
+    bytes(2 * MIB, 32 * GIB),
+    GIB,
+    'Size of the commit log at which writing waits for the checkpoint.',
+  ],
+  'storage.idleCheckpointMs': [
+    duration(100, 24 * 60 * MINUTE_MS),
+    MINUTE_MS,
+    'A checkpoint is due after this long without writes.',
+  ],
+  'storage.sealIdleMs': [
+    duration(0, 24 * 60 * MINUTE_MS),
+    30 * SECOND_MS,
+    'A full block is sealed after this long without writes.',
+  ],
+  'storage.walBytesMax': [
+    bytes(64 * KIB, GIB),
+    16 * MIB,
+    'Size of the write-ahead log of a block at which it is folded into the descriptor.',
+  ],
+  'storage.writeCacheBytesMax': [bytes(MIB, 64 * GIB), 64 * MIB, 'Memory for the states of open blocks.'],
+  'storage.readCacheBytesMax': [bytes(MIB, 64 * GIB), 32 * MIB, 'Memory for descriptors of sealed blocks.'],
+
+  'memory.budgetBytes': [
+    bytes(16 * MIB, 64 * GIB),
+    128 * MIB,
+    'Memory for messages that were fetched and are not yet durable. When it is used up, fetching waits.',
+  ],
+
+  'http.host': [
+    text,
+    '127.0.0.1',
+    'Address to listen on for metrics and health. `0.0.0.0` for all, as a container needs.',
+  ],
+  'http.port': [count(0, 65_535), 8383, 'Port to listen on; 0 takes any free one.'],
+
+  'log.level': [choice('error', 'warn', 'info', 'debug'), 'info', 'What to log: this and what is graver.'],
+  'log.format': [choice('json', 'text'), 'json', 'One JSON object a line, or text for people.'],
+
+  'shutdown.deadlineMs': [
+    duration(SECOND_MS, 60 * MINUTE_MS),
+    25 * SECOND_MS,
+    'How long a stop may take to write, commit and fold. What is left over is done by the next start. Less than the grace period of the supervisor.',
+  ],
+}
+
+const secrets: ReadonlySet<string> = new Set(['kafka.sasl.password'])
+
+const keys: readonly ConfigKey[] = Object.entries(definitions).map(([key, [format, value, doc]]) => ({
+  key,
+  variable: variableName(key),
+  format,
+  default: value,
+  doc,
+  isSecret: secrets.has(key),
+}))
+
+/** Every key, in the order of the documentation. */
+export function schemaKeys(): readonly ConfigKey[] {
+  return keys
+}
+
+/** Fields of a mapping rule with their defaults, for the documentation. */
+export const ruleDefaults = defaultRuleSettings
+
+/** The keys as a convict schema, holding defaults only: it reads neither the environment nor the command line. */
+export function createSchema(): convict.Config<Record<string, unknown>> {
+  const schema: Record<string, unknown> = {}
+  for (const { key, variable, format, default: value, doc, isSecret } of keys) {
+    let node = schema
+    const path = key.split('.')
+    for (const name of path.slice(0, -1)) node = (node[name] ??= {}) as Record<string, unknown>
+    node[path.at(-1) as string] = {
+      doc,
+      default: value,
+      env: variable,
+      sensitive: isSecret,
+      format(given: unknown) {
+        if ('faults' in format.read(given)) throw new Error(format.allowed)
+      },
+    }
+  }
+  return convict(schema as convict.Schema<Record<string, unknown>>, { env: {}, args: [] })
+}
+
+function variableName(key: string): string {
+  return `SEDIMENT_${key.replaceAll('.', '_').replace(/[A-Z]/g, '_$&').toUpperCase()}`
+}
