@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { kafkaDistribution } from './kafka/distribution.mjs'
 import { checks, failureText, reportLine, runChecks } from './runner/checks.mjs'
 import { isOnPath, projectRoot, run } from './runner/command.mjs'
 import { installDependencies } from './runner/install.mjs'
@@ -47,12 +48,29 @@ const broker = ['java', 'mvn']
 const groups = [
   jestGroup('kafka', 90, [...broker, 'kcat', 'strace'], 1),
   programGroup('kills', 60, broker, 'dev/crash-kill.mjs', ['--kills', '10']),
-  jestGroup('deployment', 45, [...broker, 'python3'], 1),
+  jestGroup('deployment', 60, [...broker, 'python3', 'promtool'], 1),
   jestGroup('prometheus', 30, [...broker, 'prometheus', 'promtool'], 1),
 ]
 
+/** Fetches the broker's jars where they are not cached. */
+function fetchKafka() {
+  const startedMs = performance.now()
+  kafkaFetch ??= kafkaDistribution().then(
+    () => ({ ok: true, output: '', seconds: (performance.now() - startedMs) / 1000 }),
+    (error) => ({ ok: false, output: `${error.message}\n`, seconds: (performance.now() - startedMs) / 1000 }),
+  )
+  return kafkaFetch
+}
+let kafkaFetch
+
 /** Downloads start at once and run beside the check; a group waits for its own. */
-const downloads = { deployment: [['python tools', installPythonTools]] }
+const kafka = ['Apache Kafka', fetchKafka]
+const downloads = {
+  kafka: [kafka],
+  kills: [kafka],
+  deployment: [kafka, ['Python tools', installPythonTools]],
+  prometheus: [kafka],
+}
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } })
 const wanted = values.only?.split(',').map((name) => name.trim())

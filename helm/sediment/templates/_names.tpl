@@ -47,13 +47,16 @@ to drain, files of mounted secrets). Secrets themselves come as environment vari
 */}}
 {{- define "sediment.config" -}}
 {{- $fixed := dict
+      "dataPath" "/data"
       "http" (dict "host" "0.0.0.0" "port" 8383)
-      "storage" (dict "dataPath" "/data")
-      "shutdown" (dict "deadline" (printf "%ds" (int .Values.shutdown.deadlineSeconds))) }}
+      "shutdown" (dict "deadlineMs" (printf "%ds" (int .Values.shutdown.deadlineSeconds))) }}
+{{- if .Values.sasl.existingSecret }}
+{{- $fixed = merge $fixed (dict "kafka" (dict "sasl" (dict "mechanism" .Values.sasl.mechanism))) }}
+{{- end }}
 {{- if .Values.tls.existingSecret }}
-{{- $ssl := dict "enabled" true "caFile" "/etc/sediment-tls/ca.crt" }}
+{{- $ssl := dict "enabled" true "caFile" "/etc/sediment/tls/ca.crt" }}
 {{- if .Values.tls.clientCertificate }}
-{{- $ssl = merge $ssl (dict "certFile" "/etc/sediment-tls/tls.crt" "keyFile" "/etc/sediment-tls/tls.key") }}
+{{- $ssl = merge $ssl (dict "certFile" "/etc/sediment/tls/tls.crt" "keyFile" "/etc/sediment/tls/tls.key") }}
 {{- end }}
 {{- $fixed = merge $fixed (dict "kafka" (dict "ssl" $ssl)) }}
 {{- end }}
