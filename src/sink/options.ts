@@ -1,0 +1,75 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { KafkaSource, TopicPartition } from '../kafka/source.ts'
+import type { LedgerRow } from '../ledger/ledger-codec.ts'
+import type { LedgerKey } from '../ledger/offset-ledger.ts'
+import type { SinkObserver } from './observer.ts'
+import type { RecordMapper } from './partition-state.ts'
+import type { DeletedPolicy, StartPolicy } from './start-plan.ts'
+import type { StoreSubmission } from './submission-queue.ts'
+
+/** What the sink needs of the store. */
+export interface SinkStorage {
+  readonly identity: { readonly storeId: string }
+  /** Binds the store to a cluster and group; rejects when it belongs to another. */
+  claim(clusterId: string, groupId: string): Promise<void>
+  /** Resolves when durable and applied to the ledger; durable in the order of the calls. */
+  submit(submission: StoreSubmission): Promise<void>
+  /** Negative: consumption must pause. */
+  spareBytes(): Promise<number>
+}
+
+/** What the sink needs of the ledger: it reads, the store writes. */
+export interface SinkLedger {
+  position(key: LedgerKey): LedgerRow | undefined
+}
+
+export interface SinkLimits {
+  /** Memory of batches that are accepted and not durable, for the whole process. */
+  readonly memoryBytesMax: number
+  /** A batch is cut into submissions of about this size. */
+  readonly submissionBytesMax: number
+  /** Handed to the store at a time; the rest can still be discarded. */
+  readonly inFlightBytesMax: number
+  readonly commitIntervalMs: number
+  readonly commitBytesMax: number
+  readonly diskPollMs: number
+  /** Spare bytes at which consumption resumes after a pause for space. */
+  readonly spareBytesResume: number
+  readonly watermarkPollMs: number
+  /** A partition that has work and does not move for so long ends the process. */
+  readonly stuckAfterMs: number
+  readonly sourceStopMs: number
+}
+
+export const defaultSinkLimits: SinkLimits = {
+  memoryBytesMax: 128 * 1024 * 1024,
+  submissionBytesMax: 4 * 1024 * 1024,
+  inFlightBytesMax: 32 * 1024 * 1024,
+  commitIntervalMs: 1000,
+  commitBytesMax: 64 * 1024 * 1024,
+  diskPollMs: 1000,
+  spareBytesResume: 64 * 1024 * 1024,
+  watermarkPollMs: 5000,
+  stuckAfterMs: 60_000,
+  sourceStopMs: 15_000,
+}
+
+export interface SinkOptions {
+  readonly source: KafkaSource
+  readonly storage: SinkStorage
+  /** The companion of `storage`. */
+  readonly ledger: SinkLedger
+  readonly mapper: RecordMapper
+  readonly clock: Clock
+  readonly groupId: string
+  readonly start: StartPolicy
+  readonly deleted?: DeletedPolicy
+  /** The first offset at or after a time; a `time` policy needs it. */
+  readonly offsetAtTime?: (partition: TopicPartition, timestampMs: number) => Promise<number | undefined>
+  /** Bucket of the quarantine entries. */
+  readonly quarantineBucket?: string
+  readonly limits?: Partial<SinkLimits>
+  readonly logger?: Logger
+  readonly observer?: SinkObserver
+}

@@ -1,0 +1,82 @@
+import type { SourceRecord, TopicPartition } from '../kafka/source.ts'
+import { ContiguousOffsets } from '../ledger/contiguous-offsets.ts'
+import type { RecordWrite } from '../storage/index.ts'
+import { LagMarks } from './lag-marks.ts'
+import type { HoldReason } from './start-plan.ts'
+import type { Stall } from './watchdog.ts'
+
+/** What the sink needs of the mapping; a rejection is a value. */
+export interface RecordMapper {
+  /** `undefined` when no rule names the topic. */
+  forPartition(topic: string, partition: number): PartitionRecordMapper | undefined
+}
+
+export interface PartitionRecordMapper {
+  map(record: SourceRecord, arrivalMs: number): RecordWrite | { readonly rejected: string }
+}
+
+export interface Hold {
+  readonly reason: HoldReason
+  readonly detail: string
+}
+
+/**
+ * One partition of ours. It outlives a generation while something of it is under way to the store.
+ *
+ * Invariant: committed <= durable <= accepted; what is below `acceptedOffset` is dropped at the door.
+ */
+export class PartitionState implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly marks = new LagMarks()
+  /** `undefined` where no rule takes the topic: then it is held. */
+  mapper: PartitionRecordMapper | undefined
+  acceptedOffset: number
+  committedOffset: number | undefined
+  highWatermark = 0
+  hold: Hold | undefined
+  stall: Stall | undefined
+  /** Submissions that are neither durable nor discarded. */
+  pending = 0
+  readonly #durable: ContiguousOffsets
+
+  constructor({ topic, partition }: TopicPartition, nextOffset: number) {
+    this.topic = topic
+    this.partition = partition
+    this.acceptedOffset = nextOffset
+    this.#durable = new ContiguousOffsets(nextOffset)
+  }
+
+  get durableOffset(): number {
+    return this.#durable.next
+  }
+
+  get lagRecords(): number {
+    return Math.max(0, this.highWatermark - this.durableOffset)
+  }
+
+  /** A new generation. */
+  wasAssigned(mapper: PartitionRecordMapper | undefined, committedOffset: number | undefined): void {
+    this.mapper = mapper
+    this.committedOffset = committedOffset
+    this.highWatermark = 0
+    this.hold = undefined
+    this.stall = undefined
+  }
+
+  sawHighWatermark(highWatermark: number, nowMs: number): void {
+    this.highWatermark = Math.max(this.highWatermark, highWatermark)
+    this.marks.seen(highWatermark, nowMs)
+  }
+
+  becameDurable(fromOffset: number, nextOffset: number): void {
+    this.pending -= 1
+    this.marks.reached(this.#durable.complete(fromOffset, nextOffset))
+  }
+
+  /** Newest first: what remains accepted ends where the oldest discarded step began. */
+  wasDiscarded(fromOffset: number): void {
+    this.pending -= 1
+    this.acceptedOffset = Math.min(this.acceptedOffset, fromOffset)
+  }
+}

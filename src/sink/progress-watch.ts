@@ -1,0 +1,66 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { KafkaSource } from '../kafka/source.ts'
+import { isDoneWithin } from './deadline.ts'
+import type { PartitionState } from './partition-state.ts'
+import { partitionName } from './pause-reasons.ts'
+import { SinkError } from './sink-error.ts'
+import { isStuck, nextStall } from './watchdog.ts'
+
+export interface ProgressWatchOptions {
+  readonly source: Pick<KafkaSource, 'watermarks'>
+  readonly clock: Clock
+  readonly logger: Logger
+  /** The brokers have so long to answer. */
+  readonly answerMs: number
+  readonly stuckAfterMs: number
+  readonly partitions: () => readonly PartitionState[]
+  readonly isExempt: (state: PartitionState) => boolean
+}
+
+/** Asks the brokers how far each partition reaches, and finds the partition that has work and does not move. */
+export class ProgressWatch {
+  readonly #options: ProgressWatchOptions
+  #asking: Promise<unknown> | undefined
+
+  constructor(options: ProgressWatchOptions) {
+    this.#options = options
+  }
+
+  /** @throws {SinkError} `ERR_STUCK` */
+  async check(): Promise<void> {
+    const { clock, partitions, isExempt, stuckAfterMs } = this.#options
+    const highs = await this.#askHighWatermarks()
+    const nowMs = clock.monotonicMs()
+    for (const state of partitions()) {
+      const highWatermark = highs.get(partitionName(state))
+      if (highWatermark !== undefined) state.sawHighWatermark(highWatermark, nowMs)
+      const { acceptedOffset, durableOffset } = state
+      const facts = { nowMs, acceptedOffset, durableOffset, highWatermark, isExempt: isExempt(state) }
+      state.stall = nextStall(state.stall, facts)
+      if (!isStuck(state.stall, nowMs, stuckAfterMs)) continue
+      throw new SinkError(
+        'ERR_STUCK',
+        `${partitionName(state)} has ${state.lagRecords} records to go and did not move for ` +
+          `${Math.round(nowMs - state.stall.sinceMs)} ms (accepted ${acceptedOffset}, durable ${durableOffset})`,
+      )
+    }
+  }
+
+  /** Empty when the brokers do not answer in time: no answer is no proof of a lag. */
+  async #askHighWatermarks(): Promise<Map<string, number>> {
+    const { source, clock, logger, answerMs } = this.#options
+    const highs = new Map<string, number>()
+    if (this.#asking !== undefined) return highs
+    const asking = source.watermarks().then(
+      (marks) => {
+        for (const mark of marks) highs.set(partitionName(mark), mark.high)
+      },
+      (error: unknown) => logger.warn({ error }, 'the brokers did not tell the watermarks'),
+    )
+    this.#asking = asking
+    void asking.then(() => (this.#asking = undefined))
+    await isDoneWithin(asking, answerMs, clock)
+    return highs
+  }
+}

@@ -1,0 +1,538 @@
+import type { Clock } from '../base/clock.ts'
+import { type Logger, silentLogger } from '../base/logger.ts'
+import type {
+  AssignedPartition,
+  SourceBatch,
+  SourceHandler,
+  SourceRecord,
+  StartDecision,
+  TopicPartition,
+} from '../kafka/source.ts'
+import type { RecordWrite } from '../storage/index.ts'
+import { encodeCommitMetadata } from './commit-metadata.ts'
+import { Committer, type OffsetToCommit } from './committer.ts'
+import { cutBatch } from './cut-batch.ts'
+import { isDoneWithin } from './deadline.ts'
+import { MemoryBudget } from './memory-budget.ts'
+import { type SinkObserver, silentSinkObserver } from './observer.ts'
+import { defaultSinkLimits, type SinkLimits, type SinkOptions } from './options.ts'
+import type { PartitionRecordMapper, PartitionState } from './partition-state.ts'
+import { PartitionTable } from './partition-table.ts'
+import { type PauseReason, PauseReasons } from './pause-reasons.ts'
+import { ProgressWatch } from './progress-watch.ts'
+import { quarantinedRecord, quarantineEntry } from './quarantine.ts'
+import { type HoldReason, planInRange, planStart, type StartPlan } from './start-plan.ts'
+import type { DrainReport, PartitionStatus, SinkPhase, SinkStatus } from './status.ts'
+import { StoreWriter } from './store-writer.ts'
+import { SubmissionQueue } from './submission-queue.ts'
+
+/** A drain keeps this share of its time, at most so many milliseconds, for the commit. */
+const COMMIT_SHARE = 0.25
+const COMMIT_RESERVE_MS = 5000
+const COMMIT_RETRY_MS = 200
+const REACHED_POLL_MS = 50
+
+const stoppingHold: StartDecision = { kind: 'hold', reason: 'stopping' satisfies HoldReason }
+
+/**
+ * Takes batches from the source into the store, and tells Kafka what is durable.
+ *
+ * A batch is accepted when it is mapped and queued, and its handler returns; it is durable later, together with the
+ * ledger's step over its offsets, as one atom. Only durable offsets are committed, and only by the generation that
+ * owns them. Offsets below `acceptedOffset` of their partition are dropped at the door.
+ */
+export class Sink implements SourceHandler {
+  /** Resolves when the sink is over: with why it failed, or `undefined` after `stop`. */
+  readonly ended: Promise<Error | undefined>
+
+  readonly #options: SinkOptions
+  readonly #limits: SinkLimits
+  readonly #logger: Logger
+  readonly #observer: SinkObserver
+  readonly #clock: Clock
+  readonly #budget: MemoryBudget
+  readonly #pauses: PauseReasons
+  readonly #partitions: PartitionTable
+  readonly #queue: SubmissionQueue
+  readonly #writer: StoreWriter
+  readonly #committer: Committer
+  readonly #progress: ProgressWatch
+  readonly #stopping = new AbortController()
+  #phase: SinkPhase = 'idle'
+  #failure: Error | undefined
+  #epoch = -1
+  #isAccepting = false
+  #isClaimed = false
+  #draining: Promise<DrainReport> | undefined
+  #end: (failure: Error | undefined) => void = () => {}
+
+  constructor(options: SinkOptions) {
+    const { source, storage, ledger, clock } = options
+    const limits = { ...defaultSinkLimits, ...options.limits }
+    const logger = options.logger ?? silentLogger
+    const observer = options.observer ?? silentSinkObserver
+    this.#options = options
+    this.#limits = limits
+    this.#logger = logger
+    this.#observer = observer
+    this.#clock = clock
+    this.#budget = new MemoryBudget(limits.memoryBytesMax)
+    this.#pauses = new PauseReasons((paused, resumed) => {
+      if (paused.length > 0) source.pause(paused)
+      if (resumed.length > 0) source.resume(resumed)
+    })
+    this.#partitions = new PartitionTable(
+      ({ topic, partition }) =>
+        ledger.position({ clusterId: source.clusterId, topic, partition })?.nextOffset,
+    )
+    this.#queue = new SubmissionQueue({
+      submit: (submission) => storage.submit(submission),
+      inFlightBytesMax: limits.inFlightBytesMax,
+      onFailed: (error) => this.#fail(error),
+    })
+    this.#committer = new Committer({
+      source,
+      clock,
+      observer,
+      intervalMs: limits.commitIntervalMs,
+      bytesMax: limits.commitBytesMax,
+      pending: (epoch) => this.#offsetsToCommit(epoch),
+      onCommitted: (offsets) => this.#committed(offsets),
+    })
+    this.#writer = new StoreWriter({
+      queue: this.#queue,
+      ledger,
+      clusterId: () => source.clusterId,
+      clock,
+      observer,
+      logger,
+      onDurableBytes: (bytes) => this.#committer.noteDurable(bytes),
+    })
+    this.#progress = new ProgressWatch({
+      source,
+      clock,
+      logger,
+      answerMs: limits.watermarkPollMs,
+      stuckAfterMs: limits.stuckAfterMs,
+      partitions: () => this.#partitions.all,
+      isExempt: (state) => !this.#isAccepting || state.hold !== undefined || this.#pauses.isPaused(state),
+    })
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
+  }
+
+  /** Starts the source. @throws what `KafkaSource.start` throws, or why the sink failed meanwhile */
+  async start(): Promise<void> {
+    this.#phase = 'running'
+    await this.#orFail(this.#options.source.start(this))
+    if (this.#failure !== undefined) throw this.#failure
+    const { signal } = this.#stopping
+    this.#background(this.#committer.run(signal))
+    this.#background(this.#every(this.#limits.diskPollMs, () => this.#checkSpace()))
+    this.#background(this.#every(this.#limits.watermarkPollMs, () => this.#progress.check()))
+  }
+
+  async assigned(partitions: readonly AssignedPartition[], epoch: number): Promise<readonly StartDecision[]> {
+    this.#epoch = epoch
+    this.#stopAccepting()
+    this.#committer.end()
+    const isOver = (): boolean => this.#phase !== 'running' || this.#epoch !== epoch
+    const allStopping = partitions.map(() => stoppingHold)
+    if (isOver()) return allStopping
+    if (!this.#isClaimed) {
+      await this.#orFail(this.#options.storage.claim(this.#options.source.clusterId, this.#options.groupId))
+      this.#isClaimed = true
+    }
+    const plans = await this.#orFail(Promise.all(partitions.map((partition) => this.#plan(partition))))
+    if (isOver()) return allStopping
+
+    const begun = partitions.map((partition) => this.#partitions.nextOffset(partition) !== undefined)
+    const states = this.#partitions.assign(partitions)
+    const decisions = states.map((state, i) => this.#begin(state, partitions[i]!, plans[i]!))
+    this.#pauses.assign(partitions)
+    const steps = states.flatMap((state, i) => {
+      const plan = plans[i]!
+      if (plan.kind === 'hold' || state.hold !== undefined || (begun[i] && plan.gaps.length === 0)) return []
+      return [{ state, gaps: plan.gaps, nextOffset: plan.offset }]
+    })
+    await this.#writer.recordSteps(steps)
+    if (this.#failure !== undefined) throw this.#failure
+    if (isOver()) return allStopping
+
+    this.#committer.begin(epoch)
+    this.#isAccepting = true
+    const held = decisions.filter((decision) => decision.kind === 'hold').length
+    this.#observer.partitionsAssigned({ partitions: partitions.length, held, epoch })
+    this.#logger.info({ partitions: partitions.length, held, epoch }, 'partitions assigned')
+    return decisions
+  }
+
+  async batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void> {
+    const state = this.#accepting(batch, epoch)
+    if (state === undefined) return
+    state.sawHighWatermark(Math.max(batch.highWatermark, batch.nextOffset), this.#clock.monotonicMs())
+    if (batch.nextOffset <= state.acceptedOffset) {
+      this.#duplicatesDropped(state, batch.records.length)
+      return
+    }
+    if (!(await this.#takeMemory(batch, epoch, signal))) return
+    let isHeld = false
+    try {
+      isHeld = this.#accept(batch, state)
+    } catch (error) {
+      throw this.#fail(error)
+    } finally {
+      if (!isHeld) this.#budget.release(batch.bytes)
+    }
+  }
+
+  async revoking(epoch: number, deadlineMs: number): Promise<void> {
+    if (epoch !== this.#epoch) return
+    this.#stopAccepting()
+    await this.#settle(deadlineMs)
+    if (epoch === this.#epoch) this.#committer.end()
+  }
+
+  async outOfRange(
+    partition: TopicPartition,
+    wanted: number,
+    low: number,
+    high: number,
+  ): Promise<StartDecision> {
+    const state = await this.#reached(partition, wanted)
+    if (state === undefined) return stoppingHold
+    state.sawHighWatermark(high, this.#clock.monotonicMs())
+    const plan = planInRange(state.acceptedOffset, {
+      lowWatermark: low,
+      highWatermark: high,
+      deleted: this.#options.deleted ?? 'continue',
+    })
+    const facts = { ...place(partition), wanted, low, high, decision: plan.kind }
+    this.#logger.warn(facts, 'position is out of range')
+    if (plan.kind === 'hold') return this.#hold(state, plan.reason, plan.detail)
+    if (plan.gaps.length > 0) {
+      await this.#writer.recordSteps([{ state, gaps: plan.gaps, nextOffset: plan.offset }])
+    }
+    if (this.#failure !== undefined) throw this.#failure
+    return { kind: 'start', offset: state.acceptedOffset }
+  }
+
+  /** The record batch at `offset` is damaged, again and again: held, so that nothing is skipped. */
+  async undecodable(partition: TopicPartition, offset: number, error: Error): Promise<StartDecision> {
+    const state = await this.#reached(partition, offset)
+    return state === undefined ? stoppingHold : this.#hold(state, 'undecodable', error.message)
+  }
+
+  failed(error: Error): void {
+    this.#fail(error)
+  }
+
+  /** Stops reading, of one partition or of all, until `resume`. */
+  pause(partition?: TopicPartition): void {
+    this.#setPaused('operator', true, partition)
+  }
+
+  resume(partition?: TopicPartition): void {
+    this.#setPaused('operator', false, partition)
+  }
+
+  /**
+   * For shutdown, before `stop`: accepts nothing more, waits until what is accepted is durable, and commits it, all
+   * within `deadlineMs`. Idempotent.
+   */
+  drain(deadlineMs: number): Promise<DrainReport> {
+    this.#draining ??= this.#drain(deadlineMs)
+    return this.#draining
+  }
+
+  /** Stops the source. Without a `drain` before, what is not durable is delivered again. */
+  async stop(): Promise<void> {
+    this.#stopAccepting()
+    this.#committer.end()
+    this.#stopping.abort()
+    this.#queue.discardQueued()
+    await this.#stopSource()
+    if (this.#failure !== undefined) return
+    this.#phase = 'stopped'
+    this.#end(undefined)
+  }
+
+  status(): SinkStatus {
+    const { usedBytes, bytesMax, waiting } = this.#budget
+    const { submissions, records, bytes } = this.#queue
+    const nowMs = this.#clock.monotonicMs()
+    return {
+      phase: this.#phase,
+      failure: this.#failure,
+      isAssigned: this.#isAccepting,
+      epoch: this.#epoch,
+      partitions: this.#partitions.all.map((state) => this.#partitionStatus(state, nowMs)),
+      paused: [...this.#pauses.globalReasons, ...(waiting > 0 ? (['memory'] as const) : [])],
+      memory: { usedBytes, bytesMax, waiting },
+      underway: { submissions, records, bytes },
+    }
+  }
+
+  #partitionStatus(state: PartitionState, nowMs: number): PartitionStatus {
+    const { acceptedOffset, durableOffset, committedOffset, highWatermark, lagRecords, hold } = state
+    return {
+      ...place(state),
+      acceptedOffset,
+      durableOffset,
+      committedOffset,
+      highWatermark,
+      lagRecords,
+      durableLagSeconds: state.marks.ageMs(durableOffset, nowMs) / 1000,
+      hold,
+      paused: [...this.#pauses.reasonsOf(state), ...(hold === undefined ? [] : (['hold'] as const))],
+    }
+  }
+
+  async #plan(partition: AssignedPartition): Promise<StartPlan> {
+    const { source, start, offsetAtTime, storage, groupId, deleted } = this.#options
+    const atTime =
+      start.kind === 'time' ? await offsetAtTime?.(place(partition), start.timestampMs) : undefined
+    return planStart({
+      knownOffset: this.#partitions.nextOffset(partition),
+      lowWatermark: partition.lowWatermark,
+      highWatermark: partition.highWatermark,
+      committedOffset: partition.committedOffset,
+      committedMetadata: partition.committedMetadata,
+      self: { clusterId: source.clusterId, groupId, storeId: storage.identity.storeId },
+      start,
+      offsetAtTime: atTime,
+      deleted: deleted ?? 'continue',
+    })
+  }
+
+  #begin(state: PartitionState, partition: AssignedPartition, plan: StartPlan): StartDecision {
+    const mapper = this.#options.mapper.forPartition(partition.topic, partition.partition)
+    state.wasAssigned(mapper, partition.committedOffset)
+    state.sawHighWatermark(partition.highWatermark, this.#clock.monotonicMs())
+    if (plan.isForeignCommitIgnored) this.#foreignCommitIgnored(partition)
+    if (mapper === undefined) return this.#hold(state, 'no-rule', 'no mapping rule takes this topic')
+    if (plan.kind === 'hold') return this.#hold(state, plan.reason, plan.detail)
+    return { kind: 'start', offset: plan.offset }
+  }
+
+  #hold(state: PartitionState, reason: HoldReason, detail: string): StartDecision {
+    state.hold = { reason, detail }
+    this.#observer.partitionHeld({ ...place(state), reason, detail })
+    this.#logger.error({ ...place(state), reason, detail }, 'partition held')
+    return { kind: 'hold', reason }
+  }
+
+  #foreignCommitIgnored(partition: AssignedPartition): void {
+    const { committedOffset, committedMetadata } = partition
+    const facts = { ...place(partition), offset: committedOffset ?? -1, metadata: committedMetadata }
+    this.#observer.foreignCommitIgnored(facts)
+    this.#logger.warn(facts, 'committed offset of a stranger ignored: the ledger decides')
+  }
+
+  /** The partition when it is ours, of this generation, and read. */
+  #accepting(partition: TopicPartition, epoch: number): PartitionState | undefined {
+    if (!this.#isAccepting || epoch !== this.#epoch) return undefined
+    const state = this.#partitions.owned(partition)
+    return state?.hold === undefined ? state : undefined
+  }
+
+  /**
+   * The partition once everything below `offset` that the source has fetched is accepted; `undefined` when its
+   * generation ends before that.
+   */
+  async #reached(partition: TopicPartition, offset: number): Promise<PartitionState | undefined> {
+    const epoch = this.#epoch
+    for (;;) {
+      const state = this.#accepting(partition, epoch)
+      if (state === undefined || state.acceptedOffset >= offset) return state
+      await this.#clock.sleep(REACHED_POLL_MS, this.#stopping.signal)
+    }
+  }
+
+  /** Waits while paused, then for memory; false when the batch must not be accepted any more. */
+  async #takeMemory(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      await this.#pauses.flowing(batch, signal)
+      if (signal.aborted || this.#accepting(batch, epoch) === undefined) return false
+      const startedMs = this.#clock.monotonicMs()
+      const asked = this.#budget.acquire(batch.bytes, signal)
+      const mustWait = this.#budget.waiting > 0
+      if (!(await asked)) return false
+      if (mustWait) this.#observer.memoryWaited({ durationMs: this.#clock.monotonicMs() - startedMs })
+      const isWanted = !signal.aborted && this.#accepting(batch, epoch) !== undefined
+      if (isWanted && !this.#pauses.isPaused(batch)) return true
+      this.#budget.release(batch.bytes)
+      if (!isWanted) return false
+    }
+  }
+
+  /** Whether something of the batch holds on to its memory now. */
+  #accept(batch: SourceBatch, state: PartitionState): boolean {
+    const arrivalMs = Math.floor(this.#clock.nowUs() / 1000)
+    const { mapper } = state
+    if (mapper === undefined) return false
+    const { pieces, duplicates } = cutBatch(
+      batch,
+      state.acceptedOffset,
+      (record) => this.#toWrite(record, state, mapper, arrivalMs),
+      this.#limits.submissionBytesMax,
+    )
+    this.#duplicatesDropped(state, duplicates)
+    if (pieces.length === 0) return false
+    let piecesLeft = pieces.length
+    let records = 0
+    for (const piece of pieces) {
+      records += piece.writes.length
+      this.#writer.write(state, piece, () => {
+        piecesLeft -= 1
+        if (piecesLeft === 0) this.#budget.release(batch.bytes)
+      })
+    }
+    this.#observer.batchAccepted({ ...place(state), records, bytes: batch.bytes })
+    return true
+  }
+
+  #toWrite(
+    record: SourceRecord,
+    state: PartitionState,
+    mapper: PartitionRecordMapper,
+    arrivalMs: number,
+  ): RecordWrite {
+    const outcome = mapper.map(record, arrivalMs)
+    if (!('rejected' in outcome)) return outcome
+    const cause = outcome.rejected
+    this.#observer.recordRejected({ ...place(state), offset: record.offset, cause })
+    const target = quarantineEntry(this.#options.quarantineBucket ?? 'kafka', state)
+    return quarantinedRecord(record, cause, state, target, arrivalMs)
+  }
+
+  #duplicatesDropped(state: PartitionState, records: number): void {
+    if (records > 0) this.#observer.duplicatesDropped({ ...place(state), records })
+  }
+
+  #offsetsToCommit(epoch: number): OffsetToCommit[] {
+    const { source, storage, groupId } = this.#options
+    const { storeId } = storage.identity
+    const metadata = encodeCommitMetadata({ clusterId: source.clusterId, groupId, storeId, epoch })
+    return this.#uncommitted().map((state) => ({ ...place(state), offset: state.durableOffset, metadata }))
+  }
+
+  #uncommitted(): PartitionState[] {
+    return this.#partitions.all.filter(
+      (state) => state.hold === undefined && state.committedOffset !== state.durableOffset,
+    )
+  }
+
+  #committed(offsets: readonly OffsetToCommit[]): void {
+    for (const committed of offsets) {
+      const state = this.#partitions.owned(committed)
+      if (state !== undefined) state.committedOffset = committed.offset
+    }
+  }
+
+  #stopAccepting(): void {
+    this.#isAccepting = false
+    this.#pauses.cancelWaiting()
+    this.#budget.cancelWaiting()
+  }
+
+  /** Makes durable and commits what can be within `deadlineMs`; returns how many records were discarded. */
+  async #settle(deadlineMs: number): Promise<number> {
+    const startedMs = this.#clock.monotonicMs()
+    const leftMs = (): number => startedMs + deadlineMs - this.#clock.monotonicMs()
+    const reserveMs = Math.min(COMMIT_RESERVE_MS, deadlineMs * COMMIT_SHARE)
+    const isDurable = await isDoneWithin(this.#queue.idle(), leftMs() - reserveMs, this.#clock)
+    const discarded = isDurable ? 0 : this.#queue.discardQueued()
+    while (this.#failure === undefined && leftMs() > 0) {
+      let isFailed = false
+      const commit = this.#committer.commitNow().then((outcome) => (isFailed = outcome === 'failed'))
+      await isDoneWithin(commit, leftMs(), this.#clock)
+      if (!isFailed) break
+      await this.#clock.sleep(Math.min(COMMIT_RETRY_MS, leftMs()), this.#stopping.signal)
+    }
+    const durationMs = this.#clock.monotonicMs() - startedMs
+    this.#observer.drained({ durationMs, isComplete: isDurable, discarded })
+    if (!isDurable) this.#logger.warn({ durationMs, discarded }, 'drain ended at its deadline')
+    return discarded
+  }
+
+  async #drain(deadlineMs: number): Promise<DrainReport> {
+    const startedMs = this.#clock.monotonicMs()
+    if (this.#phase === 'running') this.#phase = 'draining'
+    this.#stopAccepting()
+    // What is fetched from now on would be dropped.
+    this.#options.source.pause(this.#partitions.all.map(place))
+    const recordsLeft = (await this.#settle(deadlineMs)) + this.#queue.records
+    const partitionsUncommitted = this.#uncommitted().length
+    return {
+      isComplete: this.#queue.submissions === 0 && recordsLeft === 0 && partitionsUncommitted === 0,
+      recordsLeft,
+      partitionsUncommitted,
+      durationMs: this.#clock.monotonicMs() - startedMs,
+    }
+  }
+
+  /** The first failure counts. Never waits for the source: it may be what is calling. */
+  #fail(cause: unknown): Error {
+    if (this.#failure !== undefined) return this.#failure
+    const failure = cause instanceof Error ? cause : new Error(String(cause))
+    if (this.#phase === 'stopped') return failure
+    this.#failure = failure
+    this.#phase = 'failed'
+    this.#logger.error({ error: failure }, 'sink failed')
+    this.#observer.failed({ error: failure })
+    this.#stopAccepting()
+    this.#committer.end()
+    this.#queue.stop()
+    this.#stopping.abort()
+    void this.#stopSource().then(() => this.#end(failure))
+    return failure
+  }
+
+  async #stopSource(): Promise<void> {
+    const stopped = this.#options.source.stop().catch((error: unknown) => {
+      this.#logger.warn({ error }, 'the source did not stop cleanly')
+    })
+    await isDoneWithin(stopped, this.#limits.sourceStopMs, this.#clock)
+  }
+
+  async #orFail<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  #background(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#fail(error))
+  }
+
+  async #every(intervalMs: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await this.#clock.sleep(intervalMs, signal)
+      if (!signal.aborted) await work()
+    }
+  }
+
+  #setPaused(reason: PauseReason, isPaused: boolean, partition?: TopicPartition): void {
+    if (isPaused) this.#pauses.add(reason, partition)
+    else this.#pauses.remove(reason, partition)
+    if (isPaused) this.#observer.paused({ reason })
+    else this.#observer.resumed({ reason })
+    this.#logger.warn({ reason, ...(partition && place(partition)) }, isPaused ? 'paused' : 'resumed')
+  }
+
+  async #checkSpace(): Promise<void> {
+    const spareBytes = await this.#options.storage.spareBytes()
+    const isPaused = this.#pauses.globalReasons.includes('disk-space')
+    const shouldPause = spareBytes < (isPaused ? this.#limits.spareBytesResume : 0)
+    if (shouldPause !== isPaused) this.#setPaused('disk-space', shouldPause)
+  }
+}
+
+function place({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition }
+}

@@ -1,0 +1,50 @@
+import type { TopicPartition } from '../kafka/source.ts'
+import type { Hold } from './partition-state.ts'
+import type { PauseReason } from './pause-reasons.ts'
+
+/**
+ * The life of a sink:
+ *
+ *     idle ──start──▶ running ──drain──▶ draining ──stop──▶ stopped
+ *       ╰───────────────┴────────────────────┴──▶ failed
+ */
+export type SinkPhase = 'idle' | 'running' | 'draining' | 'stopped' | 'failed'
+
+export interface PartitionStatus extends TopicPartition {
+  /** Next offset to be accepted. */
+  readonly acceptedOffset: number
+  /** Everything below is stored, or a recorded gap. */
+  readonly durableOffset: number
+  readonly committedOffset: number | undefined
+  readonly highWatermark: number
+  /** High watermark minus durable. */
+  readonly lagRecords: number
+  /** For how long the oldest record that is not durable has been known to exist. */
+  readonly durableLagSeconds: number
+  readonly hold: Hold | undefined
+  readonly paused: readonly PauseReason[]
+}
+
+export interface SinkStatus {
+  readonly phase: SinkPhase
+  readonly failure: Error | undefined
+  /** Whether the group has given us partitions and they are being accepted. */
+  readonly isAssigned: boolean
+  readonly epoch: number
+  readonly partitions: readonly PartitionStatus[]
+  /** Reasons that hold for all partitions. */
+  readonly paused: readonly PauseReason[]
+  readonly memory: { readonly usedBytes: number; readonly bytesMax: number; readonly waiting: number }
+  /** Accepted and not durable. */
+  readonly underway: { readonly submissions: number; readonly records: number; readonly bytes: number }
+}
+
+export interface DrainReport {
+  /** Everything accepted is durable, and Kafka knows it. */
+  readonly isComplete: boolean
+  /** Accepted but not durable when the deadline came; they will be delivered again. */
+  readonly recordsLeft: number
+  /** Partitions whose durable offset Kafka does not know; the ledger does. */
+  readonly partitionsUncommitted: number
+  readonly durationMs: number
+}

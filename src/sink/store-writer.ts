@@ -1,0 +1,141 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { TopicPartition } from '../kafka/source.ts'
+import { type Gap, gapOffsets } from '../ledger/gap.ts'
+import { type Advance, encodeDelta } from '../ledger/ledger-codec.ts'
+import type { Piece } from './cut-batch.ts'
+import type { SinkObserver } from './observer.ts'
+import type { SinkLedger } from './options.ts'
+import type { PartitionState } from './partition-state.ts'
+import { SinkError } from './sink-error.ts'
+import type { SubmissionQueue } from './submission-queue.ts'
+
+/** A step over gaps alone, from what is accepted to `nextOffset`. */
+export interface Step {
+  readonly state: PartitionState
+  readonly gaps: readonly Gap[]
+  readonly nextOffset: number
+}
+
+export interface StoreWriterOptions {
+  readonly queue: SubmissionQueue
+  readonly ledger: SinkLedger
+  readonly clusterId: () => string
+  readonly clock: Clock
+  readonly observer: SinkObserver
+  readonly logger: Logger
+  readonly onDurableBytes: (bytes: number) => void
+}
+
+/** Accepts: queues writes together with the ledger's step over their offsets, and moves the marks of the partition. */
+export class StoreWriter {
+  readonly #options: StoreWriterOptions
+
+  constructor(options: StoreWriterOptions) {
+    this.#options = options
+  }
+
+  /** `release` is called once, when the piece is durable or discarded. */
+  write(state: PartitionState, piece: Piece, release: () => void): void {
+    const { queue, clusterId, clock, observer, onDurableBytes } = this.#options
+    const acceptedMs = clock.monotonicMs()
+    const advance = this.#advance(state, piece)
+    const delta = encodeDelta(clusterId(), [advance])
+    const { bytes } = piece
+    const records = piece.writes.length
+    state.pending += 1
+    state.acceptedOffset = piece.nextOffset
+    queue.enqueue({
+      submission: { writes: piece.writes, delta },
+      bytes,
+      records,
+      durable: () => {
+        release()
+        this.#becameDurable(state, advance)
+        onDurableBytes(bytes)
+        if (records === 0) return
+        const durationMs = clock.monotonicMs() - acceptedMs
+        observer.recordsDurable({ ...place(state), records, bytes, durationMs })
+      },
+      discarded: () => {
+        release()
+        state.wasDiscarded(piece.fromOffset)
+      },
+    })
+  }
+
+  /** Resolves when the steps are durable, as one atom, or discarded. */
+  async recordSteps(steps: readonly Step[]): Promise<void> {
+    if (steps.length === 0) return
+    const advances = steps.map((step) => {
+      const fromOffset = step.state.acceptedOffset
+      return { state: step.state, advance: this.#advance(step.state, { ...step, fromOffset }) }
+    })
+    const delta = encodeDelta(
+      this.#options.clusterId(),
+      advances.map(({ advance }) => advance),
+    )
+    for (const { state, nextOffset } of steps) {
+      state.pending += 1
+      state.acceptedOffset = nextOffset
+    }
+    await new Promise<void>((resolve) => {
+      this.#options.queue.enqueue({
+        submission: { writes: [], delta },
+        bytes: delta.byteLength,
+        records: 0,
+        durable: () => {
+          try {
+            for (const { state, advance } of advances) this.#becameDurable(state, advance)
+          } finally {
+            resolve()
+          }
+        },
+        discarded: () => {
+          for (const { state, advance } of advances) state.wasDiscarded(advance.fromOffset)
+          resolve()
+        },
+      })
+    })
+  }
+
+  #advance(state: PartitionState, range: Pick<Advance, 'fromOffset' | 'nextOffset' | 'gaps'>): Advance {
+    const { fromOffset, nextOffset, gaps } = range
+    const records = nextOffset - fromOffset - gapOffsets(gaps)
+    const incarnation = this.#ledgerRow(state)?.incarnation ?? 0
+    return { ...place(state), fromOffset, nextOffset, records, gaps, incarnation }
+  }
+
+  /** @throws {SinkError} `ERR_INTEGRITY` when the store called durable what the ledger does not have */
+  #becameDurable(state: PartitionState, { fromOffset, nextOffset, gaps }: Advance): void {
+    const ledgerOffset = this.#ledgerRow(state)?.nextOffset
+    if (ledgerOffset === undefined || ledgerOffset < nextOffset) {
+      throw new SinkError(
+        'ERR_INTEGRITY',
+        `the store says ${state.topic}/${state.partition} is durable up to ${nextOffset}, ` +
+          `its ledger up to ${ledgerOffset ?? 'nothing'}`,
+      )
+    }
+    state.becameDurable(fromOffset, nextOffset)
+    for (const gap of gaps) this.#gapRecorded(state, gap)
+  }
+
+  #gapRecorded(state: PartitionState, gap: Gap): void {
+    const offsets = gap.nextOffset - gap.fromOffset
+    this.#options.observer.gapRecorded({ ...place(state), class: gap.class, offsets })
+    if (gap.class !== 'deleted' && gap.class !== 'unknown') return
+    this.#options.logger.error(
+      { ...place(state), ...gap, offsets },
+      'offsets were lost before they were read',
+    )
+  }
+
+  #ledgerRow(state: PartitionState): ReturnType<SinkLedger['position']> {
+    const { ledger, clusterId } = this.#options
+    return ledger.position({ clusterId: clusterId(), ...place(state) })
+  }
+}
+
+function place({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition }
+}

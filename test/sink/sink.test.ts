@@ -1,0 +1,736 @@
+// Goal: what the sink promises, one fact a test: order, durability before commit, duplicates, back-pressure, holds,
+// pauses, drains and failures. Method: a fake broker and a fake store whose durability the test decides; no real time.
+import { describe, expect, it } from '@jest/globals'
+import { SourceError } from '../../src/kafka/source.ts'
+import { encodeCommitMetadata } from '../../src/sink/commit-metadata.ts'
+import { FakeSource, nameOf, record } from '../support/sink/fake-source.ts'
+import { FakeStorage } from '../support/sink/fake-storage.ts'
+import { settled } from '../support/manual-clock.ts'
+import { startSink } from '../support/sink/sink-bench.ts'
+
+const p0 = { topic: 'orders', partition: 0 }
+const p1 = { topic: 'orders', partition: 1 }
+const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
+const ofStore = (storeId: string): string =>
+  encodeCommitMetadata({ clusterId: 'cluster-1', groupId: 'group-1', storeId, epoch: 1 })
+
+describe('acceptance and durability', () => {
+  it('accepts before it is durable, and commits only what is durable', async () => {
+    const { source, storage, clock, partition } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    await source.deliver(p0, 10)
+    expect(partition(p0)).toMatchObject({ acceptedOffset: 20, durableOffset: 0, lagRecords: 30 })
+    await clock.advance(1000)
+    expect(source.commits.at(-1)).toMatchObject({ offset: 0 })
+
+    storage.makeDurable(1)
+    await clock.advance(1000)
+
+    expect(partition(p0)).toMatchObject({ durableOffset: 10, committedOffset: 10, lagRecords: 20 })
+    expect(source.commits.at(-1)).toMatchObject({ offset: 10, epoch: 1 })
+  })
+
+  it('does not commit beyond a submission that is not acknowledged, though later ones are', async () => {
+    const { source, storage, clock, partition } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    const acknowledged: number[] = []
+    for (let i = 0; i < 3; i++) await source.deliver(p0, 10)
+    storage.writeFrames()
+    const submits = storage.acknowledgeOneByOneBackwards()
+    for (const acknowledge of submits) {
+      acknowledge()
+      await clock.advance(1000)
+      acknowledged.push(partition(p0).committedOffset ?? -1)
+    }
+
+    expect(acknowledged).toEqual([0, 0, 30])
+  })
+
+  it('commits early when much has become durable', async () => {
+    const { source, clock } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      limits: { commitBytesMax: 1000, commitIntervalMs: 3_600_000 },
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 2)
+    await clock.advance(10)
+    expect(source.commits).toEqual([])
+
+    await source.deliver(p0, 20)
+    await clock.advance(10)
+
+    expect(source.commits).toMatchObject([{ offset: 22 }])
+  })
+
+  it('counts a failed commit and says more with the next', async () => {
+    const { source, clock, eventsOf } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    source.commitError = new Error('coordinator moved')
+    await clock.advance(1000)
+    source.commitError = undefined
+    await source.deliver(p0, 10)
+
+    await clock.advance(1000)
+
+    expect(eventsOf('commitFailed')).toHaveLength(1)
+    expect(source.commits).toMatchObject([{ offset: 20 }])
+  })
+
+  it('cuts a batch into submissions that carry their own step each', async () => {
+    const { source, storage, partition } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      limits: { submissionBytesMax: 400 },
+    })
+    source.produce(p0, 10)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    const sizes = storage.inFlight.map(({ writes }) => writes.length)
+    expect(sizes).toEqual([4, 4, 2])
+
+    storage.makeDurable(2)
+    await settled()
+
+    expect(partition(p0).durableOffset).toBe(8)
+  })
+
+  it('records what was not delivered as gaps, and stores the rest', async () => {
+    const { source, storage, storedOffsets, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 10)
+    for (const offset of [2, 5, 6, 9]) source.log(p0).missing.add(offset)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    await settled()
+
+    expect(storedOffsets(p0)).toEqual([0, 1, 3, 4, 7, 8])
+    const row = storage.ledger.position({ clusterId: 'cluster-1', ...p0 })
+    expect(row).toMatchObject({ nextOffset: 10, records: 6 })
+    expect(Object.fromEntries(row!.gapOffsets)).toEqual({ control: 2, compacted: 2 })
+    expect(eventsOf('gapRecorded')).toHaveLength(3)
+  })
+
+  it('keeps a rejected message in the quarantine entry of its partition, and goes on', async () => {
+    const { source, storage, sink, storedOffsets, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 3)
+    await source.assign(p0)
+    const batch = source.nextBatch(p0, 3)
+    const records = [record(0), record(1, 'bad'), record(2)]
+
+    await sink.batch({ ...batch, records }, source.epoch, new AbortController().signal)
+    await settled()
+
+    expect(storedOffsets(p0)).toEqual([0, 2])
+    const kept = storage.stored.find((write) => write.target.entry === 'quarantine/orders/0')
+    expect(kept?.labels).toEqual(['offset', '1', 'topic', 'orders', 'partition', '0', 'cause', 'it is bad'])
+    expect(eventsOf('recordRejected')).toEqual([{ ...p0, offset: 1, cause: 'it is bad' }])
+    expect(storage.ledger.position({ clusterId: 'cluster-1', ...p0 })).toMatchObject({
+      nextOffset: 3,
+      records: 3,
+    })
+  })
+})
+
+describe('redelivery', () => {
+  it('drops what was accepted before a rejoin without a drain, durable or not', async () => {
+    const { source, storage, storedOffsets, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    await source.deliver(p0, 10)
+    storage.makeDurable(1)
+    await settled()
+
+    await source.assign(p0)
+    expect(source.positions.get(nameOf(p0))).toBe(20)
+    source.positions.set(nameOf(p0), 5)
+    await source.deliver(p0, 20)
+    storage.makeDurable()
+    await settled()
+
+    expect(storedOffsets(p0)).toEqual(numbers(0, 25))
+    expect(eventsOf('duplicatesDropped')).toEqual([{ ...p0, records: 15 }])
+  })
+
+  it('stores nothing twice after a crash between the frame and the commit', async () => {
+    const source = new FakeSource()
+    const first = await startSink({ source, storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    expect(source.commits).toEqual([])
+
+    const second = await startSink({ source, storage: first.storage.restarted() })
+    await source.assign(p0)
+    await source.deliver(p0, 30)
+    await settled()
+
+    expect(second.storedOffsets(p0)).toEqual(numbers(0, 30))
+  })
+
+  it('fails when the source skips what was not accepted', async () => {
+    const { sink, source } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    source.positions.set(nameOf(p0), 1)
+
+    await expect(source.deliver(p0, 10)).rejects.toMatchObject({ code: 'ERR_INTEGRITY' })
+
+    expect(await sink.ended).toMatchObject({ code: 'ERR_INTEGRITY' })
+    expect(source.isStopped).toBe(true)
+  })
+
+  it('ignores batches of an older generation', async () => {
+    const { sink, source, partition } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    const old = source.nextBatch(p0, 10)
+    await source.assign(p0)
+
+    await sink.batch(old, 1, new AbortController().signal)
+
+    expect(partition(p0).acceptedOffset).toBe(0)
+  })
+})
+
+describe('back-pressure', () => {
+  it('waits for memory with a batch in hand, and takes it when the store has caught up', async () => {
+    const { source, storage, sink, partition, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    source.produce(p1, 30)
+    await source.assign(p0, p1)
+    storage.isInstant = false
+    await source.deliver(p0, 10, 900)
+    const waiting = source.deliver(p1, 10, 200)
+    await settled()
+    expect(partition(p1).acceptedOffset).toBe(0)
+    expect(sink.status()).toMatchObject({ paused: ['memory'], memory: { usedBytes: 900, waiting: 1 } })
+
+    storage.makeDurable()
+    await waiting
+
+    expect(partition(p1).acceptedOffset).toBe(10)
+    expect(sink.status()).toMatchObject({ paused: [], memory: { usedBytes: 200, waiting: 0 } })
+    expect(eventsOf('memoryWaited')).toHaveLength(1)
+  })
+
+  it('takes one batch larger than the whole budget', async () => {
+    const { source, partition } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+
+    await source.deliver(p0, 30, 5_000_000)
+
+    expect(partition(p0).acceptedOffset).toBe(30)
+  })
+
+  it('lets go of a batch that waits when the generation ends, without taking it', async () => {
+    const { source, storage, storedOffsets, sink } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 40)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10, 900)
+    const waiting = source.deliver(p0, 10, 900)
+    await settled()
+
+    await source.assign(p0)
+    await waiting
+    storage.makeDurable()
+    await settled()
+
+    expect(storedOffsets(p0)).toEqual(numbers(0, 10))
+    expect(sink.status().memory.usedBytes).toBe(0)
+  })
+
+  it('pauses everything without spare bytes on disk, keeps a batch in hand waiting, and resumes by itself', async () => {
+    const { source, storage, clock, sink, partition } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      limits: { spareBytesResume: 1000 },
+    })
+    source.produce(p0, 30)
+    await source.assign(p0, p1)
+    const epoch = source.epoch
+    storage.spare = -1
+    await clock.advance(1000)
+    expect([...source.paused]).toEqual(['orders/0', 'orders/1'])
+    expect(partition(p0).paused).toEqual(['disk-space'])
+    const inHand = sink.batch(source.nextBatch(p0, 10), epoch, new AbortController().signal)
+
+    storage.spare = 999
+    await clock.advance(1000)
+    expect([source.paused.size, partition(p0).acceptedOffset]).toEqual([2, 0])
+
+    storage.spare = 1000
+    await clock.advance(1000)
+    await inHand
+
+    expect([source.paused.size, partition(p0).acceptedOffset]).toEqual([0, 10])
+  })
+
+  it('stays paused for the operator when space is back', async () => {
+    const { source, storage, clock, sink } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    await source.assign(p0, p1)
+    sink.pause(p1)
+    storage.spare = -1
+    await clock.advance(1000)
+    storage.spare = 1 << 30
+
+    await clock.advance(1000)
+    expect([...source.paused]).toEqual(['orders/1'])
+
+    sink.resume(p1)
+    expect(source.paused.size).toBe(0)
+  })
+})
+
+describe('an assignment', () => {
+  it('claims the store for cluster and group before anything is accepted', async () => {
+    const { source, storage } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    await source.assign(p0)
+    await source.assign(p0)
+
+    expect(storage.claims).toEqual(['cluster-1/group-1'])
+  })
+
+  it('records durably where a partition begins, before it is read', async () => {
+    const { source, storage } = await startSink({ start: { kind: 'latest' } })
+    source.produce(p0, 40)
+    let decisions: unknown
+    void source.assign(p0, p1).then((made) => (decisions = made))
+    await settled()
+    expect(decisions).toBeUndefined()
+    expect(storage.inFlight).toHaveLength(1)
+
+    storage.makeDurable()
+    await settled()
+
+    expect(decisions).toEqual([
+      { kind: 'start', offset: 40 },
+      { kind: 'start', offset: 0 },
+    ])
+    const rows = storage.ledger.positions()
+    expect(rows.map(({ partition, nextOffset, gaps }) => ({ partition, nextOffset, gaps }))).toEqual([
+      { partition: 0, nextOffset: 40, gaps: [{ class: 'before-start', fromOffset: 0, nextOffset: 40 }] },
+      { partition: 1, nextOffset: 0, gaps: [] },
+    ])
+  })
+
+  it('does not skip what came in before the first record, when it began at the latest and crashed', async () => {
+    const source = new FakeSource()
+    const start = { kind: 'latest' } as const
+    const first = await startSink({ source, start, storage: new FakeStorage({ isInstant: true }) })
+    await source.assign(p0)
+    source.produce(p0, 10)
+
+    const second = await startSink({ source, start, storage: first.storage.restarted() })
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    await settled()
+
+    expect(second.storedOffsets(p0)).toEqual(numbers(0, 10))
+  })
+
+  it('holds one partition while the others progress, and commits nothing for it', async () => {
+    const { source, clock, partition, storedOffsets, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    source.produce(p1, 30)
+    source.log(p0).committed = { offset: 25, metadata: ofStore('store-a') }
+    expect(await source.assign(p0, p1)).toEqual([
+      { kind: 'hold', reason: 'ledger-behind' },
+      { kind: 'start', offset: 0 },
+    ])
+
+    await source.deliver(p1, 30)
+    await clock.advance(120_000)
+
+    expect(storedOffsets(p1)).toEqual(numbers(0, 30))
+    expect(partition(p0)).toMatchObject({ hold: { reason: 'ledger-behind' }, paused: ['hold'] })
+    expect(source.commits.filter(({ partition }) => partition === 0)).toEqual([])
+    expect(eventsOf('partitionHeld')).toMatchObject([{ ...p0, reason: 'ledger-behind' }])
+    expect(eventsOf('failed')).toEqual([])
+  })
+
+  it('holds a topic that no rule takes', async () => {
+    const { source } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+
+    expect(await source.assign({ topic: 'no-rule-here', partition: 0 })).toEqual([
+      { kind: 'hold', reason: 'no-rule' },
+    ])
+  })
+
+  it('takes over from another store of the group with a gap, and reports a stranger', async () => {
+    const { source, storage, eventsOf } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    source.produce(p1, 30)
+    source.log(p0).committed = { offset: 12, metadata: ofStore('store-b') }
+    source.log(p1).committed = { offset: 12, metadata: 'by hand' }
+
+    expect(await source.assign(p0, p1)).toEqual([
+      { kind: 'start', offset: 12 },
+      { kind: 'start', offset: 0 },
+    ])
+
+    expect(storage.ledger.position({ clusterId: 'cluster-1', ...p0 })?.gaps).toEqual([
+      { class: 'elsewhere', storeId: 'store-b', fromOffset: 0, nextOffset: 12 },
+    ])
+    expect(eventsOf('foreignCommitIgnored')).toEqual([{ ...p1, offset: 12, metadata: 'by hand' }])
+  })
+
+  it('asks for the offset at a time when it is to begin there', async () => {
+    const { source } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      start: { kind: 'time', timestampMs: 5000 },
+      offsetAtTime: (place, timestampMs) => Promise.resolve(place.partition + timestampMs / 1000),
+    })
+    source.produce(p0, 30)
+    source.produce(p1, 30)
+
+    expect(await source.assign(p0, p1)).toEqual([
+      { kind: 'start', offset: 5 },
+      { kind: 'start', offset: 6 },
+    ])
+  })
+
+  it('fails when the store belongs to another cluster', async () => {
+    const storage = new FakeStorage()
+    const refusal = new Error('another cluster')
+    storage.claim = () => Promise.reject(refusal)
+    const { source, sink } = await startSink({ storage })
+
+    await expect(source.assign(p0)).rejects.toBe(refusal)
+    expect(await sink.ended).toBe(refusal)
+  })
+})
+
+describe('a position out of range', () => {
+  it('goes on after what Kafka deleted, with a durable gap', async () => {
+    const { source, storage, storedOffsets } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 5)
+    source.log(p0).low = 20
+
+    await source.deliver(p0, 10)
+    await source.deliver(p0, 10)
+    await settled()
+
+    expect(storedOffsets(p0)).toEqual([...numbers(0, 5), ...numbers(20, 30)])
+    expect(storage.ledger.position({ clusterId: 'cluster-1', ...p0 })?.gaps).toEqual([
+      { class: 'deleted', fromOffset: 5, nextOffset: 20 },
+    ])
+  })
+
+  it('does not give up what is fetched but not accepted yet', async () => {
+    const { source, storage, sink, clock, storedOffsets } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 5, 900)
+    const inHand = source.deliver(p0, 5, 900)
+    const decision = sink.outOfRange(p0, 10, 20, 30)
+    await clock.advance(1000)
+
+    storage.isInstant = true
+    storage.makeDurable()
+    await inHand
+    await clock.advance(1000)
+
+    expect(await decision).toEqual({ kind: 'start', offset: 20 })
+    expect(storedOffsets(p0)).toEqual(numbers(0, 10))
+    expect(storage.ledger.position({ clusterId: 'cluster-1', ...p0 })?.gaps).toEqual([
+      { class: 'deleted', fromOffset: 10, nextOffset: 20 },
+    ])
+  })
+
+  it('holds a partition that ends before it, and goes on when the end is there again', async () => {
+    const { source, partition, storedOffsets } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 20)
+    source.log(p0).high = 10
+    await source.deliver(p0, 10)
+    expect(partition(p0).hold).toMatchObject({ reason: 'log-truncated' })
+
+    source.log(p0).high = 30
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    await settled()
+
+    expect(partition(p0).hold).toBeUndefined()
+    expect(storedOffsets(p0)).toEqual(numbers(0, 30))
+  })
+
+  it('holds a partition whose next batch is damaged', async () => {
+    const { source, sink, partition } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+
+    const decision = await sink.undecodable(p0, 0, new SourceError('ERR_BATCH', 'crc'))
+
+    expect(decision).toEqual({ kind: 'hold', reason: 'undecodable' })
+    expect(partition(p0).hold).toEqual({ reason: 'undecodable', detail: 'crc' })
+  })
+})
+
+describe('a rebalance', () => {
+  it('waits until what is accepted is durable, and commits it, before the group is joined', async () => {
+    const { source, storage } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    let isDone = false
+    void source.handler.revoking(1, 10_000).then(() => (isDone = true))
+    await settled()
+    expect([isDone, source.commits.length]).toEqual([false, 0])
+
+    storage.makeDurable()
+    await settled()
+
+    expect(isDone).toBe(true)
+    expect(source.commits).toMatchObject([{ offset: 10, epoch: 1 }])
+  })
+
+  it('discards what is queued at the deadline, keeps what is in flight, and stores nothing twice', async () => {
+    const { source, storage, clock, partition, storedOffsets, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      limits: { inFlightBytesMax: 1, memoryBytesMax: 10_000 },
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    for (let i = 0; i < 3; i++) await source.deliver(p0, 10)
+    expect(storage.inFlight).toHaveLength(1)
+
+    const revoked = source.handler.revoking(1, 10_000)
+    await clock.advance(10_000)
+    await revoked
+    expect(partition(p0)).toMatchObject({ acceptedOffset: 10, durableOffset: 0 })
+    expect(eventsOf('drained')).toMatchObject([{ isComplete: false, discarded: 20 }])
+
+    await source.assign(p0)
+    expect(source.positions.get(nameOf(p0))).toBe(10)
+    await source.deliver(p0, 30)
+    storage.isInstant = true
+    storage.makeDurable()
+    await settled()
+
+    expect(storedOffsets(p0)).toEqual(numbers(0, 30))
+    expect(partition(p0).durableOffset).toBe(30)
+  })
+
+  it('does not commit for a partition it has lost, nor with an old generation', async () => {
+    const { source, storage, clock } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    source.produce(p1, 30)
+    await source.assign(p0, p1)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    await source.assign(p1)
+    storage.makeDurable()
+
+    await clock.advance(5000)
+
+    expect(source.commits.filter(({ partition }) => partition === 0)).toEqual([])
+  })
+
+  it('ends the drain at once when the commit is of an old generation', async () => {
+    const { source } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 10)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    source.commitError = new SourceError('ERR_STALE_EPOCH', 'too late')
+
+    await source.handler.revoking(1, 3_600_000)
+
+    expect(source.commits).toEqual([])
+  })
+})
+
+describe('the end', () => {
+  it('drains in order: durable, committed, then the source stops', async () => {
+    const { sink, source, storage } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    const drained = sink.drain(10_000)
+    await source.deliver(p0, 10)
+    await settled()
+    expect([source.commits.length, source.isStopped, sink.status().phase]).toEqual([0, false, 'draining'])
+
+    storage.makeDurable()
+    expect(await drained).toMatchObject({ isComplete: true, recordsLeft: 0, partitionsUncommitted: 0 })
+    expect(source.commits).toMatchObject([{ offset: 10 }])
+    expect(source.isStopped).toBe(false)
+
+    await sink.stop()
+    expect(source.isStopped).toBe(true)
+    expect(await sink.ended).toBeUndefined()
+  })
+
+  it('reports what a drain left at its deadline', async () => {
+    const { sink, source, storage, clock } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      limits: { inFlightBytesMax: 1, memoryBytesMax: 10_000 },
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    await source.deliver(p0, 10)
+
+    const drained = sink.drain(8000)
+    await clock.advance(8000)
+
+    expect(await drained).toMatchObject({ isComplete: false, recordsLeft: 20 })
+  })
+
+  it('tries the last commit again until it succeeds or time is up', async () => {
+    const { sink, source, clock } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    source.commitError = new Error('coordinator is loading')
+    const drained = sink.drain(10_000)
+    await clock.advance(1000)
+    source.commitError = undefined
+    await clock.advance(1000)
+
+    expect(await drained).toMatchObject({ isComplete: true, partitionsUncommitted: 0 })
+  })
+
+  it('stops the source and says why when the store is poisoned', async () => {
+    const { sink, source, storage, clock } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    const poison = new Error('fdatasync failed')
+
+    storage.poison(poison)
+    await clock.advance(5000)
+
+    expect(await sink.ended).toBe(poison)
+    expect(sink.status()).toMatchObject({ phase: 'failed', failure: poison, isAssigned: false })
+    expect(source.isStopped).toBe(true)
+    expect(source.commits).toEqual([])
+  })
+
+  it('fails when the ledger does not have what the store calls durable', async () => {
+    const storage = new FakeStorage()
+    storage.submit = () => Promise.resolve()
+    const { sink, source } = await startSink({ storage })
+
+    await expect(source.assign(p0)).rejects.toMatchObject({ code: 'ERR_INTEGRITY' })
+    expect(await sink.ended).toMatchObject({ code: 'ERR_INTEGRITY' })
+  })
+
+  it('passes on why the source has died', async () => {
+    const { sink, source } = await startSink()
+    const death = new SourceError('ERR_DEAD', 'the consumer crashed')
+
+    source.handler.failed(death)
+
+    expect(await sink.ended).toBe(death)
+  })
+})
+
+describe('the watchdog', () => {
+  it('ends the process when a partition lags and is not delivered', async () => {
+    const { sink, source, clock } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+
+    await clock.advance(70_000)
+
+    expect(await sink.ended).toMatchObject({ code: 'ERR_STUCK' })
+  })
+
+  it('ends the process when the store does not finish a sync', async () => {
+    const { sink, source, storage, clock } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 10)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    source.isUnreachable = true
+
+    await clock.advance(70_000)
+
+    expect(await sink.ended).toMatchObject({ code: 'ERR_STUCK' })
+  })
+
+  it('is patient while brokers are away, nothing is there, or somebody paused it', async () => {
+    const { sink, source, clock, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    await source.assign(p0)
+    await clock.advance(300_000)
+    source.produce(p0, 30)
+    source.isUnreachable = true
+    await clock.advance(300_000)
+    source.isUnreachable = false
+    sink.pause()
+    await clock.advance(300_000)
+    sink.resume()
+    await clock.advance(30_000)
+
+    expect(eventsOf('failed')).toEqual([])
+  })
+})
+
+describe('the status', () => {
+  it('tells how long the oldest record that is not durable has been known', async () => {
+    const { source, storage, clock, partition } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 30)
+    await clock.advance(4000)
+    expect(partition(p0).durableLagSeconds).toBe(4)
+
+    storage.makeDurable()
+    await settled()
+
+    expect(partition(p0)).toMatchObject({ durableLagSeconds: 0, lagRecords: 0 })
+  })
+})

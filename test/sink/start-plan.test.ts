@@ -1,0 +1,167 @@
+// Goal: where a partition begins follows from the ledger first and from Kafka only where the rules say so.
+// Method: one row a case.
+import { describe, expect, it } from '@jest/globals'
+import { encodeCommitMetadata } from '../../src/sink/commit-metadata.ts'
+import { planStart, type StartFacts, type StartPlan } from '../../src/sink/start-plan.ts'
+
+const self = { clusterId: 'cluster-1', groupId: 'group-1', storeId: 'store-a' }
+const ours = encodeCommitMetadata({ ...self, epoch: 3 })
+const neighbours = encodeCommitMetadata({ ...self, storeId: 'store-b', epoch: 3 })
+const otherGroup = encodeCommitMetadata({ ...self, groupId: 'group-2', epoch: 3 })
+const otherCluster = encodeCommitMetadata({ ...self, clusterId: 'cluster-2', epoch: 3 })
+
+const facts = (changes: Partial<StartFacts>): StartFacts => ({
+  knownOffset: undefined,
+  lowWatermark: 0,
+  highWatermark: 1000,
+  committedOffset: undefined,
+  committedMetadata: '',
+  self,
+  start: { kind: 'earliest' },
+  deleted: 'continue',
+  ...changes,
+})
+const startAt = (offset: number, gaps: string[] = [], isForeignCommitIgnored = false): unknown => ({
+  kind: 'start',
+  offset,
+  gaps,
+  isForeignCommitIgnored,
+})
+const holdFor = (reason: string): unknown => expect.objectContaining({ kind: 'hold', reason })
+
+function shown(plan: StartPlan): unknown {
+  if (plan.kind === 'hold') return plan
+  const gaps = plan.gaps.map(
+    ({ class: name, fromOffset, nextOffset, storeId }) =>
+      `${name}${storeId ? `(${storeId})` : ''} ${fromOffset}-${nextOffset}`,
+  )
+  return { ...plan, gaps }
+}
+
+describe('planStart for a partition the ledger knows', () => {
+  it.each<[string, Partial<StartFacts>, unknown]>([
+    ['goes on at the ledger without a commit', {}, startAt(500)],
+    [
+      'goes on at the ledger when its commit is behind',
+      { committedOffset: 400, committedMetadata: ours },
+      startAt(500),
+    ],
+    ['goes on where it committed', { committedOffset: 500, committedMetadata: ours }, startAt(500)],
+    [
+      'is held when it committed more',
+      { committedOffset: 501, committedMetadata: ours },
+      holdFor('ledger-behind'),
+    ],
+    [
+      'jumps to where another store of the group was',
+      { committedOffset: 700, committedMetadata: neighbours },
+      startAt(700, ['elsewhere(store-b) 500-700']),
+    ],
+    [
+      'stays where another store is behind',
+      { committedOffset: 499, committedMetadata: neighbours },
+      startAt(500),
+    ],
+    [
+      'reports and ignores an offset set ahead by a stranger',
+      { committedOffset: 900, committedMetadata: '' },
+      startAt(500, [], true),
+    ],
+    [
+      'reports and ignores an offset set back by a stranger',
+      { committedOffset: 0, committedMetadata: 'a tool' },
+      startAt(500, [], true),
+    ],
+    ['does not report a stranger who agrees', { committedOffset: 500, committedMetadata: '' }, startAt(500)],
+    [
+      'takes another group for a stranger',
+      { committedOffset: 900, committedMetadata: otherGroup },
+      startAt(500, [], true),
+    ],
+    [
+      'takes another cluster for a stranger',
+      { committedOffset: 900, committedMetadata: otherCluster },
+      startAt(500, [], true),
+    ],
+    ['is held above the end', { highWatermark: 499 }, holdFor('log-truncated')],
+    ['goes on at the very end', { highWatermark: 500 }, startAt(500)],
+    ['records what was deleted', { lowWatermark: 600 }, startAt(600, ['deleted 500-600'])],
+    [
+      'is held by choice where offsets were deleted',
+      { lowWatermark: 600, deleted: 'hold' },
+      holdFor('offsets-deleted'),
+    ],
+    [
+      'records both what is elsewhere and what was deleted',
+      { committedOffset: 700, committedMetadata: neighbours, lowWatermark: 750 },
+      startAt(750, ['elsewhere(store-b) 500-700', 'deleted 700-750']),
+    ],
+    [
+      'is held when the other store was beyond the end',
+      { committedOffset: 1001, committedMetadata: neighbours },
+      holdFor('log-truncated'),
+    ],
+  ])('%s', (_, changes, expected) => {
+    expect(shown(planStart(facts({ knownOffset: 500, ...changes })))).toEqual(expected)
+  })
+})
+
+describe('planStart for a partition never begun', () => {
+  it.each<[string, Partial<StartFacts>, unknown]>([
+    ['begins at 0 without a gap', {}, startAt(0)],
+    ['begins at the earliest', { lowWatermark: 40 }, startAt(40, ['before-start 0-40'])],
+    ['begins at the latest', { start: { kind: 'latest' } }, startAt(1000, ['before-start 0-1000'])],
+    [
+      "begins at the group's commit, whoever wrote it",
+      { start: { kind: 'committed' }, committedOffset: 300 },
+      startAt(300, ['before-start 0-300']),
+    ],
+    [
+      'begins at the earliest where nothing was committed',
+      { start: { kind: 'committed' }, lowWatermark: 40 },
+      startAt(40, ['before-start 0-40']),
+    ],
+    [
+      'tells what was deleted after the commit from what is before the start',
+      { start: { kind: 'committed' }, committedOffset: 300, lowWatermark: 350 },
+      startAt(350, ['before-start 0-300', 'deleted 300-350']),
+    ],
+    [
+      'is held when the commit is beyond the end',
+      { start: { kind: 'committed' }, committedOffset: 1001 },
+      holdFor('log-truncated'),
+    ],
+    [
+      'begins at a time',
+      { start: { kind: 'time', timestampMs: 1 }, offsetAtTime: 120 },
+      startAt(120, ['before-start 0-120']),
+    ],
+    [
+      'begins at the end when nothing is as late as the time',
+      { start: { kind: 'time', timestampMs: 1 } },
+      startAt(1000, ['before-start 0-1000']),
+    ],
+    [
+      'takes over from another store of the group, whatever the policy',
+      { start: { kind: 'latest' }, committedOffset: 700, committedMetadata: neighbours },
+      startAt(700, ['elsewhere(store-b) 0-700']),
+    ],
+    [
+      'is held when this very store committed: its ledger is lost',
+      { committedOffset: 700, committedMetadata: ours },
+      holdFor('ledger-behind'),
+    ],
+    [
+      "reports a stranger's commit that the policy does not ask for",
+      { committedOffset: 700, committedMetadata: '{"storeId":1}' },
+      startAt(0, [], true),
+    ],
+    [
+      'begins in an empty partition whose records were deleted',
+      { lowWatermark: 1000 },
+      startAt(1000, ['before-start 0-1000']),
+    ],
+  ])('%s', (_, changes, expected) => {
+    expect(shown(planStart(facts(changes)))).toEqual(expected)
+  })
+})

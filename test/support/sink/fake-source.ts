@@ -1,0 +1,175 @@
+import {
+  type AssignedPartition,
+  type KafkaSource,
+  type SourceBatch,
+  SourceError,
+  type SourceHandler,
+  type SourceRecord,
+  type StartDecision,
+  type TopicPartition,
+} from '../../../src/kafka/source.ts'
+
+export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
+
+export function record(offset: number, value = `v${offset}`): SourceRecord {
+  return {
+    offset,
+    timestampMs: 1_700_000_000_000 + offset,
+    timestampType: 'create',
+    key: null,
+    value: Buffer.from(value),
+    headers: [],
+  }
+}
+
+interface Log {
+  readonly place: TopicPartition
+  low: number
+  high: number
+  /** Offsets that are not delivered. */
+  readonly missing: Set<number>
+  committed: { readonly offset: number; readonly metadata: string } | undefined
+}
+
+/** A broker and its consumer in one: logs of numbered records, fetched and rebalanced when the test says so. */
+export class FakeSource implements KafkaSource {
+  readonly clusterId = 'cluster-1'
+  readonly commits: { topic: string; partition: number; offset: number; epoch: number }[] = []
+  readonly paused = new Set<string>()
+  readonly held = new Map<string, string>()
+  readonly positions = new Map<string, number>()
+  readonly #logs = new Map<string, Log>()
+  isStopped = false
+  isUnreachable = false
+  commitError: Error | undefined
+  failure: Error | undefined
+  epoch = 0
+  #handler: SourceHandler | undefined
+  #generation = new AbortController()
+  #assigned: readonly TopicPartition[] = []
+
+  start(handler: SourceHandler): Promise<void> {
+    this.#handler = handler
+    return Promise.resolve()
+  }
+
+  get handler(): SourceHandler {
+    if (this.#handler === undefined) throw new Error('the source was not started')
+    return this.#handler
+  }
+
+  log(place: TopicPartition): Log {
+    let log = this.#logs.get(nameOf(place))
+    if (log === undefined) {
+      log = { place, low: 0, high: 0, missing: new Set(), committed: undefined }
+      this.#logs.set(nameOf(place), log)
+    }
+    return log
+  }
+
+  produce(place: TopicPartition, count: number): void {
+    this.log(place).high += count
+  }
+
+  /** A new generation without a word before it, as after a lost session. */
+  async assign(...partitions: TopicPartition[]): Promise<readonly StartDecision[]> {
+    this.#generation.abort()
+    this.#generation = new AbortController()
+    this.epoch += 1
+    this.#assigned = partitions
+    const assigned = partitions.map((place): AssignedPartition => {
+      const { low, high, committed } = this.log(place)
+      return {
+        ...place,
+        committedOffset: committed?.offset,
+        committedMetadata: committed?.metadata ?? '',
+        lowWatermark: low,
+        highWatermark: high,
+      }
+    })
+    const decisions = await this.handler.assigned(assigned, this.epoch)
+    this.held.clear()
+    this.positions.clear()
+    partitions.forEach((place, index) => this.#place(place, decisions[index]!))
+    return decisions
+  }
+
+  /** A rebalance in good order: the old generation may drain and commit first. */
+  async rebalance(deadlineMs: number, ...partitions: TopicPartition[]): Promise<readonly StartDecision[]> {
+    await this.handler.revoking(this.epoch, deadlineMs)
+    return this.assign(...partitions)
+  }
+
+  /** The next `count` offsets of a partition, with what the broker would not deliver left out. */
+  nextBatch(place: TopicPartition, count: number, bytes = count * 10): SourceBatch {
+    const log = this.log(place)
+    const fromOffset = this.positions.get(nameOf(place)) ?? 0
+    const nextOffset = Math.min(log.high, fromOffset + count)
+    const records: SourceRecord[] = []
+    for (let offset = fromOffset; offset < nextOffset; offset++) {
+      if (!log.missing.has(offset)) records.push(record(offset))
+    }
+    return { ...place, fromOffset, nextOffset, records, bytes, highWatermark: log.high }
+  }
+
+  /** Fetches up to `count` offsets; resolves when the sink has accepted them. Nothing happens while paused or held. */
+  async deliver(place: TopicPartition, count: number, bytes?: number): Promise<void> {
+    const name = nameOf(place)
+    const position = this.positions.get(name)
+    if (position === undefined || this.paused.has(name) || this.held.has(name)) return
+    const log = this.log(place)
+    const { epoch } = this
+    if (position < log.low || position > log.high) {
+      this.#place(place, await this.handler.outOfRange(place, position, log.low, log.high))
+      return
+    }
+    const batch = this.nextBatch(place, count, bytes)
+    if (batch.nextOffset === batch.fromOffset) return
+    const { signal } = this.#generation
+    await this.handler.batch(batch, epoch, signal)
+    if (epoch === this.epoch && !signal.aborted) this.positions.set(name, batch.nextOffset)
+  }
+
+  commit(
+    offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
+    epoch: number,
+  ): Promise<void> {
+    if (this.commitError !== undefined) return Promise.reject(this.commitError)
+    if (epoch !== this.epoch)
+      return Promise.reject(new SourceError('ERR_STALE_EPOCH', 'the group has moved on'))
+    for (const { topic, partition, offset, metadata } of offsets) {
+      this.log({ topic, partition }).committed = { offset, metadata }
+      this.commits.push({ topic, partition, offset, epoch })
+    }
+    return Promise.resolve()
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const place of partitions) this.paused.add(nameOf(place))
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const place of partitions) this.paused.delete(nameOf(place))
+  }
+
+  watermarks(): Promise<readonly (TopicPartition & { readonly low: number; readonly high: number })[]> {
+    if (this.isUnreachable) return Promise.reject(new SourceError('ERR_BROKER', 'unreachable'))
+    return Promise.resolve(
+      this.#assigned.map((place) => {
+        const { low, high } = this.log(place)
+        return { ...place, low, high }
+      }),
+    )
+  }
+
+  stop(): Promise<void> {
+    this.isStopped = true
+    this.#generation.abort()
+    return Promise.resolve()
+  }
+
+  #place(place: TopicPartition, decision: StartDecision): void {
+    if (decision.kind === 'hold') this.held.set(nameOf(place), decision.reason)
+    else this.positions.set(nameOf(place), decision.offset)
+  }
+}
