@@ -6,7 +6,12 @@ import { writeAll } from './write-all.ts'
  * Replaces `path` by `bytes`: temporary file, sync, rename, directory sync. A power cut at any moment leaves the
  * old file or the new one, whole. A leftover `<path>.tmp` means nothing and is overwritten next time.
  */
-export async function atomicWrite(fs: FileSystem, path: string, kind: FileKind, bytes: Uint8Array): Promise<void> {
+export async function atomicWrite(
+  fs: FileSystem,
+  path: string,
+  kind: FileKind,
+  bytes: Uint8Array,
+): Promise<void> {
   const temporary = { path: `${path}.tmp`, kind }
   await fs.unlink(temporary.path)
   await writeAll(fs, 'projection', [{ file: temporary, atBytes: 0, bytes }])

@@ -6,10 +6,32 @@ import { FileSystemError, type FileSystem, type WriteLane, type WriteOp } from '
  * At disk-full the kernel returns a short count without an error and a following sync succeeds, so a count is
  * never ignored. @throws {FileSystemError} `ERR_NO_SPACE` when a write makes no progress.
  */
-export async function writeAll(fs: FileSystem, lane: WriteLane, ops: readonly WriteOp[]): Promise<void> {
+export function writeAll(fs: FileSystem, lane: WriteLane, ops: readonly WriteOp[]): Promise<void> {
+  return writeOn(ops, (rest) => fs.writeSome(lane, rest))
+}
+
+/** `writeAll`, then `syncFiles` of the files written, in one call of the file system when nothing is short. */
+export async function writeAllAndSync(
+  fs: FileSystem,
+  lane: WriteLane,
+  ops: readonly WriteOp[],
+): Promise<void> {
+  let calls = 0
+  await writeOn(ops, (rest) => {
+    calls++
+    return fs.writeAndSync(lane, rest)
+  })
+  // The last call synced the files of its own ops only.
+  if (calls > 1) await fs.syncFiles([...new Map(ops.map(({ file }) => [file.path, file])).values()])
+}
+
+async function writeOn(
+  ops: readonly WriteOp[],
+  write: (rest: readonly WriteOp[]) => Promise<number[]>,
+): Promise<void> {
   let rest = ops
   while (rest.length > 0) {
-    const counts = await fs.writeSome(lane, rest)
+    const counts = await write(rest)
     const shortIndex = rest.findIndex((op, index) => (counts[index] ?? 0) < op.bytes.byteLength)
     if (shortIndex === -1) return
     const short = rest[shortIndex] as WriteOp

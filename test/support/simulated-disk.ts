@@ -784,6 +784,14 @@ export class SimulatedProcess implements FileSystem {
     return counts
   }
 
+  async writeAndSync(lane: WriteLane, ops: readonly WriteOp[]): Promise<number[]> {
+    const counts = await this.writeSome(lane, ops)
+    const files = new Map(ops.map(({ file }) => [file.path, file]))
+    if (ops.every((op, index) => counts[index] === op.bytes.byteLength))
+      await this.syncFiles([...files.values()])
+    return counts
+  }
+
   async syncFiles(files: readonly FileRef[]): Promise<void> {
     const mark = this.#disk.syncMark()
     await settleAll(
@@ -941,6 +949,7 @@ const errnoOf: Record<FileSystemErrorCode, string> = {
   ERR_NO_SPACE: 'ENOSPC',
   ERR_READ_ONLY: 'EROFS',
   ERR_TOO_MANY_FILES: 'EMFILE',
+  ERR_UNSUPPORTED: 'ENOTSUP',
   ERR_IO: 'EIO',
 }
 
