@@ -63,9 +63,11 @@ async function logTail(logsPath) {
  * @param {Record<string, string>} [options.properties] over the defaults
  * @param {string} [options.dataPath] a directory to keep; without it a temporary one, removed at the end
  * @param {number} [options.port] of the client listener, default a free one
+ * @param {number} [options.controllerPort] the same as before when a directory is used again; default a free one
  * @param {boolean} [options.optimized] let the JIT compile fully: slower to start, for benchmarks
- * @returns {Promise<{ bootstrap: string, port: number, pid: number, dataPath: string,
- *   stop: () => Promise<void>, kill: () => Promise<void>, ended: Promise<void> }>}
+ * @returns {Promise<{ bootstrap: string, port: number, controllerPort: number, pid: number, dataPath: string,
+ *   stop: () => Promise<void>, kill: () => Promise<void>,
+ *   ended: Promise<void> }>}
  * @throws {KafkaSetupError}
  */
 export async function startBroker({
@@ -74,13 +76,14 @@ export async function startBroker({
   properties = {},
   dataPath: keptPath,
   port: wantedPort,
+  controllerPort: wantedControllerPort,
   optimized = false,
 } = {}) {
   const { java, javaId, classPath, cachePath } = await kafkaDistribution(log)
   const dataPath = keptPath ?? (await mkdtemp(path.join(tmpdir(), 'sediment-kafka-')))
   await mkdir(dataPath, { recursive: true })
   const port = wantedPort ?? (await freePort())
-  const controllerPort = await freePort()
+  const controllerPort = wantedControllerPort ?? (await freePort())
   const bootstrap = `127.0.0.1:${port}`
   const configPath = path.join(dataPath, 'server.properties')
   const config = {
@@ -196,5 +199,14 @@ export async function startBroker({
   guard.unref()
   for (const stream of [guard.stdin, guard.stdout, guard.stderr]) stream.unref?.()
   log(`Apache Kafka is ready on ${bootstrap}`)
-  return { bootstrap, port, pid, dataPath, ended, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') }
+  return {
+    bootstrap,
+    port,
+    controllerPort,
+    pid,
+    dataPath,
+    ended,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  }
 }

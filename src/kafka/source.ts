@@ -27,6 +27,7 @@ export interface SourceBatch {
   readonly records: readonly SourceRecord[]
   /** Memory this batch holds on to. */
   readonly bytes: number
+  /** One past the last offset that could be read when this was fetched; open transactions hold it back. */
   readonly highWatermark: number
 }
 
@@ -41,6 +42,7 @@ export interface AssignedPartition extends TopicPartition {
   readonly committedOffset: number | undefined
   readonly committedMetadata: string
   readonly lowWatermark: number
+  /** One past the last offset that can be read; open transactions hold it back. */
   readonly highWatermark: number
 }
 
@@ -61,6 +63,11 @@ export interface SourceHandler {
   revoking(epoch: number, deadlineMs: number): Promise<void>
   /** The position asked for does not exist any more (below low) or not yet (above high). */
   outOfRange(partition: TopicPartition, wanted: number, low: number, high: number): Promise<StartDecision>
+  /**
+   * The record batch at `offset` is damaged, or in a form that cannot be decoded (`ERR_BATCH`), also when fetched again.
+   * Everything before it has been delivered. Without this method the partition is held.
+   */
+  undecodable?(partition: TopicPartition, offset: number, error: SourceError): Promise<StartDecision>
   /** The source has stopped for good. */
   failed(error: Error): void
 }
@@ -68,20 +75,34 @@ export interface SourceHandler {
 /** A Kafka consumer as the sink sees it: positions come from the sink, never from the committed offsets alone. */
 export interface KafkaSource {
   /**
+   * Reaches a broker and sees that every named topic exists, without joining the group; `clusterId` is known after.
+   * `start` does the same when it was not called. @throws {SourceError} as `start`
+   */
+  connect?(): Promise<void>
+  /** The first offset with a record at or after this time; `undefined` when there is none yet. */
+  offsetAtTime?(partition: TopicPartition, timestampMs: number): Promise<number | undefined>
+  /**
    * Connects and joins. @throws {SourceError} `ERR_BROKER` or `ERR_TOPIC` when that fails within `startTimeoutMs`.
    */
   start(handler: SourceHandler): Promise<void>
   readonly clusterId: string
-  /** Commits next offsets of the given generation. @throws {SourceError} `ERR_STALE_EPOCH`. Retried by the caller. */
+  /**
+   * Commits next offsets of the given generation. Retried by the caller.
+   * @throws {SourceError} `ERR_STALE_EPOCH`: the generation is over, also by the broker's word; `ERR_BROKER`: try again
+   */
   commit(
     offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
     epoch: number,
   ): Promise<void>
+  /** No batch call begins after this; one that runs may end. What was fetched already is fetched again later. */
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
-  /** Low and high watermarks of the assigned partitions, asked of the brokers now. */
+  /**
+   * Low and high watermarks (see `AssignedPartition`) of the assigned partitions, asked of the brokers now.
+   * @throws {SourceError} `ERR_BROKER`
+   */
   watermarks(): Promise<readonly (TopicPartition & { readonly low: number; readonly high: number })[]>
-  /** Leaves without drain or commit: do both first. */
+  /** Leaves without drain or commit: do both first. Bounded in time; the handler is not called any more. */
   stop(): Promise<void>
 }
 

@@ -29,7 +29,7 @@ function zstdStored(plain: Buffer): Buffer {
 }
 
 function xerial(plain: Buffer): Buffer {
-  const parts = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])]
+  const parts: Buffer[] = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])]
   for (let at = 0; at < plain.length; at += 1000) {
     const block = snappy.compressSync(plain.subarray(at, at + 1000))
     const length = Buffer.alloc(4)

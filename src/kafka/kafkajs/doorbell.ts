@@ -1,0 +1,30 @@
+import type { Clock } from '../../base/clock.ts'
+
+/** Lets loops sleep until something has changed. */
+export class Doorbell {
+  private readonly clock: Clock
+  private controller = new AbortController()
+  private rings = 0
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  /** How often it has rung. */
+  get rung(): number {
+    return this.rings
+  }
+
+  /** Ends every wait that has begun. */
+  ring(): void {
+    this.rings++
+    const { controller } = this
+    this.controller = new AbortController()
+    controller.abort()
+  }
+
+  /** Resolves when the bell rings, at the latest after `durationMs`. */
+  wait(durationMs: number): Promise<void> {
+    return this.clock.sleep(durationMs, this.controller.signal)
+  }
+}

@@ -1,0 +1,402 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Logger } from '../../base/logger.ts'
+import type { SourceBatch, SourceHandler, StartDecision, TopicPartition } from '../source.ts'
+import { SourceError } from '../source.ts'
+import { Doorbell } from './doorbell.ts'
+import {
+  FETCH_VERSION,
+  FetchError,
+  fetchRequest,
+  isStaleMetadata,
+  type FetchedPartition,
+  type FetchLimits,
+} from './fetch-protocol.ts'
+import { Api, send, type Cluster } from './internals.ts'
+import { decodeRecordSet } from './record-batch.ts'
+
+/** Batches of one partition that wait for the handler, the one it is looking at included. */
+const QUEUED_BATCHES_MAX = 2
+const RETRY_MS = 250
+const RETRY_MAX_MS = 3_000
+/** A damaged batch may have been damaged on the way: it is fetched this often before it counts as damaged there. */
+const DECODE_ATTEMPTS = 3
+const ABANDON_HANDLERS_MS = 5_000
+
+export interface FetchLoopOptions {
+  readonly handler: SourceHandler
+  readonly limits: FetchLimits
+  readonly clock: Clock
+  readonly logger: Logger
+  leaderOf(partition: TopicPartition): number | undefined
+  /** New metadata may cure what just happened. */
+  refreshMetadata(): void
+  /** Low and high watermark, asked now. */
+  edges(partition: TopicPartition): Promise<{ low: number; high: number }>
+  /** The handler rejected: the source cannot go on. */
+  failed(error: unknown): void
+}
+
+interface PartitionState extends TopicPartition {
+  /** The next offset to ask for; what is queued lies before it. */
+  position: number
+  /** `waiting`: no start decided; `asking`: out of range or damaged, the handler decides. */
+  phase: 'waiting' | 'ready' | 'asking' | 'held'
+  isPaused: boolean
+  isFetching: boolean
+  isDelivering: boolean
+  readonly queue: SourceBatch[]
+  retryAtMs: number
+  failures: number
+  /** Raised when its data arrives: those served longest ago are asked for first. */
+  turn: number
+}
+
+/** One generation of the group. */
+interface Generation {
+  readonly epoch: number
+  readonly partitions: ReadonlyMap<string, PartitionState>
+  readonly ending: AbortController
+  readonly deliveries: Set<Promise<void>>
+}
+
+/**
+ * Fetches the partitions of one group generation and hands their batches to the handler: in order within a
+ * partition, side by side between partitions. While the handler looks at batches the next response is fetched
+ * already, as long as less than `maxBytes` are out with the handler. A partition that is held, paused or slow stops
+ * no other. Positions live here alone; kafkajs has none.
+ */
+export class FetchLoop {
+  private readonly options: FetchLoopOptions
+  private readonly bell: Doorbell
+  private generation: Generation | undefined
+  /** Bytes of batches that the handler has not accepted yet. */
+  private pendingBytes = 0
+  private turn = 0
+
+  constructor(options: FetchLoopOptions) {
+    this.options = options
+    this.bell = new Doorbell(options.clock)
+  }
+
+  /** Begins a generation; nothing is fetched until `begin` says where. The one before must be closed. */
+  open(epoch: number, partitions: readonly TopicPartition[]): void {
+    const states = partitions.map(({ topic, partition }): PartitionState => ({
+      topic,
+      partition,
+      position: 0,
+      phase: 'waiting',
+      isPaused: false,
+      isFetching: false,
+      isDelivering: false,
+      queue: [],
+      retryAtMs: 0,
+      failures: 0,
+      turn: 0,
+    }))
+    this.generation = {
+      epoch,
+      partitions: new Map(states.map((state) => [keyOf(state), state])),
+      ending: new AbortController(),
+      deliveries: new Set(),
+    }
+  }
+
+  /** Where to start, in the order of the partitions given to `open`. Ignored when `epoch` is over. */
+  begin(epoch: number, decisions: readonly StartDecision[]): void {
+    const { generation } = this
+    if (generation?.epoch !== epoch) return
+    let index = 0
+    for (const state of generation.partitions.values()) {
+      const decision = decisions[index++]
+      if (decision === undefined) throw new Error('the handler decided fewer partitions than it was assigned')
+      this.decide(state, decision)
+    }
+    this.bell.ring()
+  }
+
+  /** The generation is about to end: fetches and handlers stop waiting. */
+  interrupt(): void {
+    this.generation?.ending.abort()
+    this.bell.ring()
+  }
+
+  /** Ends the generation: after this the handler gets no batch of it, and none is with it any more. */
+  async close(): Promise<void> {
+    const { generation } = this
+    if (generation === undefined) return
+    this.interrupt()
+    const settled = Promise.allSettled(generation.deliveries).then(() => true)
+    const given = new AbortController()
+    const late = this.options.clock.sleep(ABANDON_HANDLERS_MS, given.signal).then(() => false)
+    if (!(await Promise.race([settled, late]))) {
+      this.options.logger.warn(
+        { epoch: generation.epoch },
+        'a batch handler ignored that its generation ended',
+      )
+    }
+    given.abort()
+    this.generation = undefined
+    this.pendingBytes = 0
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const state of this.statesOf(partitions)) {
+      state.isPaused = true
+      this.dropQueue(state)
+    }
+    this.bell.ring()
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const state of this.statesOf(partitions)) state.isPaused = false
+    this.bell.ring()
+  }
+
+  /** Fetches once from one broker and queues what came. Resolves within about `maxWaitMs`. */
+  async fetchFrom(cluster: Cluster, nodeId: string): Promise<void> {
+    const { limits } = this.options
+    const { generation } = this
+    if (
+      generation === undefined ||
+      generation.ending.signal.aborted ||
+      this.pendingBytes >= limits.maxBytes
+    ) {
+      return this.bell.wait(limits.maxWaitMs)
+    }
+    const { wanted, hasBusy } = this.selectPartitions(generation, Number(nodeId))
+    if (wanted.length === 0) return this.bell.wait(limits.maxWaitMs)
+    const rung = this.bell.rung
+    const asked = wanted.map(({ topic, partition, position }) => ({ topic, partition, position }))
+    for (const state of wanted) state.isFetching = true
+    try {
+      const broker = await cluster.findBroker({ nodeId })
+      const spoken = broker.versions?.[Api.Fetch]?.maxVersion ?? FETCH_VERSION
+      if (spoken < FETCH_VERSION) {
+        throw new SourceError(
+          'ERR_DEAD',
+          `broker ${nodeId} is older than Kafka 2.3, which is the oldest supported`,
+        )
+      }
+      // Partitions that wait for the handler must not wait for data of the others, too.
+      const request = fetchRequest(asked, hasBusy ? { ...limits, maxWaitMs: 0 } : limits)
+      const response = await unlessAborted(send(broker, request), generation.ending.signal)
+      if (response === undefined) return
+      if (response.errorCode !== FetchError.none) throw new Error(`fetch error ${response.errorCode}`)
+      const hasData = await this.take(generation, asked, response.partitions)
+      if (hasBusy && !hasData && this.bell.rung === rung) await this.bell.wait(limits.maxWaitMs)
+    } finally {
+      for (const state of wanted) state.isFetching = false
+    }
+  }
+
+  private selectPartitions(
+    generation: Generation,
+    nodeId: number,
+  ): { wanted: PartitionState[]; hasBusy: boolean } {
+    const nowMs = this.options.clock.monotonicMs()
+    const wanted: PartitionState[] = []
+    let hasBusy = false
+    for (const state of generation.partitions.values()) {
+      if (state.phase !== 'ready' || state.isPaused || state.isFetching) continue
+      if (this.options.leaderOf(state) !== nodeId) continue
+      if (state.queue.length >= QUEUED_BATCHES_MAX || state.retryAtMs > nowMs) hasBusy = true
+      else wanted.push(state)
+    }
+    wanted.sort((a, b) => a.turn - b.turn)
+    return { wanted, hasBusy }
+  }
+
+  /** Queues what a response brought for positions that are still the wanted ones. */
+  private async take(
+    generation: Generation,
+    asked: readonly { readonly topic: string; readonly partition: number; readonly position: number }[],
+    fetched: readonly FetchedPartition[],
+  ): Promise<boolean> {
+    const positions = new Map(asked.map((position) => [keyOf(position), position.position]))
+    const taken = await Promise.all(
+      fetched.map(async (part) => {
+        const state = generation.partitions.get(keyOf(part))
+        const position = positions.get(keyOf(part))
+        if (state === undefined || position === undefined) return false
+        if (part.errorCode !== FetchError.none) {
+          this.refused(generation, state, position, part.errorCode)
+          return false
+        }
+        if (part.recordSet.length === 0) {
+          state.failures = 0
+          return false
+        }
+        return this.takeRecords(generation, state, position, part)
+      }),
+    )
+    return taken.includes(true)
+  }
+
+  private async takeRecords(
+    generation: Generation,
+    state: PartitionState,
+    position: number,
+    part: FetchedPartition,
+  ): Promise<boolean> {
+    const decoded = await decodeRecordSet(part.recordSet, position, part.highWatermark, part.aborted)
+    const isWanted = state.position === position && state.phase === 'ready' && !state.isPaused
+    if (!isWanted || generation.ending.signal.aborted) return false
+    state.turn = ++this.turn
+    if (decoded.nextOffset > position) {
+      state.position = decoded.nextOffset
+      state.failures = 0
+      state.queue.push({
+        topic: state.topic,
+        partition: state.partition,
+        fromOffset: position,
+        nextOffset: decoded.nextOffset,
+        records: decoded.records,
+        bytes: decoded.bytes,
+        highWatermark: part.lastStableOffset < 0 ? part.highWatermark : part.lastStableOffset,
+      })
+      this.pendingBytes += decoded.bytes
+      this.deliver(generation, state)
+    }
+    if (decoded.error !== undefined) this.damaged(generation, state, decoded.error)
+    return true
+  }
+
+  private deliver(generation: Generation, state: PartitionState): void {
+    if (state.isDelivering) return
+    const delivery = this.deliverQueue(generation, state)
+    generation.deliveries.add(delivery)
+    void delivery.finally(() => generation.deliveries.delete(delivery))
+  }
+
+  /** Never rejects. */
+  private async deliverQueue(generation: Generation, state: PartitionState): Promise<void> {
+    const { signal } = generation.ending
+    state.isDelivering = true
+    try {
+      while (state.queue.length > 0 && !signal.aborted) {
+        const batch = state.queue[0]!
+        await this.options.handler.batch(batch, generation.epoch, signal)
+        if (this.generation !== generation) return
+        state.queue.shift()
+        this.pendingBytes -= batch.bytes
+        this.bell.ring()
+      }
+    } catch (error) {
+      if (!signal.aborted) this.options.failed(error)
+    } finally {
+      state.isDelivering = false
+    }
+  }
+
+  /** Forgets what is queued, apart from the batch that the handler has already. */
+  private dropQueue(state: PartitionState): void {
+    const dropped = state.queue.splice(state.isDelivering ? 1 : 0)
+    const first = dropped[0]
+    if (first !== undefined) state.position = first.fromOffset
+    for (const batch of dropped) this.pendingBytes -= batch.bytes
+  }
+
+  private refused(generation: Generation, state: PartitionState, position: number, errorCode: number): void {
+    if (state.position !== position || state.phase !== 'ready') return
+    this.delay(state)
+    if (isStaleMetadata(errorCode)) return this.options.refreshMetadata()
+    const facts = { topic: state.topic, partition: state.partition, position, errorCode }
+    if (errorCode !== FetchError.offsetOutOfRange) {
+      return this.options.logger.warn(facts, 'the broker refuses to be read from')
+    }
+    void this.ask(generation, state, async () => {
+      const { low, high } = await this.options.edges(state)
+      // A follower that has just become the leader may be behind for a moment.
+      if (low <= position && position <= high) return { kind: 'start', offset: position }
+      return this.options.handler.outOfRange(state, position, low, high)
+    })
+  }
+
+  private damaged(generation: Generation, state: PartitionState, error: SourceError): void {
+    const facts = { topic: state.topic, partition: state.partition, position: state.position }
+    this.options.logger.warn({ ...facts, error: error.message }, 'fetched a record batch that is damaged')
+    this.delay(state)
+    if (state.failures < DECODE_ATTEMPTS) return
+    const offset = state.position
+    void this.ask(generation, state, () => {
+      const { handler } = this.options
+      return (
+        handler.undecodable?.(state, offset, error) ??
+        Promise.resolve({ kind: 'hold' as const, reason: `${error.code}: ${error.message}` })
+      )
+    })
+  }
+
+  /** Stops fetching a partition until `decide` has said how it goes on. Never rejects. */
+  private async ask(
+    generation: Generation,
+    state: PartitionState,
+    decide: () => Promise<StartDecision>,
+  ): Promise<void> {
+    state.phase = 'asking'
+    try {
+      const decision = await decide()
+      if (this.generation !== generation) return
+      this.decide(state, decision)
+      this.bell.ring()
+    } catch (error) {
+      // Watermarks could not be asked: fetching again leads back here.
+      if (error instanceof SourceError && error.code === 'ERR_BROKER') state.phase = 'ready'
+      else if (!generation.ending.signal.aborted) this.options.failed(error)
+    }
+  }
+
+  private decide(state: PartitionState, decision: StartDecision): void {
+    const { topic, partition } = state
+    if (decision.kind === 'hold') {
+      state.phase = 'held'
+      this.options.logger.error({ topic, partition, reason: decision.reason }, 'partition is held')
+      return
+    }
+    if (!Number.isSafeInteger(decision.offset) || decision.offset < 0) {
+      throw new Error(`${topic}/${partition} cannot start at offset ${decision.offset}`)
+    }
+    state.position = decision.offset
+    state.failures = 0
+    state.phase = 'ready'
+  }
+
+  private delay(state: PartitionState): void {
+    state.retryAtMs =
+      this.options.clock.monotonicMs() + Math.min(RETRY_MS * 2 ** state.failures, RETRY_MAX_MS)
+    state.failures++
+  }
+
+  private statesOf(partitions: readonly TopicPartition[]): PartitionState[] {
+    return partitions.flatMap((partition) => this.generation?.partitions.get(keyOf(partition)) ?? [])
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${partition} ${topic}`
+}
+
+/** `undefined` as soon as `signal` is aborted, whatever `promise` does later. */
+async function unlessAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value | undefined> {
+  if (signal.aborted) {
+    promise.catch(() => {})
+    return undefined
+  }
+  let stop = (): void => {}
+  const aborted = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw error
+  } finally {
+    signal.removeEventListener('abort', stop)
+    promise.catch(() => {})
+  }
+}

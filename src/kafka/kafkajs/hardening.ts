@@ -1,0 +1,119 @@
+import {
+  Api,
+  assertKafkajsVersion,
+  ConsumerGroupClass,
+  KafkaJSNonRetriableError,
+  RequestQueueClass,
+  requests,
+  send,
+  type Broker,
+  type Cluster,
+  type ConsumerGroup,
+  type Metadata,
+  type ProtocolRequest,
+  type RequestQueue,
+} from './internals.ts'
+
+/** What a source does in place of kafkajs' own consumer group. */
+export interface GroupHooks {
+  /** One turn of the fetch loop of a broker; it must come back within a heartbeat or so. */
+  fetch(group: ConsumerGroup, nodeId: string): Promise<void>
+  /** Every way into the group leads through here; `join` does what kafkajs would have done. */
+  joinAndSync(group: ConsumerGroup, join: () => Promise<void>): Promise<void>
+  heartbeat(group: ConsumerGroup, beat: () => Promise<void>): Promise<void>
+}
+
+/** Keyed by cluster, which kafkajs makes one of per consumer: other consumers in this process stay as they are. */
+const hooksOf = new WeakMap<Cluster, GroupHooks>()
+
+const RETRY_PENDING_MS = 10
+let isHardened = false
+
+/**
+ * Changes the classes of kafkajs, once per process and before anything connects. Consumers without hooks keep
+ * working as before.
+ *
+ * @throws {Error} when kafkajs is not the one release this was written against
+ */
+export function harden(): void {
+  if (isHardened) return
+  assertKafkajsVersion()
+  isHardened = true
+
+  const group = ConsumerGroupClass.prototype
+  const { fetch, joinAndSync, heartbeat } = group
+  group.fetch = async function (nodeId) {
+    const hooks = hooksOf.get(this.cluster)
+    if (hooks === undefined) return fetch.call(this, nodeId)
+    await hooks.fetch(this, nodeId)
+    return []
+  }
+  group.joinAndSync = function () {
+    const join = () => joinAndSync.call(this)
+    return hooksOf.get(this.cluster)?.joinAndSync(this, join) ?? join()
+  }
+  group.heartbeat = function (options) {
+    const beat = () => heartbeat.call(this, options)
+    return hooksOf.get(this.cluster)?.heartbeat(this, beat) ?? beat()
+  }
+  RequestQueueClass.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests
+}
+
+/** The original re-arms itself for ever with a delay below zero, which costs 6 % of a core while idle. */
+function scheduleCheckPendingRequests(this: RequestQueue): void {
+  if (this.pending.length === 0 || this.throttleCheckTimeoutId !== null) return
+  const throttledMs = this.throttledUntil - Date.now()
+  this.throttleCheckTimeoutId = setTimeout(
+    () => {
+      this.throttleCheckTimeoutId = null
+      this.checkPendingRequests()
+    },
+    throttledMs > 0 ? throttledMs : RETRY_PENDING_MS,
+  )
+}
+
+/** Puts `hooks` in charge of the consumer that owns `cluster`. Must be called before it connects. */
+export function attach(cluster: Cluster, hooks: GroupHooks, groupInstanceId: string | undefined): void {
+  hooksOf.set(cluster, hooks)
+  // Nothing of ours asks for a default position; if kafkajs ever does, it must not get one silently.
+  cluster.defaultOffset = () => {
+    throw new KafkaJSNonRetriableError('a consumer position was to be reset silently')
+  }
+  const { brokerPool } = cluster
+  const createBroker = brokerPool.createBroker
+  brokerPool.createBroker = (options) => {
+    const broker = createBroker(options)
+    broker.metadata = (topics) => tolerantMetadata(broker, topics)
+    if (groupInstanceId !== undefined) makeStatic(broker, groupInstanceId)
+    return broker
+  }
+}
+
+/** Metadata as the broker tells it, topics with an error and partitions without a leader included. */
+export function rawMetadata(broker: Broker, topics: readonly string[]): Promise<Metadata> {
+  const { response, ...rest } = broker.lookupRequest(
+    Api.Metadata,
+    requests['Metadata'],
+  )({ topics, allowAutoTopicCreation: false }) as ProtocolRequest<Metadata>
+  return send(broker, {
+    ...rest,
+    response: { decode: (raw) => response.decode(raw), parse: (decoded) => Promise.resolve(decoded) },
+  })
+}
+
+/** The original fails as a whole when one topic is gone or one partition has no leader. */
+async function tolerantMetadata(broker: Broker, topics: readonly string[]): Promise<Metadata> {
+  const metadata = await rawMetadata(broker, topics)
+  return { ...metadata, topicMetadata: metadata.topicMetadata.filter((topic) => topic.topicErrorCode === 0) }
+}
+
+/** Static membership: kafkajs knows the wire format, but never passes the id; and a static member never leaves. */
+function makeStatic(broker: Broker, groupInstanceId: string): void {
+  const ask = (apiKey: number, name: string, values: object) =>
+    send(broker, broker.lookupRequest(apiKey, requests[name])({ ...values, groupInstanceId }))
+  broker.joinGroup = ({ memberId = '', protocolType = 'consumer', ...rest }) =>
+    ask(Api.JoinGroup, 'JoinGroup', { memberId, protocolType, ...rest })
+  broker.syncGroup = (values) => ask(Api.SyncGroup, 'SyncGroup', values)
+  broker.heartbeat = (values) => ask(Api.Heartbeat, 'Heartbeat', values)
+  broker.leaveGroup = () => Promise.resolve()
+}

@@ -1,0 +1,173 @@
+/**
+ * The parts of kafkajs 2.2.4 that have no public door, and what we rely on of them. Everything here is checked
+ * against that one release: `assertKafkajsVersion` refuses any other.
+ */
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+const KAFKAJS_VERSION = '2.2.4'
+
+export const Api = {
+  Fetch: 1,
+  Metadata: 3,
+  Heartbeat: 12,
+  JoinGroup: 11,
+  LeaveGroup: 13,
+  SyncGroup: 14,
+} as const
+
+/** A request as connections send it. `parse` turns the error codes of a decoded response into exceptions. */
+export interface ProtocolRequest<Decoded = unknown> {
+  readonly request: {
+    readonly apiKey: number
+    readonly apiVersion: number
+    readonly apiName: string
+    encode(): Promise<unknown>
+  }
+  readonly response: {
+    decode(raw: Buffer): Promise<Decoded>
+    parse(decoded: Decoded): Promise<Decoded>
+  }
+  readonly requestTimeout?: number
+  readonly logResponseError?: boolean
+}
+
+export interface TopicMetadata {
+  readonly topicErrorCode: number
+  readonly topic: string
+  readonly isInternal: boolean
+  readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[]
+}
+
+export interface Metadata {
+  readonly clusterId: string
+  readonly topicMetadata: readonly TopicMetadata[]
+}
+
+export interface Broker {
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number } | undefined>> | null
+  readonly connectionPool: { send(request: ProtocolRequest): Promise<unknown> }
+  isConnected(): boolean
+  disconnect(): Promise<void>
+  lookupRequest(apiKey: number, definition: unknown): (values: object) => ProtocolRequest
+  metadata(topics: readonly string[]): Promise<Metadata>
+  joinGroup(values: { memberId?: string; protocolType?: string }): Promise<unknown>
+  syncGroup(values: object): Promise<unknown>
+  heartbeat(values: object): Promise<unknown>
+  leaveGroup(values: object): Promise<unknown>
+  listOffsets(values: object): Promise<{
+    responses: readonly {
+      topic: string
+      partitions: readonly { partition: number; offset: string }[]
+    }[]
+  }>
+  offsetFetch(values: object): Promise<{
+    responses: readonly {
+      topic: string
+      partitions: readonly { partition: number; offset: string; metadata: string | null }[]
+    }[]
+  }>
+  offsetCommit(values: object): Promise<unknown>
+}
+
+export interface Cluster {
+  readonly targetTopics: Set<string>
+  readonly brokerPool: {
+    readonly metadata: Metadata | null
+    createBroker: (this: void, options: object) => Broker
+    findConnectedBroker(): Promise<Broker>
+  }
+  defaultOffset(topicConfiguration: object): number
+  findBroker(node: { nodeId: number | string }): Promise<Broker>
+  findGroupCoordinator(group: { groupId: string }): Promise<Broker>
+  refreshMetadata(): Promise<void>
+}
+
+export interface ConsumerGroup {
+  readonly cluster: Cluster
+  readonly generationId: number
+  readonly memberId: string
+  coordinator: Broker | null
+  topicsSubscribed: string[]
+  topicConfigurations: Record<string, { fromBeginning: boolean }>
+  /** What was known of the subscribed topics when the group was joined. */
+  readonly partitionsPerSubscribedTopic: ReadonlyMap<string, readonly number[]>
+  assigned(): { topic: string; partitions: number[] }[]
+}
+
+/** Class prototypes, to be changed by `harden` alone. */
+export interface ConsumerGroupPrototype {
+  fetch: (this: ConsumerGroup, nodeId: string) => Promise<unknown[]>
+  joinAndSync: (this: ConsumerGroup) => Promise<void>
+  heartbeat: (this: ConsumerGroup, options: { interval: number }) => Promise<void>
+}
+
+export interface RequestQueue {
+  readonly pending: readonly unknown[]
+  readonly throttledUntil: number
+  throttleCheckTimeoutId: NodeJS.Timeout | null
+  checkPendingRequests(): void
+}
+
+interface Errors {
+  KafkaJSError: new (cause: Error | string, options?: { retriable?: boolean }) => Error
+  KafkaJSNonRetriableError: new (cause: Error | string) => Error
+}
+
+export const requests = (
+  require('kafkajs/src/protocol/requests/index.js') as { requests: Readonly<Record<string, unknown>> }
+).requests
+export const ConsumerGroupClass = require('kafkajs/src/consumer/consumerGroup.js') as {
+  readonly prototype: ConsumerGroupPrototype
+}
+export const RequestQueueClass = require('kafkajs/src/network/requestQueue/index.js') as {
+  readonly prototype: { scheduleCheckPendingRequests(this: RequestQueue): void }
+}
+export const { KafkaJSError, KafkaJSNonRetriableError } = require('kafkajs/src/errors.js') as Errors
+const EncoderClass = require('kafkajs/src/protocol/encoder.js') as new (initialBytes: number) => {
+  writeBufferInternal(bytes: Buffer): void
+}
+
+/** Bytes in the shape that connections want a request body in. */
+export function encoded(body: Buffer): unknown {
+  const encoder = new EncoderClass(Math.max(body.length, 1))
+  encoder.writeBufferInternal(body)
+  return encoder
+}
+
+export function assertKafkajsVersion(): void {
+  const { version } = require('kafkajs/package.json') as { version: string }
+  if (version !== KAFKAJS_VERSION) {
+    throw new Error(`kafkajs ${KAFKAJS_VERSION} is needed exactly, ${version} is installed`)
+  }
+}
+
+/** Sends as kafkajs itself does: a connection that was closed underneath makes the broker count as disconnected. */
+export async function send<Decoded>(broker: Broker, request: ProtocolRequest<Decoded>): Promise<Decoded> {
+  try {
+    return (await broker.connectionPool.send(request)) as Decoded
+  } catch (error) {
+    if (errorName(error) === 'KafkaJSConnectionClosedError') await broker.disconnect()
+    throw error
+  }
+}
+
+export function errorName(error: unknown): string {
+  return error instanceof Error ? error.name : ''
+}
+
+/** The name of the broker's error code, such as `REBALANCE_IN_PROGRESS`, where there was one. */
+export function errorType(error: unknown): string {
+  return error instanceof Error && 'type' in error && typeof error.type === 'string' ? error.type : ''
+}
+
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** `error` and what caused it, outermost first. */
+export function causes(error: unknown): Error[] {
+  const chain: Error[] = []
+  for (let at = error; at instanceof Error && !chain.includes(at); at = at.cause) chain.push(at)
+  return chain
+}

@@ -1,0 +1,509 @@
+import kafkajs, { type Consumer, type Kafka as KafkaClient, type SASLOptions } from 'kafkajs'
+import type { ConnectionOptions } from 'node:tls'
+import type { Clock } from '../../base/clock.ts'
+import { loadCrc32c } from '../../base/crc32c.ts'
+import type { Logger } from '../../base/logger.ts'
+import {
+  SourceError,
+  type KafkaSource,
+  type SourceHandler,
+  type StartDecision,
+  type TopicPartition,
+} from '../source.ts'
+import { assignedFacts, watermarksOf, type Edges } from './broker-facts.ts'
+import { Doorbell } from './doorbell.ts'
+import { FetchLoop } from './fetch-loop.ts'
+import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
+import {
+  causes,
+  errorText,
+  errorName,
+  errorType,
+  KafkaJSError,
+  type Broker,
+  type Cluster,
+  type ConsumerGroup,
+} from './internals.ts'
+import { logBridge } from './log-bridge.ts'
+import { Topology } from './topology.ts'
+
+const { Kafka, PartitionAssigners, logLevel } = kafkajs
+
+const CONNECT_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 120_000
+const STOP_TIMEOUT_MS = 15_000
+/** How long a fetch loop that is no longer wanted sleeps until kafkajs has noticed. */
+const STOPPING_TURN_MS = 10
+const RETRY_MS = 250
+const RETRY_MAX_MS = 5_000
+const UNKNOWN_TOPIC_CODE = 3
+
+/** These end a membership: what a commit under it wanted does not count any more. */
+const MEMBERSHIP_OVER: ReadonlySet<string> = new Set([
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'REBALANCE_IN_PROGRESS',
+  'FENCED_INSTANCE_ID',
+])
+/** These the coordinator answers a heartbeat with when the group must be joined anew. */
+const REJOIN: ReadonlySet<string> = new Set([...MEMBERSHIP_OVER, 'NOT_COORDINATOR_FOR_GROUP'])
+const CONNECTION_TROUBLE: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSLockTimeout',
+])
+
+export interface KafkajsSourceOptions {
+  /** `host:port`. */
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly groupId: string
+  /** Makes the membership static: a restart keeps the partitions, and `stop` does not leave the group. */
+  readonly groupInstanceId?: string
+  /** Names, which must exist at start, and patterns, whose topics may come later. */
+  readonly topics: readonly (string | RegExp)[]
+  readonly startTimeoutMs: number
+  readonly sessionTimeoutMs: number
+  /** Of one fetch response; also how much may be out with the handler before fetching waits. */
+  readonly maxBytes: number
+  readonly maxBytesPerPartition: number
+  /** How long a broker waits for data, and the longest that a fetch loop sleeps. */
+  readonly maxWaitMs: number
+  /** How soon new topics and partitions are seen. Default: a minute. */
+  readonly metadataMaxAgeMs?: number
+  readonly ssl?: ConnectionOptions | boolean
+  readonly sasl?: SASLOptions
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** What commits of one generation are made with. */
+interface Membership {
+  readonly epoch: number
+  readonly group: ConsumerGroup
+  readonly generationId: number
+  readonly memberId: string
+}
+
+/**
+ * kafkajs 2.2.4 for connections, security and the group protocol; fetching, decoding and positions are ours. One
+ * instance lives once: `start`, then `stop`.
+ */
+export class KafkajsSource implements KafkaSource {
+  private readonly options: KafkajsSourceOptions
+  private readonly logger: Logger
+  private readonly clock: Clock
+  private readonly bell: Doorbell
+  private handler: SourceHandler | undefined
+  private consumer: Consumer | undefined
+  private cluster: Cluster | undefined
+  private topology: Topology | undefined
+  private loop: FetchLoop | undefined
+  private epoch = 0
+  /** From a join until the next one begins: commits are possible exactly while it is set. */
+  private membership: Membership | undefined
+  private assigned: readonly TopicPartition[] = []
+  private knownClusterId = ''
+  private readonly failuresByNode = new Map<string, number>()
+  private firstJoin: { resolve(): void; reject(error: Error): void } | undefined
+  private isStopping = false
+  private hasFailed = false
+
+  constructor(options: KafkajsSourceOptions) {
+    this.options = options
+    this.logger = options.logger
+    this.clock = options.clock
+    this.bell = new Doorbell(options.clock)
+  }
+
+  get clusterId(): string {
+    return this.knownClusterId
+  }
+
+  async start(handler: SourceHandler): Promise<void> {
+    harden()
+    await loadCrc32c()
+    this.handler = handler
+    const consumer = this.createConsumer()
+    this.consumer = consumer
+    const giveUp = new AbortController()
+    let trouble: SourceError | undefined
+    const note = (error: SourceError): void => {
+      trouble = error
+    }
+    const late = this.clock.sleep(this.options.startTimeoutMs, giveUp.signal).then(() => {
+      if (giveUp.signal.aborted) return
+      throw trouble ?? new SourceError('ERR_BROKER', `no answer from ${this.options.brokers.join(', ')}`)
+    })
+    const ready = this.connect(consumer, note, giveUp.signal)
+    ready.catch(() => {})
+    try {
+      await Promise.race([ready, late])
+    } catch (error) {
+      this.isStopping = true
+      await this.leave()
+      throw error
+    } finally {
+      giveUp.abort()
+    }
+  }
+
+  async commit(
+    offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
+    epoch: number,
+  ): Promise<void> {
+    const { membership } = this
+    if (membership?.epoch !== epoch) {
+      throw new SourceError('ERR_STALE_EPOCH', `epoch ${epoch} is over, ${this.epoch} is the present one`)
+    }
+    if (offsets.length === 0) return
+    const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
+    for (const { topic, partition, offset, metadata } of offsets) {
+      const list = topics.get(topic) ?? []
+      topics.set(topic, list)
+      list.push({ partition, offset: String(offset), metadata })
+    }
+    const { group, generationId, memberId } = membership
+    try {
+      const coordinator = await this.coordinatorOf(group)
+      await coordinator.offsetCommit({
+        groupId: this.options.groupId,
+        memberId,
+        groupGenerationId: generationId,
+        topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+      })
+    } catch (error) {
+      const type = errorType(error)
+      if (MEMBERSHIP_OVER.has(type)) {
+        throw new SourceError('ERR_STALE_EPOCH', `the group has moved on from epoch ${epoch}: ${type}`, error)
+      }
+      if (type === 'NOT_COORDINATOR_FOR_GROUP') group.coordinator = null
+      throw new SourceError('ERR_BROKER', `offsets could not be committed: ${errorText(error)}`, error)
+    }
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    this.loop?.pause(partitions)
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    this.loop?.resume(partitions)
+  }
+
+  watermarks(): Promise<Edges[]> {
+    return this.edgesOf(this.assigned, 'readable')
+  }
+
+  async stop(): Promise<void> {
+    if (this.isStopping) return
+    this.isStopping = true
+    this.membership = undefined
+    this.bell.ring()
+    await this.loop?.close()
+    await this.leave()
+  }
+
+  private createConsumer(): Consumer {
+    const { options } = this
+    const client: KafkaClient = new Kafka({
+      brokers: [...options.brokers],
+      clientId: options.clientId,
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      // Short: whoever asks retries in a loop of its own.
+      retry: { initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2_000, retries: 6 },
+      logLevel: logLevel.WARN,
+      logCreator: logBridge(this.logger),
+      ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+      ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    })
+    const consumer = client.consumer({
+      groupId: options.groupId,
+      sessionTimeout: options.sessionTimeoutMs,
+      rebalanceTimeout: this.rebalanceTimeoutMs,
+      heartbeatInterval: Math.min(3_000, Math.floor(options.sessionTimeoutMs / 4)),
+      maxWaitTimeInMs: options.maxWaitMs,
+      // Metadata is refreshed by `Topology`.
+      metadataMaxAge: 0x7fff_ffff,
+      allowAutoTopicCreation: false,
+      partitionAssigners: [
+        (config) => {
+          this.adopt(config.cluster as unknown as Cluster)
+          return PartitionAssigners.roundRobin(config)
+        },
+      ],
+      retry: {
+        initialRetryTime: 100,
+        factor: 0.2,
+        multiplier: 2,
+        maxRetryTime: 3_000,
+        retries: 1_000_000,
+        restartOnFailure: () => Promise.resolve(!this.isStopping),
+      },
+    })
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) this.fail(payload.error)
+    })
+    return consumer
+  }
+
+  private adopt(cluster: Cluster): void {
+    const { options, clock, logger } = this
+    this.cluster = cluster
+    const topology = new Topology({
+      cluster,
+      patterns: options.topics,
+      maxAgeMs: options.metadataMaxAgeMs ?? 60_000,
+      clock,
+      logger,
+    })
+    this.topology = topology
+    this.loop = new FetchLoop({
+      handler: this.handler!,
+      limits: options,
+      clock,
+      logger,
+      leaderOf: (partition) => topology.leaderOf(partition),
+      refreshMetadata: () => topology.refreshSoon(),
+      edges: async (partition) => (await this.edgesOf([partition], 'log-end'))[0]!,
+      failed: (error) => this.fail(error),
+    })
+    const hooks: GroupHooks = {
+      fetch: (group, nodeId) => this.fetch(group, nodeId),
+      joinAndSync: (group, join) => this.joinAndSync(group, join),
+      heartbeat: (group, beat) => this.heartbeat(group, beat),
+    }
+    attach(cluster, hooks, options.groupInstanceId)
+  }
+
+  /** Resolves when the group was joined for the first time; retries until `signal` says that nobody waits. */
+  private async connect(
+    consumer: Consumer,
+    note: (trouble: SourceError) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        await consumer.connect()
+        const missing = await this.findTopics()
+        if (missing.length === 0) break
+        note(new SourceError('ERR_TOPIC', `topics that do not exist: ${missing.join(', ')}`))
+      } catch (error) {
+        const refusal = refusalOf(error)
+        if (refusal !== undefined) throw refusal
+        const brokers = this.options.brokers.join(', ')
+        note(new SourceError('ERR_BROKER', `no connection to ${brokers}: ${errorText(error)}`, error))
+      }
+      await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS), signal)
+    }
+    if (signal.aborted) return
+    const joined = new Promise<void>((resolve, reject) => (this.firstJoin = { resolve, reject }))
+    joined.catch(() => {})
+    note(new SourceError('ERR_BROKER', `group ${this.options.groupId} could not be joined`))
+    await consumer.subscribe({ topics: [...this.topology!.topics], fromBeginning: true })
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: () => Promise.resolve() })
+    await joined
+  }
+
+  /** Fills the subscription; says which named topics do not exist. */
+  private async findTopics(): Promise<string[]> {
+    const { topics } = this.options
+    const { cluster, topology } = this
+    const names = topics.filter((topic) => typeof topic === 'string')
+    const broker = await cluster!.brokerPool.findConnectedBroker()
+    const metadata = await rawMetadata(broker, names.length === topics.length ? names : [])
+    this.knownClusterId = metadata.clusterId
+    const found = new Set(topology!.matching(metadata))
+    const known = new Map(metadata.topicMetadata.map((topic) => [topic.topic, topic.topicErrorCode]))
+    const refused = names.find((name) => known.get(name) === 29)
+    if (refused !== undefined)
+      throw new SourceError('ERR_BROKER', `topic ${refused} may not be read: not authorized`)
+    const missing = names.filter((name) => (known.get(name) ?? UNKNOWN_TOPIC_CODE) === UNKNOWN_TOPIC_CODE)
+    if (missing.length === 0) for (const name of [...names, ...found]) topology!.topics.add(name)
+    return missing
+  }
+
+  /** Hook: one turn of the loop that kafkajs runs per broker. Heartbeats follow each turn. */
+  private async fetch(group: ConsumerGroup, nodeId: string): Promise<void> {
+    const { topology, loop, cluster } = this
+    if (this.isStopping) return this.clock.sleep(STOPPING_TURN_MS)
+    if (this.hasFailed) return this.bell.wait(this.options.maxWaitMs)
+    topology!.refreshIfDue()
+    if (this.membership !== undefined && topology!.hasGrown(group)) {
+      this.logger.info({}, 'topics or partitions have been added')
+      loop!.interrupt()
+      throw rejoinError()
+    }
+    try {
+      await loop!.fetchFrom(cluster!, nodeId)
+      this.failuresByNode.delete(nodeId)
+    } catch (error) {
+      if (error instanceof SourceError && error.code === 'ERR_DEAD') return this.fail(error)
+      const failures = this.failuresByNode.get(nodeId) ?? 0
+      this.failuresByNode.set(nodeId, failures + 1)
+      this.logger.warn({ broker: nodeId, error: errorText(error) }, 'fetching failed; trying again')
+      topology!.refreshSoon()
+      await this.bell.wait(
+        Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS, this.options.sessionTimeoutMs / 4),
+      )
+    }
+  }
+
+  /** Hook: a coordinator that cannot be reached is looked for, while the membership lasts on. */
+  private async heartbeat(group: ConsumerGroup, beat: () => Promise<void>): Promise<void> {
+    try {
+      await beat()
+    } catch (error) {
+      if (REJOIN.has(errorType(error))) this.loop?.interrupt()
+      if (this.isStopping || !CONNECTION_TROUBLE.has(errorName(error))) throw error
+      this.logger.warn({ error: errorText(error) }, 'the group coordinator does not answer; looking for it')
+      await this.clock.sleep(RETRY_MS)
+      try {
+        group.coordinator = await this.cluster!.findGroupCoordinator({ groupId: this.options.groupId })
+      } catch (lost) {
+        this.logger.warn({ error: errorText(lost) }, 'the group coordinator was not found')
+      }
+    }
+  }
+
+  /** Hook: ends the present epoch, joins, begins the next. */
+  private async joinAndSync(group: ConsumerGroup, join: () => Promise<void>): Promise<void> {
+    await this.endEpoch()
+    const topics = [...this.topology!.topics]
+    group.topicsSubscribed = topics
+    group.topicConfigurations = Object.fromEntries(topics.map((topic) => [topic, { fromBeginning: true }]))
+    await join()
+    const epoch = ++this.epoch
+    this.assigned = group
+      .assigned()
+      .flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })))
+    this.membership = { epoch, group, generationId: group.generationId, memberId: group.memberId }
+    this.loop!.open(epoch, this.assigned)
+    this.logger.info(
+      { epoch, generation: group.generationId, partitions: this.assigned.length },
+      'joined the consumer group',
+    )
+    this.firstJoin?.resolve()
+    if (!this.isStopping) void this.decideStart(this.membership, this.assigned)
+  }
+
+  /** Drains and commits what is possible in time; after this, commits of the epoch are refused. */
+  private async endEpoch(): Promise<void> {
+    const { membership } = this
+    if (membership === undefined) return
+    await this.loop!.close()
+    if (!this.isStopping) {
+      const deadlineMs = Math.floor(Math.min(this.rebalanceTimeoutMs, this.options.sessionTimeoutMs) / 2)
+      const given = new AbortController()
+      const late = this.clock.sleep(deadlineMs, given.signal).then(() => {
+        if (!given.signal.aborted)
+          this.logger.warn({ deadlineMs }, 'draining before the rejoin took too long')
+      })
+      const revoking = this.handler!.revoking(membership.epoch, deadlineMs).catch((error: unknown) =>
+        this.fail(error),
+      )
+      await Promise.race([revoking, late])
+      given.abort()
+    }
+    this.membership = undefined
+    this.assigned = []
+  }
+
+  /** Asks the handler where to begin. Never rejects; gives up when the epoch is over. */
+  private async decideStart(membership: Membership, assigned: readonly TopicPartition[]): Promise<void> {
+    const isOver = (): boolean => this.membership !== membership || this.isStopping
+    for (let failures = 0; !isOver(); failures++) {
+      let decisions: readonly StartDecision[]
+      try {
+        const edges = await this.edgesOf(assigned, 'readable')
+        const coordinator = await this.coordinatorOf(membership.group)
+        const facts = await assignedFacts(coordinator, this.options.groupId, edges)
+        if (isOver()) return
+        try {
+          decisions = await this.handler!.assigned(facts, membership.epoch)
+          this.loop!.begin(membership.epoch, decisions)
+        } catch (error) {
+          this.fail(error)
+        }
+        return
+      } catch (error) {
+        this.logger.warn({ error: errorText(error) }, 'waiting for what the brokers hold of our partitions')
+        this.topology!.refreshSoon()
+        await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS))
+      }
+    }
+  }
+
+  private edgesOf(partitions: readonly TopicPartition[], high: 'readable' | 'log-end'): Promise<Edges[]> {
+    const { cluster, topology } = this
+    if (cluster === undefined || topology === undefined || this.isStopping) {
+      return Promise.reject(new SourceError('ERR_BROKER', 'not connected'))
+    }
+    return watermarksOf(cluster, (partition) => topology.leaderOf(partition), partitions, high)
+  }
+
+  private async coordinatorOf(group: ConsumerGroup): Promise<Broker> {
+    if (group.coordinator?.isConnected()) return group.coordinator
+    group.coordinator = await this.cluster!.findGroupCoordinator({ groupId: this.options.groupId })
+    return group.coordinator
+  }
+
+  /** The source is of no use any more. Told once, and not after `stop`. */
+  private fail(cause: unknown): void {
+    if (this.hasFailed || this.isStopping) return
+    this.hasFailed = true
+    this.loop?.interrupt()
+    const refusal = refusalOf(cause)
+    const error =
+      refusal ??
+      (cause instanceof SourceError
+        ? cause
+        : new SourceError('ERR_DEAD', `the Kafka client has stopped: ${errorText(cause)}`, cause))
+    if (this.firstJoin !== undefined && this.epoch === 0) {
+      this.firstJoin.reject(
+        error.code === 'ERR_BROKER' ? error : new SourceError('ERR_BROKER', error.message, error),
+      )
+    } else {
+      this.handler!.failed(error)
+    }
+  }
+
+  private async leave(): Promise<void> {
+    const given = new AbortController()
+    const late = this.clock.sleep(STOP_TIMEOUT_MS, given.signal).then(() => {
+      if (!given.signal.aborted) this.logger.warn({}, 'the Kafka client did not stop in time')
+    })
+    const left = this.consumer?.disconnect().catch((error: unknown) => {
+      this.logger.warn({ error: errorText(error) }, 'the Kafka client did not stop cleanly')
+    })
+    await Promise.race([left, late])
+    given.abort()
+  }
+
+  private get rebalanceTimeoutMs(): number {
+    return this.options.sessionTimeoutMs * 2
+  }
+}
+
+/** An answer that trying again does not change: wrong credentials, or no right to the group. */
+function refusalOf(error: unknown): SourceError | undefined {
+  if (error instanceof SourceError) return error.code === 'ERR_BROKER' ? error : undefined
+  for (const cause of causes(error)) {
+    if (
+      cause.name === 'KafkaJSSASLAuthenticationError' ||
+      errorType(cause).endsWith('_AUTHORIZATION_FAILED')
+    ) {
+      return new SourceError('ERR_BROKER', `the broker refuses us: ${cause.message}`, error)
+    }
+  }
+  return undefined
+}
+
+/** What kafkajs takes for the broker's word that the group must be joined anew. */
+function rejoinError(): Error {
+  return Object.assign(new KafkaJSError('the group must be joined anew', { retriable: true }), {
+    type: 'REBALANCE_IN_PROGRESS',
+  })
+}
