@@ -211,12 +211,8 @@ export class Storage implements RecordReader {
    * held in memory until it resolves.
    * @throws {StorageError} `ERR_INVALID` (nothing was stored), `ERR_POISONED`, `ERR_CLOSED`
    */
-  submit(submission: Submission): Promise<void> {
-    try {
-      for (const write of submission.writes) this.#check(write)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  async submit(submission: Submission): Promise<void> {
+    for (const write of submission.writes) this.#check(write)
     return this.#commit.submit(submission)
   }
 
