@@ -78,7 +78,7 @@ export interface KafkaSource {
    * Reaches a broker and sees that every named topic exists, without joining the group; `clusterId` is known after.
    * `start` does the same when it was not called. @throws {SourceError} as `start`
    */
-  connect?(): Promise<void>
+  probe?(): Promise<void>
   /** The first offset with a record at or after this time; `undefined` when there is none yet. */
   offsetAtTime?(partition: TopicPartition, timestampMs: number): Promise<number | undefined>
   /**
@@ -95,6 +95,7 @@ export interface KafkaSource {
     epoch: number,
   ): Promise<void>
   /** No batch call begins after this; one that runs may end. What was fetched already is fetched again later. */
+  /** For this generation: in a new one nothing is paused. */
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
   /**

@@ -74,7 +74,7 @@ export class PartitionState implements TopicPartition {
     this.marks.reached(this.#durable.complete(fromOffset, nextOffset))
   }
 
-  /** Newest first: what remains accepted ends where the oldest discarded step began. */
+  /** What remains accepted ends where the oldest discarded step began. */
   wasDiscarded(fromOffset: number): void {
     this.pending -= 1
     this.acceptedOffset = Math.min(this.acceptedOffset, fromOffset)

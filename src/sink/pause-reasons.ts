@@ -17,8 +17,8 @@ export class PauseReasons {
   readonly #global = new Set<PauseReason>()
   readonly #single = new Map<string, Set<PauseReason>>()
   #assigned = new Map<string, TopicPartition>()
-  #told = new Set<string>()
-  #waiters = new Set<() => void>()
+  readonly #told = new Set<string>()
+  readonly #waiters = new Set<() => void>()
 
   constructor(onChange: PauseChange) {
     this.#onChange = onChange
@@ -36,10 +36,10 @@ export class PauseReasons {
     return this.#global.size > 0 || (this.#single.get(partitionName(partition))?.size ?? 0) > 0
   }
 
-  /** The partitions that pausing is about from now on. Reasons of single partitions outlive it. */
+  /** A new generation, in which the source pauses nothing yet. Reasons outlive it. */
   assign(partitions: readonly TopicPartition[]): void {
     this.#assigned = new Map(partitions.map((partition) => [partitionName(partition), partition]))
-    this.#told = new Set([...this.#told].filter((name) => this.#assigned.has(name)))
+    this.#told.clear()
     this.#apply()
   }
 

@@ -202,7 +202,6 @@ export class Sink implements SourceHandler {
   ): Promise<StartDecision> {
     const state = await this.#reached(partition, wanted)
     if (state === undefined) return stoppingHold
-    state.sawHighWatermark(high, this.#clock.monotonicMs())
     const plan = planInRange(state.acceptedOffset, {
       lowWatermark: low,
       highWatermark: high,

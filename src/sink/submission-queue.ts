@@ -60,9 +60,9 @@ export class SubmissionQueue {
     this.#pump()
   }
 
-  /** Takes back everything that is not in flight, newest first; returns how many records that is. */
+  /** Takes back everything that is not in flight; returns how many records that is. */
   discardQueued(): number {
-    const items = this.#queued.reverse()
+    const items = this.#queued
     this.#queued = []
     let records = 0
     for (const item of items) {

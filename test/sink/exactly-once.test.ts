@@ -140,7 +140,6 @@ class History {
     if (this.random.chance(0.5)) this.storage.writeFrames(2)
     this.storage = this.storage.restarted()
     this.delivering.clear()
-    this.source.paused.clear()
     await this.live()
     await this.assign()
   }

@@ -36,6 +36,7 @@ describe('PauseReasons', () => {
     pauses.add('disk-space')
     expect([...paused]).toEqual([1])
 
+    paused.clear()
     pauses.assign([zero, one])
 
     expect([...paused].sort()).toEqual([0, 1])

@@ -264,6 +264,28 @@ describe('back-pressure', () => {
     expect(sink.status().memory.usedBytes).toBe(0)
   })
 
+  it('does not take a batch that got its memory only when the disk was full', async () => {
+    const { source, storage, clock, partition } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10, 900)
+    const waiting = source.deliver(p0, 10, 900)
+    storage.spare = -1
+    await clock.advance(1000)
+
+    storage.makeDurable()
+    await settled()
+    expect(partition(p0).acceptedOffset).toBe(10)
+
+    storage.spare = 1 << 30
+    await clock.advance(1000)
+    await waiting
+    expect(partition(p0).acceptedOffset).toBe(20)
+  })
+
   it('pauses everything without spare bytes on disk, keeps a batch in hand waiting, and resumes by itself', async () => {
     const { source, storage, clock, sink, partition } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
@@ -566,6 +588,28 @@ describe('a rebalance', () => {
     expect(source.commits.filter(({ partition }) => partition === 0)).toEqual([])
   })
 
+  it('tries no commit between two generations', async () => {
+    const { source, storage, clock, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 10)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    storage.isInstant = false
+    const assigned = source.assign(p0, p1)
+
+    await clock.advance(5000)
+    expect([eventsOf('commitFailed').length, source.commits.length]).toEqual([0, 0])
+
+    storage.makeDurable()
+    await assigned
+    await clock.advance(1000)
+    expect(source.commits).toMatchObject([
+      { ...p0, offset: 10, epoch: 2 },
+      { ...p1, offset: 0 },
+    ])
+  })
+
   it('ends the drain at once when the commit is of an old generation', async () => {
     const { source } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
     source.produce(p0, 10)
@@ -599,6 +643,24 @@ describe('the end', () => {
     await sink.stop()
     expect(source.isStopped).toBe(true)
     expect(await sink.ended).toBeUndefined()
+  })
+
+  it('does not take what is waiting for memory when the drain begins', async () => {
+    const { sink, source, storage } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10, 900)
+    const waiting = source.deliver(p0, 10, 900)
+    await settled()
+
+    const drained = sink.drain(10_000)
+    await waiting
+    expect(sink.status().memory.waiting).toBe(0)
+
+    storage.makeDurable()
+    expect(await drained).toMatchObject({ isComplete: true })
+    expect(source.commits).toMatchObject([{ offset: 10 }])
   })
 
   it('reports what a drain left at its deadline', async () => {

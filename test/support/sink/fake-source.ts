@@ -77,6 +77,7 @@ export class FakeSource implements KafkaSource {
     this.#generation = new AbortController()
     this.epoch += 1
     this.#assigned = partitions
+    this.paused.clear()
     const assigned = partitions.map((place): AssignedPartition => {
       const { low, high, committed } = this.log(place)
       return {
