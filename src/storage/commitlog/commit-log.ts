@@ -1,5 +1,5 @@
 import type { FileRef, FileSystem } from '../../fs/file-system.ts'
-import { writeAll } from '../../fs/write-all.ts'
+import { writeAllAndSync } from '../../fs/write-all.ts'
 import { logPath, parseLogName, type StorePaths } from '../paths.ts'
 import { LOG_HEADER_BYTES, encodeLogHeader } from './log-file.ts'
 
@@ -69,8 +69,7 @@ export class CommitLog {
 
   /** Resolves when the frame is durable. Calls must not overlap. */
   async append(frame: Uint8Array, after: LogPosition): Promise<void> {
-    await writeAll(this.#fs, 'log', [{ file: this.#file, atBytes: this.#atBytes, bytes: frame }])
-    await this.#fs.syncFiles([this.#file])
+    await writeAllAndSync(this.#fs, 'log', [{ file: this.#file, atBytes: this.#atBytes, bytes: frame }])
     this.#atBytes += frame.byteLength
     const current = this.#files.at(-1)
     if (current !== undefined) current.bytes = this.#atBytes
@@ -109,8 +108,7 @@ export class CommitLog {
       firstSequence: this.#position.sequence + 1,
       chainBefore: this.#position.chain,
     })
-    await writeAll(this.#fs, 'log', [{ file: this.#file, atBytes: 0, bytes: header }])
-    await this.#fs.syncFiles([this.#file])
+    await writeAllAndSync(this.#fs, 'log', [{ file: this.#file, atBytes: 0, bytes: header }])
     await this.#fs.syncDirectories([this.#paths.logDirectory])
   }
 }

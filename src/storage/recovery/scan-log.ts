@@ -46,11 +46,26 @@ export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Che
     }
     // A log begun by recovery repeats the last frame; its copy replaces the older one.
     while (frames.length > 0 && last().sequence >= header.firstSequence) frames.pop()
-    if (last().sequence !== header.firstSequence - 1 || last().chain !== header.chainBefore) {
+    // It may be the very frame that the checkpoint stands on: then nothing before it is known.
+    const repeats = header.firstSequence <= checkpoint.sequence
+    const before = repeats
+      ? { sequence: header.firstSequence - 1, chain: header.chainBefore }
+      : { sequence: last().sequence, chain: last().chain }
+    if (before.sequence !== header.firstSequence - 1 || before.chain !== header.chainBefore) {
       damage.push(`log file ${number} does not follow the frames before it`)
       break
     }
-    const end = await readFrames(window, frames, last)
+    const { atBytes: end, read } = await readFrames(window, before)
+    if (
+      repeats &&
+      !read.some((frame) => frame.sequence === checkpoint.sequence && frame.chain === checkpoint.chain)
+    ) {
+      damage.push(
+        `log file ${number} does not hold group ${checkpoint.sequence}, which the checkpoint stands on`,
+      )
+      break
+    }
+    for (const frame of read) if (frame.sequence > checkpoint.sequence) frames.push(frame)
     tornTailBytes = await countTail(window, end)
     const lost = await findLaterFrame(window, end, last().sequence)
     if (lost !== undefined) {
@@ -63,20 +78,21 @@ export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Che
   return { checkpoint, frames, logNumberMax: numbers.at(-1) ?? 0, logBytes, tornTailBytes, damage }
 }
 
-/** Appends the valid frames of one file to `frames`; returns where the first invalid one would begin. */
+/** The valid frames of one file that follow `before`, and where the first invalid one would begin. */
 async function readFrames(
   window: FileWindow,
-  frames: LoggedFrame[],
-  last: () => { sequence: number; chain: bigint },
-): Promise<number> {
+  before: { readonly sequence: number; readonly chain: bigint },
+): Promise<{ read: LoggedFrame[]; atBytes: number }> {
+  const read: LoggedFrame[] = []
   let atBytes = LOG_HEADER_BYTES
   for (;;) {
+    const last = read.at(-1) ?? before
     const frame = await readFrame(window, atBytes)
-    if (frame === undefined) return atBytes
-    if (frame.sequence !== last().sequence + 1 || frame.previousChain !== last().chain) return atBytes
-    if (!(await contentsMatch(window, atBytes, frame))) return atBytes
+    if (frame === undefined) return { read, atBytes }
+    if (frame.sequence !== last.sequence + 1 || frame.previousChain !== last.chain) return { read, atBytes }
+    if (!(await contentsMatch(window, atBytes, frame))) return { read, atBytes }
     const bytes = alignFrame(frameBytes(frame.metaBytes, frame.contentBytes))
-    frames.push({
+    read.push({
       ...frame,
       items: frame.records.map((item) => ({
         ...item,
