@@ -8,7 +8,6 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY dev/copy-generated.mjs dev/
 COPY src src
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 

@@ -1,0 +1,277 @@
+import { resolve } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Settings } from '../config/settings.ts'
+import type { FileSystem, FileSystemObserver } from '../fs/file-system.ts'
+import { LoopLag } from '../http/loop-lag.ts'
+import { startHttpServer, type HttpServer } from '../http/server.ts'
+import type { KafkaSource } from '../kafka/source.ts'
+import { OffsetLedger } from '../ledger/offset-ledger.ts'
+import { createMapper } from '../mapping/mapper.ts'
+import { Metrics } from '../metrics/metrics.ts'
+import { isDoneWithin } from '../sink/deadline.ts'
+import { Sink } from '../sink/sink.ts'
+import { Storage, StorageError, type RecoveryEvent, type StorageObserver } from '../storage/index.ts'
+import { checkTopics } from './check-topics.ts'
+import { liveness, readiness } from './health.ts'
+import { toSample } from './sample.ts'
+import { bucketSettingsOf, sinkLimitsOf, startPolicyOf, storageLimitsOf } from './room-options.ts'
+import { sumGapOffsets, type AppPhase, type AppStatus } from './status.ts'
+import { guardTopics } from './topic-guard.ts'
+import { countGroups, type Totals } from './totals.ts'
+
+/** How often the disk is asked again while it is too full to join the group. */
+const SPACE_POLL_MS = 1000
+/** A drain takes this share of the time for a stop; folding and the last checkpoint get the rest. */
+const DRAIN_SHARE = 0.6
+
+/** The outer world, handed in: the command line gives real ones, tests others. */
+export interface AppParts {
+  readonly version: string
+  readonly clock: Clock
+  readonly logger: (room: string) => Logger
+  readonly openFileSystem: (observer: FileSystemObserver) => Promise<FileSystem>
+  readonly createSource: () => KafkaSource
+}
+
+/**
+ * One process of Sediment: builds the rooms, opens them from the bottom up, closes them in reverse. The only place
+ * that joins ledger and store.
+ *
+ * The HTTP server comes first, so that probes are answered while a long recovery runs; it goes last.
+ */
+export class App {
+  /** Resolves when the process has to end by itself: with why. Never after `close` has begun. */
+  readonly ended: Promise<Error>
+
+  readonly #settings: Settings
+  readonly #parts: AppParts
+  readonly #logger: Logger
+  readonly #metrics: Metrics
+  readonly #ledger = new OffsetLedger()
+  readonly #loopLag: LoopLag
+  readonly #closing = new AbortController()
+  readonly #storageObserver: StorageObserver
+  readonly #totals: () => Totals
+  #phase: AppPhase = 'opening'
+  #failure: Error | undefined
+  #spareBytes: number | undefined
+  #http: HttpServer | undefined
+  #fs: FileSystem | undefined
+  #storage: Storage | undefined
+  #source: KafkaSource | undefined
+  #sink: Sink | undefined
+  #end: (failure: Error) => void = () => {}
+  #closed: Promise<void> | undefined
+
+  constructor(settings: Settings, parts: AppParts) {
+    this.#settings = settings
+    this.#parts = parts
+    this.#logger = parts.logger('app')
+    this.#metrics = new Metrics({ version: parts.version })
+    this.#loopLag = new LoopLag(parts.clock)
+    const { observer, totals } = countGroups(this.#metrics.storage)
+    this.#totals = totals
+    this.#storageObserver = { ...observer, recovered: (event) => this.#recovered(observer, event) }
+    this.ended = new Promise((end) => {
+      this.#end = end
+    })
+  }
+
+  /** Where metrics and probes are served, once `open` has begun. */
+  get httpUrl(): string | undefined {
+    return this.#http && `http://${this.#http.host}:${this.#http.port}`
+  }
+
+  /** Opens everything and joins the group. @throws what any room throws; `close` afterwards all the same */
+  async open(): Promise<void> {
+    try {
+      await this.#open()
+    } catch (error) {
+      if (!this.#closing.signal.aborted) throw this.#fail(error)
+    }
+  }
+
+  async #open(): Promise<void> {
+    const settings = this.#settings
+    checkTopics(settings.mapping.rules, settings.kafka.topics)
+    const isClosing = (): boolean => this.#closing.signal.aborted
+    this.#http = await startHttpServer(settings.http, {
+      metrics: async () => ({ contentType: this.#metrics.contentType, body: await this.#metricsText() }),
+      live: () => liveness(this.status(), this.#loopLag.lagMsMax, settings.kafka.sessionTimeoutMs),
+      ready: () => readiness(this.status()),
+      summary: () => this.#summary(),
+    })
+    this.#source = this.#parts.createSource()
+    // Before the directory is touched: a mistyped broker or topic leaves no trace on disk.
+    await this.#source.probe?.()
+    if (isClosing()) return
+
+    this.#fs = await this.#parts.openFileSystem(this.#metrics.fileSystem)
+    this.#storage = await this.#openStorage(this.#fs)
+    if (isClosing()) return
+    await this.#waitForSpace(this.#storage)
+    if (isClosing()) return
+
+    this.#phase = 'joining'
+    this.#sink = this.#createSink(this.#source, this.#storage)
+    void this.#sink.ended.then((failure) => failure && this.#fail(failure))
+    await this.#sink.start()
+    if (this.#phase === 'joining') this.#phase = 'running'
+  }
+
+  status(): AppStatus {
+    return {
+      phase: this.#phase,
+      failure: this.#failure,
+      totals: this.#totals(),
+      spareBytes: this.#spareBytes,
+      sink: this.#sink?.status(),
+    }
+  }
+
+  /**
+   * Accepts nothing more, makes durable and commits what was accepted, checkpoints, unlocks; everything within
+   * `deadlineMs`. What is left over then is done by the next start. Idempotent.
+   *
+   * @throws {StorageError} `ERR_POISONED` when the disk failed on the way
+   */
+  close(deadlineMs: number = this.#settings.shutdown.deadlineMs): Promise<void> {
+    this.#closed ??= this.#close(deadlineMs)
+    return this.#closed
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const { clock } = this.#parts
+    const untilMs = clock.monotonicMs() + deadlineMs
+    const leftMs = (): number => Math.max(0, untilMs - clock.monotonicMs())
+    this.#closing.abort()
+    if (this.#failure === undefined) this.#phase = 'closing'
+    const drained = await this.#stopSink(leftMs() * DRAIN_SHARE)
+    try {
+      const closed = this.#storage?.close({ deadlineMs: leftMs() }) ?? Promise.resolve()
+      if (!(await isDoneWithin(closed, leftMs(), clock))) {
+        this.#logger.warn({ deadlineMs }, 'the store could not be closed in time; the next start recovers')
+      } else {
+        await closed
+        await this.#fs?.close()
+      }
+    } finally {
+      this.#loopLag.stop()
+      await this.#http?.close()
+      if (this.#failure === undefined) this.#phase = 'closed'
+      this.#logger.info({ ...this.#totals(), ...drained }, 'stopped')
+    }
+  }
+
+  /** Drains, then leaves the group; what fails here was durable before or is delivered again. */
+  async #stopSink(drainMs: number): Promise<object> {
+    try {
+      if (this.#sink === undefined) {
+        await this.#source?.stop()
+        return {}
+      }
+      const report = this.#failure === undefined ? await this.#sink.drain(drainMs) : {}
+      await this.#sink.stop()
+      return report
+    } catch (error) {
+      this.#logger.warn({ error }, 'the consumer did not stop cleanly')
+      return {}
+    }
+  }
+
+  #openStorage(fs: FileSystem): Promise<Storage> {
+    const { clock, logger } = this.#parts
+    return Storage.open({
+      dataPath: resolve(this.#settings.dataPath),
+      fs,
+      clock,
+      randomUuid: randomUUID,
+      logger: logger('storage'),
+      observer: this.#storageObserver,
+      companion: this.#ledger,
+      limits: storageLimitsOf(this.#settings.storage),
+      bucketSettings: bucketSettingsOf(this.#settings.storage),
+      onPoisoned: (cause) => this.#fail(poisoned(cause)),
+    })
+  }
+
+  #createSink(source: KafkaSource, storage: Storage): Sink {
+    const { clock, logger } = this.#parts
+    const { mapping, kafka } = this.#settings
+    const ledgerTopics = this.#ledger.positions().map(({ topic }) => topic)
+    return new Sink({
+      source,
+      storage: {
+        identity: storage.identity,
+        claim: (clusterId, groupId) => storage.claim(clusterId, groupId),
+        submit: (submission) => storage.submit(submission),
+        spareBytes: () => this.#askSpareBytes(storage),
+      },
+      ledger: this.#ledger,
+      mapper: guardTopics(createMapper(mapping.rules), mapping.rules, ledgerTopics, logger('mapping')),
+      clock,
+      groupId: kafka.groupId,
+      start: startPolicyOf(kafka.start),
+      ...(source.offsetAtTime && { offsetAtTime: source.offsetAtTime.bind(source) }),
+      limits: sinkLimitsOf(this.#settings),
+      logger: logger('sink'),
+      observer: this.#metrics.sink,
+    })
+  }
+
+  /** A restart on a full disk waits instead of failing again and again; it goes on by itself. */
+  async #waitForSpace(storage: Storage): Promise<void> {
+    const { clock } = this.#parts
+    while ((await this.#askSpareBytes(storage)) < 0 && !this.#closing.signal.aborted) {
+      if (this.#phase !== 'waiting-for-space') {
+        this.#phase = 'waiting-for-space'
+        this.#logger.warn({ spareBytes: this.#spareBytes }, 'too little free space to consume; waiting')
+      }
+      await clock.sleep(SPACE_POLL_MS, this.#closing.signal)
+    }
+  }
+
+  async #askSpareBytes(storage: Storage): Promise<number> {
+    this.#spareBytes = (await storage.spareBytes()) - this.#settings.storage.spaceReserveBytes
+    return this.#spareBytes
+  }
+
+  /** The first failure counts. */
+  #fail(cause: unknown): Error {
+    const failure = cause instanceof Error ? cause : new Error(String(cause))
+    if (this.#failure !== undefined) return this.#failure
+    this.#failure = failure
+    this.#phase = 'failed'
+    this.#end(failure)
+    return failure
+  }
+
+  #recovered(observer: StorageObserver, event: RecoveryEvent): void {
+    observer.recovered(event)
+    this.#logger.info(event, 'data directory recovered')
+  }
+
+  #metricsText(): Promise<string> {
+    const gaps = sumGapOffsets(this.#ledger.positions())
+    return this.#metrics.text(toSample(this.status(), gaps, this.#settings.memory.budgetBytes))
+  }
+
+  #summary(): [string, string][] {
+    const { records, bytes, groups } = this.#totals()
+    return [
+      ['version', this.#parts.version],
+      ['data directory', resolve(this.#settings.dataPath)],
+      ['consumer group', this.#settings.kafka.groupId],
+      ['partitions', String(this.status().sink?.partitions.length ?? 0)],
+      ['stored since start', `${records} records, ${bytes} bytes in ${groups} groups`],
+    ]
+  }
+}
+
+function poisoned(cause: unknown): Error {
+  if (cause instanceof StorageError) return cause
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new StorageError('ERR_POISONED', `a write or sync failed: ${why}`, {}, cause)
+}

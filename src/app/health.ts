@@ -1,0 +1,66 @@
+import type { Health } from '../http/health.ts'
+import type { PartitionStatus } from '../sink/status.ts'
+import type { AppPhase, AppStatus } from './status.ts'
+
+/** Names of this many partitions stand in a reason; the metrics have them all. */
+const NAMES_MAX = 5
+
+/** Whether the process can go on at all; when not, only a restart helps. */
+export function liveness(status: AppStatus, loopLagMs: number, loopLagMsMax: number): Health {
+  if (status.failure !== undefined) return unwell('failed', [status.failure.message])
+  if (loopLagMs > loopLagMsMax) {
+    return unwell('blocked', [`the event loop was blocked for ${Math.round(loopLagMs / 1000)} s`])
+  }
+  return { ok: true, state: 'alive', reasons: [] }
+}
+
+/** Whether records flow, or would if there were any; when not, why. */
+export function readiness(status: AppStatus): Health {
+  const { phase, failure, sink } = status
+  if (failure !== undefined) return unwell('failed', [failure.message])
+  if (phase !== 'running' || sink === undefined) return unwell(...NOT_RUNNING[phase])
+  const reasons: string[] = []
+  if (sink.paused.includes('disk-space'))
+    reasons.push('paused: the disk is nearly full; goes on when there is space')
+  if (sink.paused.includes('operator')) reasons.push('paused by an operator')
+  if (reasons.length > 0) return unwell('paused', reasons)
+  const held = heldReasons(sink.partitions)
+  if (held.length > 0) return unwell('held', held)
+  if (!sink.isAssigned) return unwell('joining', ['waiting for the consumer group to assign partitions'])
+  if (sink.partitions.length === 0) {
+    return {
+      ok: true,
+      state: 'ready',
+      reasons: ['no partitions: the group has more members than partitions'],
+    }
+  }
+  return { ok: true, state: 'ready', reasons: [] }
+}
+
+const NOT_RUNNING: Readonly<Record<AppPhase, [state: string, reasons: string[]]>> = {
+  opening: ['starting', ['opening and recovering the data directory']],
+  'waiting-for-space': ['paused', ['the disk is nearly full; the group is joined when there is space']],
+  joining: ['starting', ['joining the consumer group']],
+  running: ['starting', ['joining the consumer group']],
+  closing: ['draining', ['making durable and committing what was accepted']],
+  closed: ['closed', ['stopped']],
+  failed: ['failed', ['failed']],
+}
+
+/** One line for each reason, with the first partitions it concerns. */
+function heldReasons(partitions: readonly PartitionStatus[]): string[] {
+  const byReason = new Map<string, PartitionStatus[]>()
+  for (const partition of partitions) {
+    const reason = partition.hold?.reason
+    if (reason !== undefined) byReason.set(reason, [...(byReason.get(reason) ?? []), partition])
+  }
+  return [...byReason].map(([reason, held]) => {
+    const names = held.slice(0, NAMES_MAX).map(({ topic, partition }) => `${topic}/${partition}`)
+    const more = held.length > NAMES_MAX ? ` and ${held.length - NAMES_MAX} more` : ''
+    return `held (${reason}): ${names.join(', ')}${more}: ${held[0]?.hold?.detail ?? ''}`
+  })
+}
+
+function unwell(state: string, reasons: readonly string[]): Health {
+  return { ok: false, state, reasons }
+}

@@ -1,0 +1,21 @@
+import type { Settings } from '../config/settings.ts'
+import type { SinkLimits } from '../sink/options.ts'
+import type { StartPolicy } from '../sink/start-plan.ts'
+import { defaultBucketSettings, type BucketSettings, type StorageLimits } from '../storage/index.ts'
+
+export function storageLimitsOf(settings: Settings['storage']): StorageLimits {
+  const { bucket: _bucket, spaceReserveBytes: _reserve, ...limits } = settings
+  return limits
+}
+
+export function bucketSettingsOf({ bucket }: Settings['storage']): () => BucketSettings {
+  return () => ({ ...defaultBucketSettings, ...bucket })
+}
+
+export function sinkLimitsOf({ memory, kafka }: Settings): Partial<SinkLimits> {
+  return { memoryBytesMax: memory.budgetBytes, commitIntervalMs: kafka.commitIntervalMs }
+}
+
+export function startPolicyOf(start: Settings['kafka']['start']): StartPolicy {
+  return typeof start === 'string' ? { kind: start } : { kind: 'time', timestampMs: start.timestampMs }
+}

@@ -1,0 +1,34 @@
+import type { GapClass } from '../ledger/gap.ts'
+import type { LedgerRow } from '../ledger/ledger-codec.ts'
+import type { SinkStatus } from '../sink/status.ts'
+import type { Totals } from './totals.ts'
+
+/**
+ * The life of the process:
+ *
+ *     opening ──▶ waiting-for-space ──▶ joining ──▶ running ──▶ closing ──▶ closed
+ *        ╰──────────────┴──────────────────┴───────────┴──▶ failed
+ *
+ * `opening` includes recovery. Waiting for space ends by itself.
+ */
+export type AppPhase =
+  'opening' | 'waiting-for-space' | 'joining' | 'running' | 'closing' | 'closed' | 'failed'
+
+export interface AppStatus {
+  readonly phase: AppPhase
+  readonly failure: Error | undefined
+  readonly totals: Totals
+  /** Free disk beyond the reserve when last asked. */
+  readonly spareBytes: number | undefined
+  /** From the moment the group is joined. */
+  readonly sink: SinkStatus | undefined
+}
+
+/** Offsets in gaps over all partitions that a ledger knows. */
+export function sumGapOffsets(rows: readonly LedgerRow[]): Map<GapClass, number> {
+  const sums = new Map<GapClass, number>()
+  for (const { gapOffsets } of rows) {
+    for (const [gapClass, offsets] of gapOffsets) sums.set(gapClass, (sums.get(gapClass) ?? 0) + offsets)
+  }
+  return sums
+}

@@ -1,0 +1,38 @@
+import type { Logger } from '../base/logger.ts'
+import { findEntryConflicts } from '../mapping/entry-conflicts.ts'
+import type { MappingRule } from '../mapping/rule.ts'
+import type { RecordMapper } from '../sink/partition-state.ts'
+
+/**
+ * Keeps topics that would meet in one entry apart: the one that comes later gets no mapper, so its partitions are
+ * held. Offsets of two topics in one entry could never be told apart again.
+ *
+ * @param known - topics that have records in the store already: they come first
+ */
+export function guardTopics(
+  mapper: RecordMapper,
+  rules: readonly MappingRule[],
+  known: readonly string[],
+  logger: Logger,
+): RecordMapper {
+  const admitted = new Set(known)
+  const refused = new Set<string>()
+  return {
+    forPartition(topic, partition) {
+      if (!admitted.has(topic) && !refused.has(topic)) {
+        const conflict = findEntryConflicts(rules, [...admitted, topic]).find(({ topics }) =>
+          topics.includes(topic),
+        )
+        if (conflict === undefined) admitted.add(topic)
+        else {
+          refused.add(topic)
+          logger.error(
+            { topic, conflict },
+            'topic would share an entry with another; give it a rule of its own',
+          )
+        }
+      }
+      return refused.has(topic) ? undefined : mapper.forPartition(topic, partition)
+    },
+  }
+}

@@ -1,0 +1,70 @@
+import { NodeFileSystem } from '../../fs/node/node-file-system.ts'
+import { verifyDirectory, type VerifyReport } from '../../storage/index.ts'
+import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
+import type { Context } from '../context.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { formatBytes, formatCount } from '../quantities.ts'
+
+export interface VerifyCommandOptions extends ConfigurationOptions {
+  readonly json?: boolean
+  /** Commander's negation: `--no-content` makes it false. */
+  readonly content: boolean
+}
+
+/** Checks a directory without changing it. @returns the exit code */
+export async function verify(options: VerifyCommandOptions, context: Context): Promise<number> {
+  const dataPath = dataPathOf(options, context)
+  const fs = await NodeFileSystem.open()
+  try {
+    const report = await verifyDirectory(fs, dataPath, {
+      checkContent: options.content,
+      progress: ({ blocks, blocksTotal, records }) =>
+        context.progress.show(`checking block ${blocks} of ${blocksTotal}, ${formatCount(records)} records`),
+    })
+    context.progress.clear()
+    if (options.json === true) await context.stdout.line(JSON.stringify({ dataPath, ...report }))
+    else await context.stdout.lines(reportLines(dataPath, report))
+    return verdict(report)
+  } finally {
+    context.progress.clear()
+    await fs.close()
+  }
+}
+
+export function verdict({ findings }: Pick<VerifyReport, 'findings'>): number {
+  if (findings.some(({ severity }) => severity === 'damaged')) return exitCodes.damaged
+  return findings.length > 0 ? exitCodes.unexpected : exitCodes.ok
+}
+
+export function reportLines(dataPath: string, report: VerifyReport): string[] {
+  const {
+    buckets,
+    entries,
+    blocks,
+    records,
+    contentBytes,
+    contentChecked,
+    contentUnchecked,
+    findings,
+    plan,
+  } = report
+  const damaged = findings.filter(({ severity }) => severity === 'damaged').length
+  const conclusion =
+    damaged > 0
+      ? `DAMAGED: ${damaged} of ${findings.length} findings need a person`
+      : findings.length > 0
+        ? `recoverable: the next open mends ${findings.length === 1 ? 'the finding' : `all ${findings.length} findings`}`
+        : 'clean'
+  return [
+    dataPath,
+    `  ${count(buckets, 'bucket')}, ${count(entries, 'entry', 'entries')}, ${count(blocks, 'block')}, ${count(records, 'record')}, ${formatBytes(contentBytes)} of content`,
+    `  content checked: ${formatCount(contentChecked)}, without a checksum: ${formatCount(contentUnchecked)}`,
+    ...findings.map(({ severity, path, message }) => `  ${severity}: ${path}: ${message}`),
+    ...(plan.length > 0 ? ['the next open would:', ...plan.map((step) => `  ${step}`)] : []),
+    conclusion,
+  ]
+}
+
+function count(amount: number, one: string, many = `${one}s`): string {
+  return `${formatCount(amount)} ${amount === 1 ? one : many}`
+}

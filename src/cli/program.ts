@@ -1,0 +1,154 @@
+import { Command } from 'commander'
+import { cat } from './commands/cat.ts'
+import { configCheck, configShow, type ConfigShowOptions } from './commands/config.ts'
+import { ls, type LsOptions } from './commands/ls.ts'
+import { query, type QueryOptions } from './commands/query.ts'
+import { run } from './commands/run.ts'
+import { settle } from './commands/settle.ts'
+import { verify, type VerifyCommandOptions } from './commands/verify.ts'
+import type { ConfigurationOptions } from './configuration.ts'
+import type { Context } from './context.ts'
+
+const EXIT_CODES = `
+Exit codes: 0 ok · 2 usage or configuration · 3 broker unreachable or refused · 4 topic missing · 5 directory locked,
+read-only, full or of a newer format · 6 damaged, needs a person · 7 I/O failed · 8 consumer dead or stuck`
+
+const TIMES = `
+Times are ISO (2025-01-01, 2025-01-01T12:00:00Z), microseconds since 1970, or how long ago (90s, 15m, 1h, 7d).`
+
+/** The commands. `finish` is told the exit code of the one that ran; what it throws is the caller's to report. */
+export function createProgram(context: Context, finish: (exitCode: number) => void): Command {
+  const program = new Command('sediment')
+  program
+    .description(
+      'Settles Kafka topics, exactly once, into time-ordered blob blocks on local disk (ReductStore files).',
+    )
+    .version(context.version)
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) =>
+        write(`sediment: ${text.trim().replace(/^error: /, '')}; see: sediment --help\n`),
+    })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sediment run --config config/local.yaml         consume until stopped
+  sediment run --set kafka.topics=orders --set kafka.brokers=localhost:9092 --data ./data
+  sediment ls                                     what is stored
+  sediment query kafka/orders --start 1h --json   the last hour of a topic, all partitions by time
+  sediment verify                                 check every block and every content
+${EXIT_CODES}`,
+    )
+
+  const withExit =
+    <Arguments extends unknown[]>(action: (...given: Arguments) => Promise<number | void>) =>
+    async (...given: Arguments): Promise<void> =>
+      finish((await action(...given)) ?? 0)
+
+  configurable(program.command('run'))
+    .description('Consume the configured topics until SIGTERM or SIGINT, then drain, commit and close.')
+    .addHelpText(
+      'after',
+      `
+A second signal ends the process at once: the next start recovers, nothing is lost.
+
+Examples:
+  sediment run --config config/local.yaml
+  sediment run --set kafka.topics=orders,/^sensor-/ --set kafka.brokers=localhost:9092 --data ./data
+${EXIT_CODES}`,
+    )
+    .action(withExit((options: ConfigurationOptions) => run(options, context)))
+
+  configurable(program.command('ls'))
+    .argument('[entry]', 'bucket, bucket/entry, or either with *')
+    .description('List entries with their records, size and time range.')
+    .option('--json', 'one JSON object a line')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sediment ls\n  sediment ls kafka/orders --json\n  sediment ls --data /backup/data',
+    )
+    .action(withExit((entry: string | undefined, options: LsOptions) => ls(entry, options, context)))
+
+  configurable(program.command('cat'))
+    .argument('<entry>', 'bucket/entry')
+    .argument('<timestamp>', 'time of the record, exactly')
+    .description('Write the content of one record to standard output, nothing added.')
+    .addHelpText('after', `${TIMES}\n\nExample:\n  sediment cat kafka/camera/0 1735689600000000 > image.jpeg`)
+    .action(
+      withExit((entry: string, timestamp: string, options: ConfigurationOptions) =>
+        cat(entry, timestamp, options, context),
+      ),
+    )
+
+  configurable(program.command('query'))
+    .argument('<entry>', 'bucket, bucket/entry, or either with *; records of several entries come by time')
+    .description('Show records by time and label.')
+    .option('--start <time>', 'first time, inclusive')
+    .option('--stop <time>', 'last time, exclusive')
+    .option('--label <name=value>', 'only records with this label; may be repeated', collect)
+    .option('--limit <count>', 'at most so many records')
+    .option('--json', 'one JSON object a line, with key and headers of Kafka')
+    .option('--payload', 'the content: in base64 with --json, otherwise raw and nothing else')
+    .addHelpText(
+      'after',
+      `${TIMES}
+
+Examples:
+  sediment query kafka/orders --start 1h
+  sediment query 'kafka/sensor-*' --start 2025-01-01 --stop 2025-01-02 --label site=berlin --json
+  sediment query kafka/orders/0 --label offset=17 --payload`,
+    )
+    .action(withExit((entry: string, options: QueryOptions) => query(entry, options, context)))
+
+  configurable(program.command('verify'))
+    .description(
+      'Check a directory without changing it: structure, checksums, contents; say what the next open would do.',
+    )
+    .option('--json', 'the whole report as one JSON object')
+    .option('--no-content', 'leave contents unread: faster, finds less')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 clean · 1 findings that the next open mends · 6 acknowledged data is damaged
+
+Examples:
+  sediment verify --data ./data
+  sediment verify --json | jq .findings`,
+    )
+    .action(withExit((options: VerifyCommandOptions) => verify(options, context)))
+
+  configurable(program.command('settle'))
+    .description(
+      'Fold every open block, so that stock ReductStore finds no write-ahead log. Needs the directory for itself.',
+    )
+    .addHelpText('after', '\nExample:\n  sediment settle --data ./data')
+    .action(withExit((options: ConfigurationOptions) => settle(options, context)))
+
+  const config = program.command('config').description('Check or show the configuration.')
+  configurable(config.command('check'))
+    .description('Say everything that is wrong with the configuration, or that nothing is.')
+    .addHelpText('after', '\nExample:\n  sediment config check --config config/local.yaml')
+    .action(withExit((options: ConfigurationOptions) => configCheck(options, context)))
+  configurable(config.command('show'))
+    .description('Show every setting and where it comes from; secrets are masked.')
+    .option('--json', 'as one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  sediment config show --config config/local.yaml --set log.level=debug',
+    )
+    .action(withExit((options: ConfigShowOptions) => configShow(options, context)))
+
+  return program
+}
+
+function configurable(command: Command) {
+  return command
+    .option('--config <file>', 'configuration file (YAML)')
+    .option('--set <key=value>', 'one setting, such as --set log.level=debug; may be repeated', collect)
+    .option('--data <path>', 'data directory; the same as --set dataPath=PATH')
+}
+
+function collect(value: string, collected: readonly string[] = []): string[] {
+  return [...collected, value]
+}
