@@ -9,7 +9,7 @@ import { testFilesByGroup } from './test-files.mjs'
  * A step gives `passed` and `failed`: a tool is one case, jest one a test. `slots` of the two it takes while it
  * runs; `budgetSeconds` is what it may take on a quiet machine, three times that ends it.
  *
- * @typedef {{ passed: number, failed: number, seconds: number, output: string }} Outcome
+ * @typedef {{ passed: number, failed: number, skipped?: number, seconds: number, output: string }} Outcome
  * @typedef {{ name: string, slots: 1 | 2, budgetSeconds: number, run: (fix: boolean) => Promise<Outcome> }} Step
  */
 
@@ -69,10 +69,12 @@ export const checks = [
   jestStep('simulation', 60),
 ]
 
-export function reportLine(name, { passed, failed, seconds }, budgetSeconds) {
+export function reportLine(name, { passed, failed, skipped = 0, seconds }, budgetSeconds) {
   const mark = failed > 0 ? 'FAILED' : 'ok'
   const over = seconds > budgetSeconds ? `  (over its ${budgetSeconds} s)` : ''
-  return `${name.padEnd(12)} ${mark.padEnd(6)} ${seconds.toFixed(1).padStart(6)} s  ${passed} passed, ${failed} failed${over}`
+  const left = skipped > 0 ? `  !!!! ${skipped} NOT RUN` : ''
+  const counts = `${passed} passed, ${failed} failed${left}`
+  return `${name.padEnd(12)} ${mark.padEnd(6)} ${seconds.toFixed(1).padStart(6)} s  ${counts}${over}`
 }
 
 /** The end of what a failing step said; jest and the tools put what matters last. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { loadSettings } from '../../src/config/load.ts'
 import { at, manifest, render, treeAt, treesAt, type Rendered, type Tree } from './chart.ts'
-import { projectRoot } from './programs.ts'
+import { projectRoot, runSediment } from './programs.ts'
 
 let folder: string
 
@@ -60,6 +60,46 @@ describe("the chart's configuration", () => {
       tls: { existingSecret: 'kafka-tls' },
     })
     expect(await settingsOf(rendered, 'initContainers')).toEqual(await settingsOf(rendered))
+  })
+
+  it.each([
+    ['plain values', {}],
+    [
+      'login and certificates',
+      { sasl: { existingSecret: 'kafka-user' }, tls: { existingSecret: 'kafka-tls' } },
+    ],
+  ])("passes the init container's command, with %s", async (_what, values) => {
+    const rendered = await render(values)
+    await settingsOf(rendered)
+    const container = treeAt(podSpec(rendered), 'initContainers', 0)
+    const mount = treesAt(container, 'volumeMounts').find(({ name }) => name === 'config')?.['mountPath']
+    const args = (at(container, 'args') as string[]).map((word) => word.replace(String(mount), folder))
+    expect(args).toContain(join(folder, 'sediment.yaml'))
+    const environment = environmentOf(container, 'orders-sediment-0')
+    expect(await runSediment(args, { environment })).toMatchObject({ code: 0, stderr: '' })
+    const file = join(folder, 'sediment.yaml')
+    await writeFile(file, `${await readFile(file, 'utf8')}surplus: 1\n`)
+    const refused = await runSediment(args, { environment })
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toContain('surplus')
+  })
+
+  it('is given to both containers by options that the command line has', async () => {
+    const rendered = await render({})
+    const containers = [
+      ...treesAt(podSpec(rendered), 'initContainers'),
+      ...treesAt(podSpec(rendered), 'containers'),
+    ]
+    for (const container of containers) {
+      const args = at(container, 'args') as string[]
+      const options = args.filter((word) => word.startsWith('--'))
+      expect(options).toEqual(['--config'])
+      const subcommand = args.slice(0, args.indexOf('--config'))
+      const help = await runSediment([...subcommand, '--help'])
+      expect(help.code).toBe(0)
+      expect(help.stdout).toMatch(new RegExp(`^Usage: sediment ${subcommand.join(' ')} `, 'm'))
+      expect(help.stdout).toContain('--config')
+    }
   })
 
   it.each([

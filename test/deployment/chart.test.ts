@@ -225,6 +225,7 @@ describe('the chart', () => {
 
   it('says in its notes how to see whether it works', () => {
     expect(plain.notes).toContain('service/orders-sediment 8383:8383')
+    expect(plain.notes).toContain('sediment.cjs ls --data /data')
     expect(plain.notes).toContain('No secret is set')
     expect(full.notes).not.toContain('No secret is set')
   })

@@ -5,10 +5,10 @@ import { projectRoot, runPythonTool } from './programs.ts'
 /** Chart values and manifests have whatever shape YAML gave them. */
 export type Tree = { readonly [key: string]: unknown }
 
-export const chartPath = join(projectRoot, 'helm', 'sediment')
+const chartPath = join(projectRoot, 'helm', 'sediment')
 
 /** The oldest Kubernetes the chart admits, and two later ones. */
-export const kubernetesVersions = ['1.27.0', '1.33.0', '1.37.0']
+const kubernetesVersions = ['1.27.0', '1.33.0', '1.37.0']
 
 async function ask(request: Tree): Promise<unknown> {
   const ended = await runPythonTool('python', [join(projectRoot, 'test', 'deployment', 'chart-tool.py')], {

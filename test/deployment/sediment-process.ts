@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import { createServer, type AddressInfo } from 'node:net'
+import { projectRoot } from './programs.ts'
+
+/** Ports that were free a moment ago, all different. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  await Promise.all(servers.map((one) => new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve))))
+  const ports = servers.map((one) => (one.address() as AddressInfo).port)
+  await Promise.all(servers.map((one) => new Promise((resolve) => one.close(resolve))))
+  return ports
+}
+
+/** Asks until `done` accepts the answer. @throws {Error} with the last thing seen after `limitMs`. */
+export async function until<T>(
+  ask: () => Promise<T>,
+  done: (answer: T) => boolean,
+  limitMs: number,
+): Promise<T> {
+  const endMs = performance.now() + limitMs
+  for (;;) {
+    let seen: string
+    try {
+      const answer = await ask()
+      if (done(answer)) return answer
+      seen = JSON.stringify(answer)
+    } catch (error) {
+      seen = String(error)
+    }
+    if (performance.now() > endMs) throw new Error(`not within ${limitMs} ms; last: ${seen}`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+export interface SedimentProcess {
+  readonly address: string
+  /** Resolves with the exit code, `null` after a signal. */
+  readonly ended: Promise<number | null>
+  log(): string
+  /** Sends SIGTERM and waits. */
+  stop(): Promise<number | null>
+  kill(): void
+}
+
+/** Starts `node bin/sediment.cjs ARGS`, which is to listen on `port`, with nothing of our own `SEDIMENT_*`. */
+export function startSediment(
+  args: readonly string[],
+  port: number,
+  environment: Readonly<Record<string, string>> = {},
+): SedimentProcess {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SEDIMENT_'))
+  const child = spawn(process.execPath, ['bin/sediment.cjs', ...args], {
+    cwd: projectRoot,
+    env: { ...Object.fromEntries(own), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let log = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (log += text))
+  }
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  return {
+    address: `http://127.0.0.1:${port}`,
+    ended,
+    log: () => log,
+    stop() {
+      child.kill('SIGTERM')
+      return ended
+    },
+    kill() {
+      child.kill('SIGKILL')
+    },
+  }
+}
+
+/** Waits for `/readyz` to answer 200. @throws {Error} with the log when the process ends or takes too long. */
+export async function untilReady(sediment: SedimentProcess, limitMs = 60_000): Promise<void> {
+  const gone = sediment.ended.then((code) => {
+    throw new Error(`sediment ended with ${code}:\n${sediment.log()}`)
+  })
+  const ready = until(
+    async () => (await fetch(`${sediment.address}/readyz`)).status,
+    (status) => status === 200,
+    limitMs,
+  )
+  await Promise.race([ready, gone]).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${sediment.log()}`)
+  })
+}
