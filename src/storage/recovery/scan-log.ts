@@ -26,7 +26,7 @@ export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Che
   const damage: string[] = []
   let logBytes = 0
   let tornTailBytes = 0
-  const last = (): { sequence: number; chain: bigint } => frames.at(-1) ?? checkpoint
+  const lastFrame = (): { sequence: number; chain: bigint } => frames.at(-1) ?? checkpoint
   if (!numbers.includes(checkpoint.firstLog)) {
     damage.push(`log file ${checkpoint.firstLog}, which the checkpoint begins with, is missing`)
   }
@@ -38,39 +38,37 @@ export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Che
     logBytes += window.fileBytes
     const header = decodeLogHeader(await window.view(0, LOG_HEADER_BYTES))
     if (header === undefined || header.number !== number) continue
-    if (header.firstSequence > last().sequence + 1) {
+    if (header.firstSequence > lastFrame().sequence + 1) {
       damage.push(
-        `log file ${number} begins with group ${header.firstSequence}, the one before ends with ${last().sequence}`,
+        `log file ${number} begins with group ${header.firstSequence}, the one before ends with ${lastFrame().sequence}`,
       )
       break
     }
-    // A log begun by recovery repeats the last frame; its copy replaces the older one.
-    while (frames.length > 0 && last().sequence >= header.firstSequence) frames.pop()
-    // It may be the very frame that the checkpoint stands on: then nothing before it is known.
-    const repeats = header.firstSequence <= checkpoint.sequence
-    const before = repeats
+    const kept = frames.filter((frame) => frame.sequence < header.firstSequence)
+    const last = kept.at(-1) ?? checkpoint
+    // Recovery begins a log with the last frame: it may be the very one that the checkpoint stands on.
+    const isCheckpointed = header.firstSequence <= checkpoint.sequence
+    const before = isCheckpointed
       ? { sequence: header.firstSequence - 1, chain: header.chainBefore }
-      : { sequence: last().sequence, chain: last().chain }
+      : { sequence: last.sequence, chain: last.chain }
     if (before.sequence !== header.firstSequence - 1 || before.chain !== header.chainBefore) {
       damage.push(`log file ${number} does not follow the frames before it`)
       break
     }
     const { atBytes: end, read } = await readFrames(window, before)
-    if (
-      repeats &&
-      !read.some((frame) => frame.sequence === checkpoint.sequence && frame.chain === checkpoint.chain)
-    ) {
-      damage.push(
-        `log file ${number} does not hold group ${checkpoint.sequence}, which the checkpoint stands on`,
-      )
+    const { sequence, chain } = checkpoint
+    if (isCheckpointed && !read.some((frame) => frame.sequence === sequence && frame.chain === chain)) {
+      damage.push(`log file ${number} does not hold group ${sequence}, which the checkpoint stands on`)
       break
     }
-    for (const frame of read) if (frame.sequence > checkpoint.sequence) frames.push(frame)
+    // Older copies give way only to what is really there: the repeated frame may not have been written yet.
+    if (read.length > 0)
+      frames.splice(0, Infinity, ...kept, ...read.filter((frame) => frame.sequence > sequence))
     tornTailBytes = await countTail(window, end)
-    const lost = await findLaterFrame(window, end, last().sequence)
+    const lost = await findLaterFrame(window, end, lastFrame().sequence)
     if (lost !== undefined) {
       damage.push(
-        `${path}: group ${last().sequence + 1} was acknowledged and is damaged (a later frame says ${lost})`,
+        `${path}: group ${lastFrame().sequence + 1} was acknowledged and is damaged (a later frame says ${lost})`,
       )
       break
     }
