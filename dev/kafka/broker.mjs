@@ -21,7 +21,6 @@ const BROKER_PROPERTIES = {
   'process.roles': 'broker,controller',
   'node.id': '1',
   'controller.listener.names': 'CONTROLLER',
-  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
   'offsets.topic.replication.factor': '1',
   'offsets.topic.num.partitions': '4',
   'transaction.state.log.replication.factor': '1',
@@ -65,7 +64,9 @@ async function logTail(logsPath) {
  * @param {number} [options.port] of the client listener, default a free one
  * @param {number} [options.controllerPort] the same as before when a directory is used again; default a free one
  * @param {boolean} [options.optimized] let the JIT compile fully: slower to start, for benchmarks
- * @returns {Promise<{ bootstrap: string, port: number, controllerPort: number, pid: number, dataPath: string,
+ * @param {Record<string, string>} [options.extraListeners] more client listeners: name to security protocol, such as
+ *   `{ SASL: 'SASL_PLAINTEXT' }`; their users and keys go into `properties`
+ * @returns {Promise<{ bootstrap: string, listeners: Record<string, string>, port: number, controllerPort: number, pid: number, dataPath: string,
  *   stop: () => Promise<void>, kill: () => Promise<void>,
  *   ended: Promise<void> }>}
  * @throws {KafkaSetupError}
@@ -78,6 +79,7 @@ export async function startBroker({
   port: wantedPort,
   controllerPort: wantedControllerPort,
   optimized = false,
+  extraListeners = {},
 } = {}) {
   const { java, javaId, classPath, cachePath } = await kafkaDistribution(log)
   const dataPath = keptPath ?? (await mkdtemp(path.join(tmpdir(), 'sediment-kafka-')))
@@ -85,12 +87,23 @@ export async function startBroker({
   const port = wantedPort ?? (await freePort())
   const controllerPort = wantedControllerPort ?? (await freePort())
   const bootstrap = `127.0.0.1:${port}`
+  const listeners = { PLAINTEXT: bootstrap }
+  for (const name of Object.keys(extraListeners)) listeners[name] = `127.0.0.1:${await freePort()}`
+  const addresses = Object.entries(listeners).map(([name, address]) => `${name}://${address}`)
   const configPath = path.join(dataPath, 'server.properties')
   const config = {
     ...BROKER_PROPERTIES,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://${bootstrap},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${bootstrap}`,
+    listeners: [...addresses, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
+    'advertised.listeners': addresses.join(','),
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map': Object.entries({
+      PLAINTEXT: 'PLAINTEXT',
+      CONTROLLER: 'PLAINTEXT',
+      ...extraListeners,
+    })
+      .map(([name, protocol]) => `${name}:${protocol}`)
+      .join(','),
     'log.dirs': path.join(dataPath, 'log'),
     ...properties,
   }
@@ -201,6 +214,7 @@ export async function startBroker({
   log(`Apache Kafka is ready on ${bootstrap}`)
   return {
     bootstrap,
+    listeners,
     port,
     controllerPort,
     pid,

@@ -45,7 +45,7 @@ export class KafkaSetupError extends Error {
   name = 'KafkaSetupError'
 }
 
-export function cachePath() {
+function cachePath() {
   const base = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache')
   return path.join(base, 'sediment', `kafka-${KAFKA_VERSION}`)
 }

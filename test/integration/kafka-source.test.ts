@@ -25,7 +25,14 @@ describeWithKafka('a source on a real broker', () => {
   let count = 0
 
   beforeAll(async () => {
-    broker = await startBroker({ properties: { 'log.retention.check.interval.ms': '1000' } })
+    broker = await startBroker({
+      extraListeners: { SASL: 'SASL_PLAINTEXT' },
+      properties: {
+        'sasl.enabled.mechanisms': 'PLAIN',
+        'listener.name.sasl.plain.sasl.jaas.config':
+          'org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-pw";',
+      },
+    })
     const kafka = new kafkajs.Kafka({ brokers: [broker.bootstrap], logLevel: kafkajs.logLevel.NOTHING })
     producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
     admin = kafka.admin()
@@ -340,6 +347,23 @@ describeWithKafka('a source on a real broker', () => {
       message: expect.stringContaining('nowhere'),
     })
     expect(realClock.monotonicMs() - beganMs).toBeLessThan(8_000)
+  })
+
+  test('a refused password is told at once', async () => {
+    const topic = await newTopic()
+    await produce(topic, numbered(1))
+    const sasl = (password: string) => ({ mechanism: 'plain' as const, username: 'alice', password })
+    const brokers = [broker.listeners['SASL']!]
+    const handler = new RecordingHandler()
+    await newSource([topic], { brokers, sasl: sasl('alice-pw') }).start(handler)
+    await handler.until('the record', () => handler.offsets(topic).length === 1)
+    const beganMs = realClock.monotonicMs()
+    const refused = newSource([topic], { brokers, sasl: sasl('wrong') }).start(new RecordingHandler())
+    await expect(refused).rejects.toMatchObject({
+      code: 'ERR_BROKER',
+      message: expect.stringContaining('refuses'),
+    })
+    expect(realClock.monotonicMs() - beganMs).toBeLessThan(5_000)
   })
 
   test('a topic that appears while it starts is waited for', async () => {

@@ -32,7 +32,7 @@ export interface ProtocolRequest<Decoded = unknown> {
   readonly logResponseError?: boolean
 }
 
-export interface TopicMetadata {
+interface TopicMetadata {
   readonly topicErrorCode: number
   readonly topic: string
   readonly isInternal: boolean

@@ -25,6 +25,7 @@ import {
   type ConsumerGroup,
 } from './internals.ts'
 import { logBridge } from './log-bridge.ts'
+import { probe } from './probe.ts'
 import { Topology } from './topology.ts'
 
 const { Kafka, PartitionAssigners, logLevel } = kafkajs
@@ -35,7 +36,7 @@ const STOP_TIMEOUT_MS = 15_000
 /** How long a fetch loop that is no longer wanted sleeps until kafkajs has noticed. */
 const STOPPING_TURN_MS = 10
 const RETRY_MS = 250
-const RETRY_MAX_MS = 5_000
+const RETRY_MAX_MS = 2_000
 const UNKNOWN_TOPIC_CODE = 3
 
 /** These end a membership: what a commit under it wanted does not count any more. */
@@ -286,6 +287,7 @@ export class KafkajsSource implements KafkaSource {
   ): Promise<void> {
     for (let failures = 0; !signal.aborted; failures++) {
       try {
+        await probe(this.options.brokers, CONNECT_TIMEOUT_MS, signal)
         await consumer.connect()
         const missing = await this.findTopics()
         if (missing.length === 0) break

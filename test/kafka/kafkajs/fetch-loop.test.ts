@@ -1,0 +1,171 @@
+import { beforeAll, expect, test } from '@jest/globals'
+import { loadCrc32c } from '../../../src/base/crc32c.ts'
+import { silentLogger } from '../../../src/base/logger.ts'
+import { FetchLoop } from '../../../src/kafka/kafkajs/fetch-loop.ts'
+import type { FetchedPartition } from '../../../src/kafka/kafkajs/fetch-protocol.ts'
+import type { Cluster, ProtocolRequest } from '../../../src/kafka/kafkajs/internals.ts'
+import { encodeBatch } from '../../support/record-batches.ts'
+import { realClock } from '../../support/real-clock.ts'
+import { RecordingHandler } from '../../support/recording-handler.ts'
+
+const RECORDS_PER_BATCH = 3
+
+/** A broker whose logs are made of batches of three records; it answers with one batch a partition. */
+class FakeBroker {
+  readonly damagedAt = new Map<number, number>()
+  readonly asked: number[][] = []
+  logEnd = 30
+  readonly versions = { 1: { maxVersion: 17 } }
+  readonly connectionPool = { send: (request: ProtocolRequest) => this.answer(request) }
+  readonly cluster = { findBroker: () => Promise.resolve(this) } as unknown as Cluster
+
+  private async answer(request: ProtocolRequest): Promise<unknown> {
+    const { buffer } = (await request.request.encode()) as { buffer: Buffer }
+    const partitions: FetchedPartition[] = []
+    const asked: number[] = []
+    // The only topic is `t`: its name ends at 32, its partition count at 36.
+    const count = buffer.readInt32BE(32)
+    for (let index = 0; index < count; index++) {
+      const at = 36 + index * 28
+      const partition = buffer.readInt32BE(at)
+      const position = Number(buffer.readBigInt64BE(at + 8))
+      asked.push(partition)
+      partitions.push({
+        topic: 't',
+        partition,
+        errorCode: 0,
+        highWatermark: this.logEnd,
+        lastStableOffset: this.logEnd,
+        aborted: [],
+        recordSet: position < this.logEnd ? this.batch(partition, position) : Buffer.alloc(0),
+      })
+    }
+    this.asked.push(asked)
+    await realClock.sleep(1)
+    return { clientSideThrottleTime: 0, errorCode: 0, partitions }
+  }
+
+  private batch(partition: number, position: number): Buffer {
+    const baseOffset = position - (position % RECORDS_PER_BATCH)
+    const batch = encodeBatch({
+      baseOffset: BigInt(baseOffset),
+      records: [0, 1, 2].map((offsetDelta) => ({ offsetDelta, value: Buffer.from('v') })),
+    })
+    if (this.damagedAt.get(partition) === baseOffset) batch[batch.length - 1]! ^= 1
+    return batch
+  }
+}
+
+interface Rig {
+  readonly broker: FakeBroker
+  readonly handler: RecordingHandler
+  readonly loop: FetchLoop
+  readonly failures: unknown[]
+  /** Fetches until `condition` holds. */
+  readonly run: (condition: () => boolean) => Promise<void>
+}
+
+function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
+  const broker = new FakeBroker()
+  const handler = new RecordingHandler()
+  const failures: unknown[] = []
+  const loop = new FetchLoop({
+    handler,
+    limits: { maxWaitMs: 5, maxBytes, maxBytesPerPartition: 1 << 20 },
+    clock: realClock,
+    logger: silentLogger,
+    leaderOf: () => 1,
+    refreshMetadata: () => {},
+    edges: () => Promise.resolve({ low: 0, high: broker.logEnd }),
+    failed: (error) => failures.push(error),
+  })
+  const partitions = Array.from({ length: partitionCount }, (_, partition) => ({ topic: 't', partition }))
+  loop.open(1, partitions)
+  loop.begin(
+    1,
+    partitions.map(() => ({ kind: 'start', offset: 0 })),
+  )
+  const run = async (condition: () => boolean): Promise<void> => {
+    const deadlineMs = realClock.monotonicMs() + 10_000
+    while (!condition()) {
+      if (realClock.monotonicMs() > deadlineMs) throw new Error('the loop has stalled')
+      await loop.fetchFrom(broker.cluster, '1')
+    }
+  }
+  return { broker, handler, loop, failures, run }
+}
+
+const upTo = (end: number, from = 0): number[] =>
+  Array.from({ length: end - from }, (_, index) => from + index)
+
+beforeAll(loadCrc32c)
+
+test('a damaged batch is fetched again, then holds its partition by name; the others go on', async () => {
+  const { broker, handler, run } = rig(2)
+  broker.damagedAt.set(0, 6)
+  await run(() => handler.damages.length > 0 && handler.offsets('t', 1).length === 30)
+  expect(handler.offsets('t', 0)).toEqual(upTo(6))
+  expect(handler.offsets('t', 1)).toEqual(upTo(30))
+  expect(handler.damages).toMatchObject([{ offset: 6, error: { code: 'ERR_BATCH' } }])
+  expect(broker.asked.filter((partitions) => partitions.includes(0)).length).toBe(2 + 3)
+})
+
+test('damage on the way is cured by fetching again', async () => {
+  const { broker, handler, run } = rig(1)
+  broker.damagedAt.set(0, 3)
+  await run(() => handler.offsets('t').length === 3 && broker.asked.length > 2)
+  broker.damagedAt.clear()
+  await run(() => handler.offsets('t').length === 30)
+  expect(handler.offsets('t')).toEqual(upTo(30))
+  expect(handler.damages).toEqual([])
+})
+
+test('a paused partition gets nothing more, and nothing is left out when it goes on', async () => {
+  const { handler, loop, run } = rig(2)
+  let accepted = 0
+  handler.accept = async ({ partition }) => {
+    await realClock.sleep(2)
+    if (partition === 0 && ++accepted === 3) loop.pause([{ topic: 't', partition: 0 }])
+  }
+  await run(() => handler.offsets('t', 1).length === 30)
+  expect(handler.offsets('t', 0)).toEqual(upTo(9))
+  loop.resume([{ topic: 't', partition: 0 }])
+  await run(() => handler.offsets('t', 0).length === 30)
+  expect(handler.offsets('t', 0)).toEqual(upTo(30))
+})
+
+test('fetching waits while the handler has as much as it may have', async () => {
+  const { broker, handler, run } = rig(5, 100)
+  let release = (): void => {}
+  const released = new Promise<void>((resolve) => (release = resolve))
+  handler.accept = () => released
+  await run(() => broker.asked.length === 1)
+  let turns = 0
+  await run(() => ++turns === 10)
+  expect(broker.asked.length).toBe(1)
+  release()
+  await run(() => handler.batches.length === 50)
+})
+
+test('the end of a generation stops its handlers and its deliveries', async () => {
+  const { handler, loop, run, failures } = rig(2)
+  const signals: AbortSignal[] = []
+  handler.accept = async (_, __, signal) => {
+    signals.push(signal)
+    await realClock.sleep(60_000, signal)
+    throw new Error('given up')
+  }
+  await run(() => signals.length === 2)
+  await loop.close()
+  expect(signals.every(({ aborted }) => aborted)).toBe(true)
+  expect(handler.batches).toEqual([])
+  expect(failures).toEqual([])
+})
+
+test('a handler that rejects is fatal', async () => {
+  const { handler, run, failures } = rig(1)
+  const trouble = new Error('the disk is gone')
+  handler.accept = () => Promise.reject(trouble)
+  await run(() => failures.length > 0)
+  expect(failures).toEqual([trouble])
+})
