@@ -13,7 +13,7 @@ export async function atomicWrite(
   bytes: Uint8Array,
 ): Promise<void> {
   const temporary = { path: `${path}.tmp`, kind }
-  await fs.unlink(temporary.path)
+  if ((await fs.fileBytes(temporary.path)) !== undefined) await fs.unlink(temporary.path)
   await writeAll(fs, 'projection', [{ file: temporary, atBytes: 0, bytes }])
   await fs.syncFiles([temporary])
   await fs.rename(temporary.path, path)

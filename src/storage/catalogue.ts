@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { inParallel } from '../base/in-parallel.ts'
 import type { Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import type { FileSystem } from '../fs/file-system.ts'
@@ -14,6 +15,9 @@ import { BucketPaths, EntryPaths, isBucketName, isEntryName, type StorePaths } f
 import { discover } from './query/discover.ts'
 import { listBlocks } from './query/list-blocks.ts'
 import type { BucketSettings, EntryName } from './record.ts'
+
+/** Entries that are made or read at once. */
+const PARALLEL = 16
 
 /** Buckets and entries of an open store: found at the start, made on demand. */
 export class Catalogue {
@@ -40,6 +44,7 @@ export class Catalogue {
 
   /** Reads settings and indexes; an index that is missing or damaged is rebuilt from the descriptors. */
   async load(): Promise<void> {
+    await this.#removeLeftovers()
     const { buckets, entries, strays } = await discover(this.#fs, this.#paths.root)
     for (const stray of strays) {
       this.#logger.warn(
@@ -51,7 +56,20 @@ export class Catalogue {
       const path = new BucketPaths(this.#paths.root, bucket).settings
       this.#buckets.set(bucket, decodeBucketSettings((await this.#fs.readFile(path)) ?? new Uint8Array(0)))
     }
-    for (const name of entries) await this.#loadEntry(name)
+    await inParallel(PARALLEL, entries, (name) => this.#loadEntry(name))
+  }
+
+  /** What an interrupted creation has left: buckets that have not appeared, and folder lists. */
+  async #removeLeftovers(): Promise<void> {
+    await this.#fs.unlink(`${this.#paths.folder}.tmp`)
+    for (const item of (await this.#fs.list(this.#paths.sediment)) ?? []) {
+      if (item.isDirectory && item.name.startsWith('new-'))
+        await this.#fs.removeTree(`${this.#paths.sediment}/${item.name}`)
+    }
+    for (const item of (await this.#fs.list(this.#paths.root)) ?? []) {
+      if (item.isDirectory && !item.name.startsWith('.'))
+        await this.#fs.unlink(`${new BucketPaths(this.#paths.root, item.name).folder}.tmp`)
+    }
   }
 
   get entries(): Iterable<Entry> {
@@ -77,9 +95,10 @@ export class Catalogue {
     for (const bucket of buckets) if (!this.#buckets.has(bucket)) await this.#makeBucket(bucket)
 
     const directories = new Set<string>()
-    for (const name of missing.values()) await this.#makeEntryFiles(name, directories)
+    for (const name of missing.values()) checkEntryName(name)
+    await inParallel(PARALLEL, [...missing.values()], (name) => this.#makeEntryFiles(name, directories))
     await this.#fs.syncDirectories([...directories])
-    for (const name of missing.values()) await this.#loadEntry(name)
+    await inParallel(PARALLEL, [...missing.values()], (name) => this.#loadEntry(name))
     for (const bucket of buckets) await this.#writeBucketFolder(bucket)
   }
 
@@ -104,7 +123,6 @@ export class Catalogue {
   }
 
   async #makeEntryFiles(name: EntryName, directories: Set<string>): Promise<void> {
-    checkEntryName(name)
     const paths = new EntryPaths(this.#paths.root, name)
     const bucketDirectory = new BucketPaths(this.#paths.root, name.bucket).directory
     const chain: string[] = []

@@ -1,12 +1,14 @@
 import type { Clock } from '../base/clock.ts'
+import { inParallel } from '../base/in-parallel.ts'
 import type { OpenBlock } from './block/block.ts'
 import type { BlockManager } from './block/block-manager.ts'
 import type { StorageObserver } from './observer.ts'
 import type { StorageLimits } from './options.ts'
 
 const TICK_MS = 250
-/** Folds at once: each waits for a few syncs. */
+/** Folds at once beside running groups, and when nothing else is to be done. Each waits for a few syncs. */
 const FOLDS_MAX = 4
+const FOLDS_MAX_IDLE = 16
 
 /** Seals full blocks once their late records have stopped, folds large WALs, keeps the write cache in its budget. */
 export class Maintenance {
@@ -29,13 +31,12 @@ export class Maintenance {
 
   /** Folds one block, and reports it. @returns whether it is cold now */
   async fold(block: OpenBlock, isEvicted = false): Promise<boolean> {
-    const { fold, observer, manager } = this.#options
+    const { fold, observer } = this.#options
     const isSealed = block.isFull(0)
     if (!(await fold(block))) return false
     if (isSealed) observer.blockSealed()
     else observer.blockClosed()
     if (isEvicted) observer.cacheEvicted('write')
-    observer.cacheSized('write', manager.cacheBytes, manager.openBlocks.size)
     return true
   }
 
@@ -47,7 +48,7 @@ export class Maintenance {
     const { clock, manager } = this.#options
     const blocks = [...manager.openBlocks]
     let done = 0
-    await inParallel(FOLDS_MAX, blocks, async (block) => {
+    await inParallel(FOLDS_MAX_IDLE, blocks, async (block) => {
       if (clock.monotonicMs() < (options.untilMs ?? Infinity)) await this.fold(block)
       options.progress?.(++done, blocks.length)
     })
@@ -96,16 +97,4 @@ export interface MaintenanceOptions {
   readonly manager: BlockManager
   readonly fold: (block: OpenBlock) => Promise<boolean>
   readonly poison: (cause: unknown) => void
-}
-
-async function inParallel<T>(
-  count: number,
-  items: readonly T[],
-  work: (item: T) => Promise<unknown>,
-): Promise<void> {
-  let next = 0
-  const worker = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++] as T)
-  }
-  await Promise.all(Array.from({ length: Math.min(count, items.length) }, worker))
 }

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { inParallel } from '../../base/in-parallel.ts'
 import { atomicWrite } from '../../fs/atomic-write.ts'
 import { FileSystemError, type FileRef, type FileSystem } from '../../fs/file-system.ts'
 import type { BlockManager } from '../block/block-manager.ts'
@@ -11,8 +12,8 @@ import type { CommitLog } from './commit-log.ts'
 import { encodeCheckpoint, type Checkpoint } from './log-file.ts'
 import type { Projector } from './projector.ts'
 
-/** Files synced at once: a checkpoint in one go stalls groups for up to a second. */
-const SYNC_BATCH = 16
+/** Syncs at once: a checkpoint in one go stalls groups for up to a second. */
+const PARALLEL_SYNCS = 4
 
 /**
  * Makes the projection durable up to one sequence, spread out beside the running groups, and then drops the log it
@@ -111,20 +112,15 @@ async function syncAll(
   directories: Set<string>,
 ): Promise<number> {
   const refs = [...files.values()]
-  for (let at = 0; at < refs.length; at += SYNC_BATCH) {
-    await Promise.all(
-      refs.slice(at, at + SYNC_BATCH).map(async (file) => {
-        try {
-          await fs.syncFiles([file])
-        } catch (error) {
-          if (!(error instanceof FileSystemError) || error.code !== 'ERR_NOT_FOUND') throw error
-          directories.add(dirname(file.path))
-        }
-      }),
-    )
-  }
+  await inParallel(PARALLEL_SYNCS, refs, async (file) => {
+    try {
+      await fs.syncFiles([file])
+    } catch (error) {
+      if (!(error instanceof FileSystemError) || error.code !== 'ERR_NOT_FOUND') throw error
+      directories.add(dirname(file.path))
+    }
+  })
   const paths = [...directories]
-  for (let at = 0; at < paths.length; at += SYNC_BATCH)
-    await fs.syncDirectories(paths.slice(at, at + SYNC_BATCH))
+  await inParallel(PARALLEL_SYNCS, paths, (path) => fs.syncDirectories([path]))
   return refs.length + paths.length
 }
