@@ -9,6 +9,8 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
+  // Generous: machines are shared, and no test is about speed.
+  testTimeout: 60_000,
   coverageProvider: 'babel',
   workerIdleMemoryLimit: '512MB',
 }
