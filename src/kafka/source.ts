@@ -79,7 +79,10 @@ export interface KafkaSource {
    * `start` does the same when it was not called. @throws {SourceError} as `start`
    */
   probe?(): Promise<void>
-  /** The first offset with a record at or after this time; `undefined` when there is none yet. */
+  /**
+   * The first offset with a record at or after this time; `undefined` when there is none yet. Waits for brokers that
+   * do not answer. @throws {SourceError} `ERR_BROKER` when stopped meanwhile
+   */
   offsetAtTime?(partition: TopicPartition, timestampMs: number): Promise<number | undefined>
   /**
    * Connects and joins. @throws {SourceError} `ERR_BROKER` or `ERR_TOPIC` when that fails within `startTimeoutMs`.

@@ -336,6 +336,29 @@ describeWithKafka('a source on a real broker', () => {
     expect(await source.watermarks()).toEqual([{ topic, partition: 0, low: 0, high: 9 }])
   })
 
+  test('sees brokers and topics before it joins the group, and finds the offset of a time', async () => {
+    const topic = await newTopic()
+    const messages = numbered(10).map((message, index) => ({
+      ...message,
+      timestamp: `${1000 + 100 * index}`,
+    }))
+    await produce(topic, messages)
+    const source = newSource([topic])
+    await source.probe()
+    expect(source.clusterId).not.toBe('')
+    expect((await admin.listGroups()).groups.map(({ groupId }) => groupId)).not.toContain(`group-${count}`)
+    const handler = new RecordingHandler()
+    await source.start(handler)
+    await handler.until('a batch', () => handler.batches.length > 0)
+    const place = { topic, partition: 0 }
+    expect(await source.offsetAtTime(place, 0)).toBe(0)
+    expect(await source.offsetAtTime(place, 1301)).toBe(4)
+    expect(await source.offsetAtTime(place, 5000)).toBeUndefined()
+    await expect(newSource([`${topic}-missing`], { startTimeoutMs: 1500 }).probe()).rejects.toMatchObject({
+      code: 'ERR_TOPIC',
+    })
+  })
+
   test('a topic that does not exist is named in time', async () => {
     const topic = await newTopic()
     const source = newSource([topic, 'nowhere'], { startTimeoutMs: 1_500 })

@@ -53,6 +53,29 @@ export async function watermarksOf(
   }
 }
 
+/**
+ * The first readable offset with a record at or after `timestampMs`; `undefined` when there is none.
+ * @throws {SourceError} `ERR_BROKER`
+ */
+export async function firstOffsetAt(
+  cluster: Cluster,
+  leader: number | undefined,
+  partition: TopicPartition,
+  timestampMs: number,
+): Promise<number | undefined> {
+  const name = `${partition.topic}/${partition.partition}`
+  if (leader === undefined || leader < 0) throw new SourceError('ERR_BROKER', `${name} has no leader`)
+  try {
+    const broker = await cluster.findBroker({ nodeId: leader })
+    const offsets = await offsetsAt(broker, [partition], String(timestampMs), READ_COMMITTED)
+    const offset = numberAt(offsets, `${partition.partition} ${partition.topic}`)
+    return offset < 0 ? undefined : offset
+  } catch (error) {
+    const why = errorText(error)
+    throw new SourceError('ERR_BROKER', `the offset of a time in ${name} could not be asked: ${why}`, error)
+  }
+}
+
 /** What the group has committed, with the watermarks beside it. @throws {SourceError} `ERR_BROKER` */
 export async function assignedFacts(
   coordinator: Broker,

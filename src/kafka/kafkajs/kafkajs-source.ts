@@ -10,7 +10,7 @@ import {
   type StartDecision,
   type TopicPartition,
 } from '../source.ts'
-import { assignedFacts, watermarksOf, type Edges } from './broker-facts.ts'
+import { assignedFacts, firstOffsetAt, watermarksOf, type Edges } from './broker-facts.ts'
 import { Doorbell } from './doorbell.ts'
 import { FetchLoop } from './fetch-loop.ts'
 import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
@@ -109,6 +109,8 @@ export class KafkajsSource implements KafkaSource {
   private knownClusterId = ''
   private readonly failuresByNode = new Map<string, number>()
   private firstJoin: { resolve(): void; reject(error: Error): void } | undefined
+  /** A broker answered and the named topics exist. */
+  private isReached = false
   private isStopping = false
   private hasFailed = false
 
@@ -123,31 +125,28 @@ export class KafkajsSource implements KafkaSource {
     return this.knownClusterId
   }
 
+  async probe(): Promise<void> {
+    await this.prepare()
+    await this.withinStartTimeout((note, signal) => this.reach(note, signal))
+  }
+
   async start(handler: SourceHandler): Promise<void> {
-    harden()
-    await loadCrc32c()
     this.handler = handler
-    const consumer = this.createConsumer()
-    this.consumer = consumer
-    const giveUp = new AbortController()
-    let trouble: SourceError | undefined
-    const note = (error: SourceError): void => {
-      trouble = error
-    }
-    const late = this.clock.sleep(this.options.startTimeoutMs, giveUp.signal).then(() => {
-      if (giveUp.signal.aborted) return
-      throw trouble ?? new SourceError('ERR_BROKER', `no answer from ${this.options.brokers.join(', ')}`)
-    })
-    const ready = this.connect(consumer, note, giveUp.signal)
-    ready.catch(() => {})
-    try {
-      await Promise.race([ready, late])
-    } catch (error) {
-      this.isStopping = true
-      await this.leave()
-      throw error
-    } finally {
-      giveUp.abort()
+    await this.prepare()
+    this.loop = this.createLoop(handler)
+    await this.withinStartTimeout((note, signal) => this.connect(note, signal))
+  }
+
+  async offsetAtTime(partition: TopicPartition, timestampMs: number): Promise<number | undefined> {
+    for (let failures = 0; ; failures++) {
+      const { cluster, topology } = this.connected()
+      try {
+        return await firstOffsetAt(cluster, topology.leaderOf(partition), partition, timestampMs)
+      } catch (error) {
+        this.logger.warn({ error: errorText(error) }, 'waiting for the offset of a time')
+        topology.refreshSoon()
+        await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS))
+      }
     }
   }
 
@@ -206,6 +205,39 @@ export class KafkajsSource implements KafkaSource {
     await this.leave()
   }
 
+  private async prepare(): Promise<void> {
+    if (this.consumer !== undefined) return
+    harden()
+    await loadCrc32c()
+    this.consumer = this.createConsumer()
+  }
+
+  /** `work` notes what it fails with and tries again; the last of it is thrown when the time is over. */
+  private async withinStartTimeout(
+    work: (note: (trouble: SourceError) => void, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const giveUp = new AbortController()
+    let trouble: SourceError | undefined
+    const note = (error: SourceError): void => {
+      trouble = error
+    }
+    const late = this.clock.sleep(this.options.startTimeoutMs, giveUp.signal).then(() => {
+      if (giveUp.signal.aborted) return
+      throw trouble ?? new SourceError('ERR_BROKER', `no answer from ${this.options.brokers.join(', ')}`)
+    })
+    const done = work(note, giveUp.signal)
+    done.catch(() => {})
+    try {
+      await Promise.race([done, late])
+    } catch (error) {
+      this.isStopping = true
+      await this.leave()
+      throw error
+    } finally {
+      giveUp.abort()
+    }
+  }
+
   private createConsumer(): Consumer {
     const { options } = this
     const client: KafkaClient = new Kafka({
@@ -253,23 +285,12 @@ export class KafkajsSource implements KafkaSource {
   private adopt(cluster: Cluster): void {
     const { options, clock, logger } = this
     this.cluster = cluster
-    const topology = new Topology({
+    this.topology = new Topology({
       cluster,
       patterns: options.topics,
       maxAgeMs: options.metadataMaxAgeMs ?? 60_000,
       clock,
       logger,
-    })
-    this.topology = topology
-    this.loop = new FetchLoop({
-      handler: this.handler!,
-      limits: options,
-      clock,
-      logger,
-      leaderOf: (partition) => topology.leaderOf(partition),
-      refreshMetadata: () => topology.refreshSoon(),
-      edges: async (partition) => (await this.edgesOf([partition], 'log-end'))[0]!,
-      failed: (error) => this.fail(error),
     })
     const hooks: GroupHooks = {
       fetch: (group, nodeId) => this.fetch(group, nodeId),
@@ -279,18 +300,30 @@ export class KafkajsSource implements KafkaSource {
     attach(cluster, hooks, options.groupInstanceId)
   }
 
-  /** Resolves when the group was joined for the first time; retries until `signal` says that nobody waits. */
-  private async connect(
-    consumer: Consumer,
-    note: (trouble: SourceError) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (let failures = 0; !signal.aborted; failures++) {
+  private createLoop(handler: SourceHandler): FetchLoop {
+    const { options, clock, logger } = this
+    const { topology } = this.connected()
+    return new FetchLoop({
+      handler,
+      limits: options,
+      clock,
+      logger,
+      leaderOf: (partition) => topology.leaderOf(partition),
+      refreshMetadata: () => topology.refreshSoon(),
+      edges: async (partition) => (await this.edgesOf([partition], 'log-end'))[0]!,
+      failed: (error) => this.fail(error),
+    })
+  }
+
+  /** Resolves when a broker answered and every named topic exists; retries until `signal` says that nobody waits. */
+  private async reach(note: (trouble: SourceError) => void, signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted && !this.isReached; failures++) {
       try {
         await probe(this.options.brokers, CONNECT_TIMEOUT_MS, signal)
-        await consumer.connect()
+        await this.consumer!.connect()
         const missing = await this.findTopics()
-        if (missing.length === 0) break
+        this.isReached = missing.length === 0
+        if (this.isReached) return
         note(new SourceError('ERR_TOPIC', `topics that do not exist: ${missing.join(', ')}`))
       } catch (error) {
         const refusal = refusalOf(error)
@@ -300,7 +333,13 @@ export class KafkajsSource implements KafkaSource {
       }
       await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS), signal)
     }
+  }
+
+  /** Resolves when the group was joined for the first time. */
+  private async connect(note: (trouble: SourceError) => void, signal: AbortSignal): Promise<void> {
+    await this.reach(note, signal)
     if (signal.aborted) return
+    const consumer = this.consumer!
     const joined = new Promise<void>((resolve, reject) => (this.firstJoin = { resolve, reject }))
     joined.catch(() => {})
     note(new SourceError('ERR_BROKER', `group ${this.options.groupId} could not be joined`))
@@ -438,12 +477,21 @@ export class KafkajsSource implements KafkaSource {
     }
   }
 
-  private edgesOf(partitions: readonly TopicPartition[], high: 'readable' | 'log-end'): Promise<Edges[]> {
+  private async edgesOf(
+    partitions: readonly TopicPartition[],
+    high: 'readable' | 'log-end',
+  ): Promise<Edges[]> {
+    const { cluster, topology } = this.connected()
+    return watermarksOf(cluster, (partition) => topology.leaderOf(partition), partitions, high)
+  }
+
+  /** @throws {SourceError} `ERR_BROKER` before the start and after the end */
+  private connected(): { cluster: Cluster; topology: Topology } {
     const { cluster, topology } = this
     if (cluster === undefined || topology === undefined || this.isStopping) {
-      return Promise.reject(new SourceError('ERR_BROKER', 'not connected'))
+      throw new SourceError('ERR_BROKER', 'not connected')
     }
-    return watermarksOf(cluster, (partition) => topology.leaderOf(partition), partitions, high)
+    return { cluster, topology }
   }
 
   private async coordinatorOf(group: ConsumerGroup): Promise<Broker> {
