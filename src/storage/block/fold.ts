@@ -30,6 +30,11 @@ export interface FoldContext {
 export async function foldBlock(block: OpenBlock, context: FoldContext): Promise<boolean> {
   const { fs, manager, projector, dirty } = context
   if (block.isFolding || block.pendingGroups > 0) return false
+  if (block.walReservedBytes === 0) {
+    // Read back for a record that then went elsewhere: its files are those of a cold block.
+    manager.forget(block)
+    return true
+  }
   block.isFolding = true
   try {
     const { entry } = block

@@ -145,17 +145,33 @@ export class GroupCommit {
     this.#isWatermarkOwed = true
   }
 
-  /** Builds a frame, waits for the one before it, and sets it going. */
+  /** Builds a frame, waits for the one before it, and sets it going. After a failure `submissions` are refused. */
   async #commit(submissions: readonly PendingSubmission[]): Promise<void> {
-    const built = await this.#build(submissions)
-    await this.#inFlight
+    let built: BuiltGroup
+    try {
+      built = await this.#build(submissions)
+      await this.#inFlight
+    } catch (cause) {
+      this.#refuse(submissions, cause)
+      throw cause
+    }
     this.#isInFlight = true
-    this.#inFlight = this.#write(built).finally(() => {
-      this.#isInFlight = false
-      this.#wake()
-    })
+    this.#inFlight = this.#write(built)
+      .catch((cause: unknown) => {
+        this.#refuse(submissions, cause)
+        throw cause
+      })
+      .finally(() => {
+        this.#isInFlight = false
+        this.#wake()
+      })
     // Rejections are seen by the next `await this.#inFlight`; none may go unhandled before that.
     this.#inFlight.catch(() => this.#wake())
+  }
+
+  #refuse(submissions: readonly PendingSubmission[], cause: unknown): void {
+    this.#options.poison(cause)
+    for (const submission of submissions) submission.reject(this.#refusal())
   }
 
   async #build(submissions: readonly PendingSubmission[]): Promise<BuiltGroup> {
@@ -194,6 +210,11 @@ export class GroupCommit {
     const projection = projector.project(built).then(
       () => {
         built.release()
+        // Durable as it is: after a failure nothing is acknowledged any more, the next start decides.
+        if (typeof this.#state === 'object') {
+          this.#refuse(built.submissions, this.#state.poisoned)
+          return
+        }
         for (const submission of built.submissions) submission.resolve()
         observer.groupCommitted({
           records: built.recordCount,
@@ -202,10 +223,7 @@ export class GroupCommit {
           directBytes: built.directBytes,
         })
       },
-      (cause: unknown) => {
-        this.#options.poison(cause)
-        for (const submission of built.submissions) submission.reject(this.#refusal())
-      },
+      (cause: unknown) => this.#refuse(built.submissions, cause),
     )
     this.#projections.add(projection)
     void projection.finally(() => this.#projections.delete(projection))
