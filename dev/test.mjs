@@ -48,28 +48,28 @@ const broker = ['java', 'mvn']
 const groups = [
   jestGroup('kafka', 90, [...broker, 'kcat', 'strace'], 1),
   programGroup('kills', 60, broker, 'dev/crash-kill.mjs', ['--kills', '10']),
-  jestGroup('deployment', 60, [...broker, 'python3', 'promtool'], 1),
+  jestGroup('deployment', 75, [...broker, 'python3', 'promtool'], 1),
   jestGroup('prometheus', 30, [...broker, 'prometheus', 'promtool'], 1),
 ]
 
-/** Fetches the broker's jars where they are not cached. */
-function fetchKafka() {
+async function fetchKafka() {
   const startedMs = performance.now()
-  kafkaFetch ??= kafkaDistribution().then(
-    () => ({ ok: true, output: '', seconds: (performance.now() - startedMs) / 1000 }),
-    (error) => ({ ok: false, output: `${error.message}\n`, seconds: (performance.now() - startedMs) / 1000 }),
-  )
-  return kafkaFetch
+  const seconds = () => (performance.now() - startedMs) / 1000
+  try {
+    await kafkaDistribution()
+    return { ok: true, output: '', seconds: seconds() }
+  } catch (error) {
+    return { ok: false, output: `${error.message}\n`, seconds: seconds() }
+  }
 }
-let kafkaFetch
 
-/** Downloads start at once and run beside the check; a group waits for its own. */
-const kafka = ['Apache Kafka', fetchKafka]
-const downloads = {
-  kafka: [kafka],
-  kills: [kafka],
-  deployment: [kafka, ['Python tools', installPythonTools]],
-  prometheus: [kafka],
+/** What groups need from the network where it is not cached. Fetched beside the check; a group waits for its own. */
+const downloads = { 'Apache Kafka': fetchKafka, 'Python tools': installPythonTools }
+const downloadsOf = {
+  kafka: ['Apache Kafka'],
+  kills: ['Apache Kafka'],
+  deployment: ['Apache Kafka', 'Python tools'],
+  prometheus: ['Apache Kafka'],
 }
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } })
@@ -97,10 +97,19 @@ function finish() {
   process.exit(total.failed === 0 ? 0 : 1)
 }
 
-async function download([title, start]) {
-  const result = await start()
-  if (result.seconds > 1) console.log(`${title}: fetched in ${result.seconds.toFixed(0)} s`)
-  return { title, ...result }
+const fetching = new Map()
+
+/** Starts a download the first time it is asked for. */
+function download(title) {
+  if (!fetching.has(title)) {
+    console.log(`${title}: fetching if it is not cached …`)
+    const fetched = downloads[title]().then((result) => {
+      if (result.seconds > 1) console.log(`${title}: fetched in ${result.seconds.toFixed(0)} s`)
+      return { title, ...result }
+    })
+    fetching.set(title, fetched)
+  }
+  return fetching.get(title)
 }
 
 const startedMs = performance.now()
@@ -112,7 +121,7 @@ const runnable = []
 for (const group of groups.filter((group) => isWanted(group) && !group.empty)) {
   const missing = group.tools.filter((tool) => !isOnPath(tool))
   if (missing.length === 0) {
-    const pending = Promise.all((downloads[group.name] ?? []).map(download))
+    const pending = Promise.all(downloadsOf[group.name].map(download))
     runnable.push({ group, pending })
   } else {
     notRun.push(`${group.name}: not installed: ${missing.join(', ')}`)

@@ -38,7 +38,7 @@ export async function runJest(files, { limitSeconds, workers = 2, environment = 
         '--runTestsByPath',
         ...files,
       ],
-      { limitSeconds, environment },
+      { limitSeconds, environment: { FORCE_COLOR: '0', ...environment } },
     )
     let counts
     try {

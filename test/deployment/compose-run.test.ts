@@ -8,7 +8,7 @@ import { startBroker } from '../../dev/kafka/broker.mjs'
 import { composeServices, durationMs, mountedFile, service, type Service } from './compose.ts'
 import { execForm, readDockerfile } from './dockerfile.ts'
 import { run, runSediment } from './programs.ts'
-import { freePorts, startSediment, until, untilReady, type SedimentProcess } from './sediment-process.ts'
+import { freePorts, startSediment, untilFrom, untilReady, type SedimentProcess } from './sediment-process.ts'
 
 /** `KAFKA_LOG_DIRS` is `log.dirs` to the broker, as its image has it. */
 function brokerProperties(kafka: Service, replaced: (text: string) => string): Record<string, string> {
@@ -79,7 +79,8 @@ describe('the services of docker-compose.yml as plain processes', () => {
     }))
     await producer.send({ topic: 'demo', messages })
     await producer.disconnect()
-    await until(
+    await untilFrom(
+      sediment,
       async () => (await (await fetch(`${sediment.address}/metrics`)).text()).split('\n'),
       (lines) => lines.includes('sediment_durable_records_total{topic="demo"} 50'),
       30_000,

@@ -11,11 +11,12 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports
 }
 
-/** Asks until `done` accepts the answer. @throws {Error} with the last thing seen after `limitMs`. */
+/** Asks until `done` accepts the answer. @throws {Error} with the last thing seen, after `limitMs` or the signal. */
 export async function until<T>(
   ask: () => Promise<T>,
   done: (answer: T) => boolean,
   limitMs: number,
+  signal?: AbortSignal,
 ): Promise<T> {
   const endMs = performance.now() + limitMs
   for (;;) {
@@ -27,7 +28,7 @@ export async function until<T>(
     } catch (error) {
       seen = String(error)
     }
-    if (performance.now() > endMs) throw new Error(`not within ${limitMs} ms; last: ${seen}`)
+    if (performance.now() > endMs || signal?.aborted === true) throw new Error(`given up; last: ${seen}`)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
@@ -73,17 +74,31 @@ export function startSediment(
   }
 }
 
-/** Waits for `/readyz` to answer 200. @throws {Error} with the log when the process ends or takes too long. */
+/**
+ * `until`, about a running Sediment. @throws {Error} with its log, at once when it ends before.
+ */
+export async function untilFrom<T>(
+  sediment: SedimentProcess,
+  ask: () => Promise<T>,
+  done: (answer: T) => boolean,
+  limitMs: number,
+): Promise<T> {
+  const over = new AbortController()
+  void sediment.ended.then(() => over.abort())
+  try {
+    return await until(ask, done, limitMs, over.signal)
+  } catch (error) {
+    const end = over.signal.aborted ? `sediment ended with ${await sediment.ended}; ` : ''
+    throw new Error(`${end}${String(error)}\n${sediment.log()}`, { cause: error })
+  }
+}
+
+/** Waits for `/readyz` to answer 200. */
 export async function untilReady(sediment: SedimentProcess, limitMs = 60_000): Promise<void> {
-  const gone = sediment.ended.then((code) => {
-    throw new Error(`sediment ended with ${code}:\n${sediment.log()}`)
-  })
-  const ready = until(
+  await untilFrom(
+    sediment,
     async () => (await fetch(`${sediment.address}/readyz`)).status,
     (status) => status === 200,
     limitMs,
   )
-  await Promise.race([ready, gone]).catch((error: unknown) => {
-    throw new Error(`${String(error)}\n${sediment.log()}`)
-  })
 }

@@ -11,6 +11,7 @@ import {
   freePorts,
   startSediment,
   until,
+  untilFrom,
   untilReady,
   type SedimentProcess,
 } from '../deployment/sediment-process.ts'
@@ -94,7 +95,8 @@ describe('a real Prometheus', () => {
   }
 
   const scraped = (records: number) =>
-    until(
+    untilFrom(
+      sediment,
       () => query('sediment_durable_records_total{topic="measured"}'),
       (count) => count === records,
       30_000,
