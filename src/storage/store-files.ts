@@ -54,6 +54,7 @@ export async function initializeStore(
   paths: StorePaths,
   storeId: string,
 ): Promise<StoreFormat> {
+  await requireSpace(fs, paths, 0)
   await fs.makeDirectory(paths.logDirectory)
   await fs.makeDirectory(paths.quarantine)
   await CommitLog.begin(fs, paths, 0, 1, { sequence: 0, chain: 0n })
@@ -70,6 +71,20 @@ export async function initializeStore(
   const format = { version: FORMAT_VERSION, storeId }
   await writeFormat(fs, paths, format)
   return format
+}
+
+/** What any start writes at least: a log, a checkpoint, an index. */
+const OPENING_BYTES = 4 * 1024 * 1024
+
+/** @throws {StorageError} `ERR_NO_SPACE` when `bytes` and what any start needs do not fit */
+export async function requireSpace(fs: FileSystem, paths: StorePaths, bytes: number): Promise<void> {
+  const free = await fs.freeSpace(paths.root)
+  if (free.bytes >= bytes + OPENING_BYTES) return
+  throw new StorageError(
+    'ERR_NO_SPACE',
+    `${paths.root} has ${free.bytes} bytes free, opening needs ${bytes + OPENING_BYTES}: free some and start again`,
+    { path: paths.root },
+  )
 }
 
 /** @throws {StorageError} `ERR_LOCKED` with what the owner file says */

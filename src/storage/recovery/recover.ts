@@ -6,6 +6,7 @@ import { StorageError } from '../errors.ts'
 import type { RecoveryEvent } from '../observer.ts'
 import type { LogCompanion } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
+import { requireSpace } from '../store-files.ts'
 import { applyPlans, findLostDirectContent, type PlannedBlock } from './apply.ts'
 import type { LogFacts } from './facts.ts'
 import { planBlock } from './plan.ts'
@@ -48,6 +49,17 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
   return { log, blocks, damage: [...damage, ...lost] }
 }
 
+/** Bytes that carrying out the plan may take: the log's last frame, WALs written afresh, content written again. */
+function spaceNeeded({ log, blocks }: RecoveryPlan): number {
+  let bytes = log.frames.at(-1)?.bytes ?? 0
+  for (const { plan } of blocks) {
+    if (plan.kind !== 'open') continue
+    bytes += plan.keepWalBytes
+    for (const item of plan.entries) bytes += item.entries.byteLength + item.contentBytes
+  }
+  return bytes
+}
+
 /**
  * Brings ReductStore's files to the state of checkpoint and log (R1 to R9). The caller loads the store, writes the
  * checkpoint (R10) and only then shows records.
@@ -55,7 +67,8 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
  * The log goes first (R3): its last frame, which may only be in the page cache, is written again into a new file
  * and synced before any block is touched; every older frame is proven durable by it.
  *
- * @throws {StorageError} `ERR_CORRUPT` before anything was written, when acknowledged data is not as it should be
+ * @throws {StorageError} `ERR_CORRUPT`, when acknowledged data is not as it should be, or `ERR_NO_SPACE`: before
+ *   anything was written
  */
 export async function recover(
   fs: FileSystem,
@@ -73,6 +86,7 @@ export async function recover(
   }
   const { checkpoint, frames, logNumberMax } = plan.log
   const last = frames.at(-1)
+  await requireSpace(fs, paths, spaceNeeded(plan))
   const before = last === undefined ? checkpoint : { sequence: last.sequence - 1, chain: last.previousChain }
   const log = await CommitLog.begin(fs, paths, generation, logNumberMax + 1, before)
   if (last !== undefined) {
