@@ -118,7 +118,11 @@ const built = await run('npm', ['run', '--silent', 'build'], { limitSeconds: 180
 add('build', { passed: Number(built.ok), failed: Number(!built.ok), ...built }, 30)
 
 const runnable = []
-for (const group of groups.filter((group) => isWanted(group) && !group.empty)) {
+for (const group of groups.filter(isWanted)) {
+  if (group.empty) {
+    notRun.push(`${group.name}: there is nothing to run`)
+    continue
+  }
   const missing = group.tools.filter((tool) => !isOnPath(tool))
   if (missing.length === 0) {
     const pending = Promise.all(downloadsOf[group.name].map(download))
