@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { silentLogger, type Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
+import { writeAll } from '../fs/write-all.ts'
 import type { OpenBlock } from './block/block.ts'
 import { BlockManager } from './block/block-manager.ts'
 import { foldBlock } from './block/fold.ts'
@@ -37,6 +38,7 @@ import {
   type StoreFormat,
 } from './store-files.ts'
 import { Maintenance } from './maintenance.ts'
+import { scanWal, walEntryType } from './wal/wal-codec.ts'
 import { checkLabels } from './label-rules.ts'
 
 export interface StoreIdentity {
@@ -175,7 +177,12 @@ export class Storage implements RecordReader {
         limits,
         logger,
       })
-      await storage.#foldForeignWals(logger)
+      try {
+        await storage.#foldForeignWals(logger)
+      } catch (error) {
+        storage.#commit.fail(error)
+        throw error
+      }
       storage.#maintenance.start()
       return storage
     } catch (error) {
@@ -325,10 +332,31 @@ export class Storage implements RecordReader {
   }
 
   async #takeOverWal(entry: Entry, id: number): Promise<void> {
+    const wal = (await this.#fs.readFile(entry.paths.wal(id))) ?? new Uint8Array(0)
+    if (scanWal(wal).entries.some(({ type }) => type === walEntryType.removeBlock)) {
+      await this.#finishRemoval(entry, id)
+      return
+    }
     const block = await loadOpenBlock(this.#fs, entry, id)
-    entry.index.set(entry.indexEntryOf(block))
+    const listed = entry.indexEntryOf(block)
+    // The descriptor is about to change, so the index must not hold its CRC (W1).
+    await writeAll(this.#fs, 'projection', [entry.indexFile.append(listed)])
+    await this.#fs.syncFiles([entry.indexFile.file])
+    entry.index.set(listed)
     this.#manager.adopt(block)
     await this.#maintenance.fold(block)
+  }
+
+  /** ReductStore was removing the block: its WAL stays until everything else of the block is gone. */
+  async #finishRemoval(entry: Entry, id: number): Promise<void> {
+    const { paths, index, indexFile } = entry
+    index.delete(BigInt(id))
+    await indexFile.rewrite(this.#fs, index.blocks)
+    await this.#fs.unlink(paths.descriptor(id))
+    await this.#fs.unlink(paths.data(id))
+    await this.#fs.syncDirectories([paths.directory])
+    await this.#fs.unlink(paths.wal(id))
+    await this.#fs.syncDirectories([paths.walDirectory])
   }
 
   #requireHealthy(): void {

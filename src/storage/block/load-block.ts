@@ -18,11 +18,15 @@ export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEnt
   return block
 }
 
-/** Reads a block with its WAL, as recovery left it: everything in both is durable and visible. */
+/**
+ * Reads a block with its WAL, as recovery or ReductStore left it: everything in both is durable and visible. An empty
+ * descriptor is that of a block which ReductStore began and never saved: its WAL has everything.
+ */
 export async function loadOpenBlock(fs: FileSystem, entry: Entry, id: number): Promise<OpenBlock> {
   const path = entry.paths.descriptor(id)
   const bytes = await fs.readFile(path)
-  const base = bytes === undefined ? undefined : checkDescriptor(bytes, path, undefined)
+  const base =
+    bytes === undefined || bytes.byteLength === 0 ? undefined : checkDescriptor(bytes, path, undefined)
   const block = new OpenBlock(entry, id, 0)
   const wal = (await fs.readFile(block.wal.path)) ?? new Uint8Array(0)
   const merged = mergeBlock(BigInt(id), base, wal, undefined)

@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, readdirSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
+import { isEntryName } from '../../src/storage/paths.ts'
+import { openDirectory } from '../../src/storage/query/directory-reader.ts'
+import { Storage } from '../../src/storage/storage.ts'
+import { goldenManifests, isClean, unpackGolden, type GoldenManifest } from '../support/golden.ts'
+import { nodeFiles } from '../support/independent/files.ts'
+import { checkSettled } from '../support/independent/settled-check.ts'
+import { readAsStock } from '../support/independent/stock-reader.ts'
+import { realClock } from '../support/real-clock.ts'
+import {
+  contentsOf,
+  recoverableContents,
+  type Contents,
+  type ReadRecord,
+} from '../support/storage/contents.ts'
+
+/**
+ * Goal: a directory that ReductStore wrote opens in the engine with everything in it, and stays a ReductStore
+ * directory. Method: every golden case against its manifest, on the real disk.
+ */
+
+const manifests = goldenManifests()
+const clean119 = manifests.filter((one) => isClean(one) && one.server_version === '1.19.0')
+
+/** What stock's own weak points leave behind: nothing of ours. */
+const knownBreaches: Readonly<Record<string, readonly string[]>> = {
+  'entry-named-wal': ['I11'],
+  'late-overlap': ['I5'],
+  'nested-entries': ['I11'],
+}
+
+let fs: NodeFileSystem
+let root: string | undefined
+let opened: Storage[] = []
+
+beforeAll(async () => {
+  fs = await NodeFileSystem.open()
+})
+afterAll(() => fs.close())
+afterEach(async () => {
+  for (const storage of opened) await storage.close()
+  opened = []
+  if (root !== undefined) rmSync(root, { recursive: true })
+  root = undefined
+})
+
+async function unpack(name: string): Promise<string> {
+  root = await unpackGolden(name)
+  return root
+}
+
+async function adopt(dataPath: string): Promise<Storage> {
+  const randomUuid = (): string => '00000000-0000-4000-8000-000000000000'
+  const storage = await Storage.open({ dataPath, fs, clock: realClock, randomUuid })
+  opened.push(storage)
+  return storage
+}
+
+function recoverable(name: string): Contents {
+  const manifest = manifests.find((one) => one.name === name)
+  if (manifest?.recoverable === undefined) throw new Error(`${name} promises nothing`)
+  return recoverableContents(manifest.recoverable)
+}
+
+const named = (list: readonly GoldenManifest[]): [string][] => list.map(({ name }) => [name])
+const breaches = (path: string): string[] => [
+  ...new Set(checkSettled(nodeFiles(path)).map(({ invariant }) => invariant)),
+]
+
+describe('a directory that ReductStore 1.19 left cleanly', () => {
+  it('is one of twenty', () => {
+    expect(clean119).toHaveLength(20)
+  })
+
+  it.each(named(clean119))('%s is shown read-only as it was, and not changed', async (name) => {
+    const path = await unpack(name)
+    const before = await fileHashes(path)
+
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
+    expect(await fileHashes(path)).toEqual(before)
+  })
+
+  it.each(named(clean119))('%s is adopted with everything in it', async (name) => {
+    const path = await unpack(name)
+    const before = await fileHashes(path)
+    const storage = await adopt(path)
+
+    expect(await contentsOf(storage)).toEqual(recoverable(name))
+    await storage.close()
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
+    expect(breaches(path)).toEqual(knownBreaches[name] ?? [])
+    expect(await changedFiles(path, before)).toEqual([])
+  })
+
+  it.each(named(clean119))('%s takes records without losing any', async (name) => {
+    const path = await unpack(name)
+    const before = await fileHashes(path)
+    const storage = await adopt(path)
+    const { expected, touched } = await addRecords(storage, recoverable(name))
+    await storage.close()
+
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(expected)
+    expect(breaches(path)).toEqual(knownBreaches[name] ?? [])
+    const changed = await changedFiles(path, before)
+    expect(changed.filter((file) => !touched.includes(file))).toEqual([])
+    if (knownBreaches[name] === undefined) expect(stockTimes(path)).toEqual(timesOf(expected))
+  })
+})
+
+describe('a directory that ReductStore 1.21 left cleanly', () => {
+  const cases = [['v121-default'], ['v121-late-overlap'], ['v121-many-blocks'], ['v121-system-bucket']]
+
+  it.each(cases)('%s is shown read-only as it was', async (name) => {
+    expect(await contentsOf(await openDirectory(fs, await unpack(name)))).toEqual(recoverable(name))
+  })
+
+  it.each(cases)('%s is adopted and takes records without losing any', async (name) => {
+    const path = await unpack(name)
+    const before = await fileHashes(path)
+    const storage = await adopt(path)
+    expect(await contentsOf(storage)).toEqual(recoverable(name))
+    const { expected, touched } = await addRecords(storage, recoverable(name))
+    await storage.close()
+
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(expected)
+    expect((await changedFiles(path, before)).filter((file) => !touched.includes(file))).toEqual([])
+  })
+})
+
+describe('a directory of a killed ReductStore', () => {
+  const cases = [
+    ['errored-rewritten-killed'],
+    ['killed-block-removal-before-unlink'],
+    ['killed-block-removal-blk-gone'],
+    ['killed-dirty-blocks'],
+    ['killed-late-records'],
+    ['killed-removal-before-unlink'],
+    ['killed-save-descriptor-done'],
+    ['killed-save-index-truncated'],
+    ['killed-saved-then-wal'],
+    ['killed-wal-only'],
+    ['labels-updated-killed'],
+    ['records-removed-killed'],
+    ['started-record-hole'],
+    ['started-record-saved'],
+    ['v121-killed-dirty-blocks'],
+    ['v121-killed-save-descriptor-done'],
+    ['v121-killed-save-index-truncated'],
+    ['v121-killed-saved-then-wal'],
+  ]
+
+  it.each(cases)('%s is recovered, read-only and adopted', async (name) => {
+    const path = await unpack(name)
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
+    const storage = await adopt(path)
+    expect(await contentsOf(storage)).toEqual(recoverable(name))
+    await storage.close()
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
+    if (!name.startsWith('v121-')) expect(breaches(path)).toEqual([])
+  })
+})
+
+describe('a damaged directory of ReductStore', () => {
+  const cases: [string, string[]][] = [
+    ['bad-index-crc', []],
+    ['empty-index-with-descriptors', []],
+    ['empty-index-with-wal', []],
+    ['index-without-crcs', ['I3']],
+    ['leftover-blk-tmp', []],
+    ['missing-index', []],
+    ['orphan-blk', []],
+    ['stale-index-crc', []],
+    ['stray-directory', ['I1']],
+    ['torn-wal-tail', []],
+    ['truncated-index', []],
+    ['wal-without-marker', []],
+  ]
+
+  it.each(cases)('%s is recovered, read-only and adopted; then %j remain', async (name, remaining) => {
+    const path = await unpack(name)
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
+    const storage = await adopt(path)
+    expect(await contentsOf(storage)).toEqual(recoverable(name))
+    await storage.close()
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
+    expect(breaches(path)).toEqual(remaining)
+  })
+})
+
+/**
+ * One record behind the last and one late record into each entry that we may write to.
+ * @returns what must be there then, and the files that may differ: the index and the files of the blocks that these
+ * times belong to
+ */
+async function addRecords(
+  storage: Storage,
+  before: Contents,
+): Promise<{ expected: Contents; touched: string[] }> {
+  const expected: Contents = { ...before }
+  const touched: string[] = []
+  for (const [path, records] of Object.entries(before)) {
+    const slash = path.indexOf('/')
+    const target = { bucket: path.slice(0, slash), entry: path.slice(slash + 1) }
+    if (!isEntryName(target.entry) || !/^[A-Za-z0-9_-]+$/.test(target.bucket)) continue
+    const added = newTimes(records.map(({ ts }) => BigInt(ts))).map(
+      (ts): ReadRecord & { content: Buffer } => {
+        const content = Buffer.from(`content of ${ts}`)
+        return {
+          ts: String(ts),
+          labels: { offset: String(ts), note: 'a "quoted" one' },
+          content_type: 'text/plain',
+          size: content.length,
+          sha256: createHash('sha256').update(content).digest('hex'),
+          content,
+        }
+      },
+    )
+    touched.push(`${path}/blocks.idx`)
+    const ids = readdirSync(join(root as string, path)).flatMap((file) =>
+      file.endsWith('.meta') ? [BigInt(file.slice(0, -5))] : [],
+    )
+    for (const { ts, content } of added) {
+      const id = ids.reduce((floor, one) => (one <= BigInt(ts) && one > floor ? one : floor), -1n)
+      touched.push(`${path}/${id}.meta`, `${path}/${id}.blk`)
+      const labels = ['offset', ts, 'note', 'a "quoted" one']
+      await storage.submit({
+        writes: [{ target, timestampUs: Number(ts), labels, contentType: 'text/plain', content }],
+      })
+    }
+    expected[path] = [...records, ...added.map(({ content: _, ...record }) => record)].sort((a, b) =>
+      BigInt(a.ts) < BigInt(b.ts) ? -1 : 1,
+    )
+  }
+  return { expected, touched }
+}
+
+/** The first free microsecond behind the oldest record, and one behind the latest. */
+function newTimes(taken: readonly bigint[]): bigint[] {
+  let late = taken[0] ?? 5_000n
+  while (taken.includes(late)) late += 1n
+  const append = (taken.at(-1) ?? late) + 1_000n
+  return append < 1n << 53n ? [append, late] : [late]
+}
+
+function stockTimes(path: string): Record<string, string[]> {
+  return Object.fromEntries(
+    readAsStock(nodeFiles(path)).entries.map(({ bucket, entry, records }) => [
+      `${bucket}/${entry}`,
+      records.map(({ timestampUs }) => String(timestampUs)),
+    ]),
+  )
+}
+
+function timesOf(contents: Contents): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(contents).map(([name, records]) => [name, records.map(({ ts }) => ts)]),
+  )
+}
+
+async function fileHashes(path: string): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>()
+  for (const item of readdirSync(path, { recursive: true, withFileTypes: true })) {
+    if (!item.isFile()) continue
+    const file = join(item.parentPath, item.name)
+    const hash = createHash('sha1')
+    await pipeline(createReadStream(file), hash)
+    hashes.set(relative(path, file), hash.digest('hex'))
+  }
+  return hashes
+}
+
+/** Files of `before` that are gone or different. */
+async function changedFiles(path: string, before: ReadonlyMap<string, string>): Promise<string[]> {
+  const now = await fileHashes(path)
+  return [...before.keys()].filter((file) => now.get(file) !== before.get(file))
+}
