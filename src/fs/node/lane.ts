@@ -58,10 +58,10 @@ export class Lane {
     const packed = new Float64Array(ops.length * OP_FIELDS)
     const buffers: (SharedArrayBuffer | ArrayBuffer)[] = []
     const bufferNumbers = new Map<ArrayBufferLike, number>()
-    let copiedBytes = 0
-    for (const { bytes } of ops)
-      if (!(bytes.buffer instanceof SharedArrayBuffer)) copiedBytes += bytes.byteLength
-    const copies = copiedBytes === 0 ? undefined : new Uint8Array(copiedBytes)
+    const isPrivate = ({ bytes }: WriteOp): boolean => !(bytes.buffer instanceof SharedArrayBuffer)
+    const copiedBytes = ops.reduce((sum, op) => sum + (isPrivate(op) ? op.bytes.byteLength : 0), 0)
+    // Also for empty private ops: they need a buffer to name.
+    const copies = ops.some(isPrivate) ? new Uint8Array(copiedBytes) : undefined
     if (copies !== undefined) buffers.push(copies.buffer)
     let copied = 0
 
