@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import { inParallel } from '../base/in-parallel.ts'
 import type { Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
@@ -11,7 +10,14 @@ import { encodeFolder } from './codec/folder-codec.ts'
 import { decodeBucketSettings, encodeBucketSettings } from './codec/settings-codec.ts'
 import { Entry } from './entry.ts'
 import { StorageError } from './errors.ts'
-import { BucketPaths, EntryPaths, isBucketName, isEntryName, type StorePaths } from './paths.ts'
+import {
+  BucketPaths,
+  EntryPaths,
+  directoriesUpTo,
+  isBucketName,
+  isEntryName,
+  type StorePaths,
+} from './paths.ts'
 import { discover } from './query/discover.ts'
 import { listBlocks } from './query/list-blocks.ts'
 import type { BucketSettings, EntryName } from './record.ts'
@@ -85,7 +91,7 @@ export class Catalogue {
   }
 
   /**
-   * Makes what is missing, durably: a frame never names an entry that a power cut could take away.
+   * Makes what is missing, and all of it durable: a frame never names an entry that a power cut could take away.
    * @throws {StorageError} `ERR_INVALID` for a name that ReductStore could not open
    */
   async make(names: readonly EntryName[]): Promise<void> {
@@ -94,11 +100,16 @@ export class Catalogue {
     const buckets = new Set(Array.from(missing.values(), (name) => name.bucket))
     for (const bucket of buckets) if (!this.#buckets.has(bucket)) await this.#makeBucket(bucket)
 
-    const directories = new Set<string>()
     for (const name of missing.values()) checkEntryName(name)
-    await inParallel(PARALLEL, [...missing.values()], (name) => this.#makeEntryFiles(name, directories))
-    await this.#fs.syncDirectories([...directories])
+    await inParallel(PARALLEL, [...missing.values()], (name) => this.#makeEntryFiles(name))
+    const { root } = this.#paths
+    const directories = names.flatMap((name) => directoriesUpTo(root, new EntryPaths(root, name).directory))
+    await this.#fs.syncDirectories([...new Set(directories)])
     await inParallel(PARALLEL, [...missing.values()], (name) => this.#loadEntry(name))
+    for (const name of names) {
+      const entry = this.find(name)
+      if (entry !== undefined) entry.isNameDurable = true
+    }
     for (const bucket of buckets) await this.#writeBucketFolder(bucket)
   }
 
@@ -122,17 +133,12 @@ export class Catalogue {
     )
   }
 
-  async #makeEntryFiles(name: EntryName, directories: Set<string>): Promise<void> {
+  async #makeEntryFiles(name: EntryName): Promise<void> {
     const paths = new EntryPaths(this.#paths.root, name)
     const bucketDirectory = new BucketPaths(this.#paths.root, name.bucket).directory
-    const chain: string[] = []
-    for (let path = paths.directory; path !== bucketDirectory; path = dirname(path)) chain.unshift(path)
-    for (const path of chain) {
-      await this.#fs.makeDirectory(path)
-      directories.add(dirname(path))
-    }
+    const chain = directoriesUpTo(bucketDirectory, paths.directory).reverse()
+    for (const path of chain.slice(1)) await this.#fs.makeDirectory(path)
     await this.#fs.makeDirectory(paths.walDirectory)
-    directories.add(paths.directory)
     if ((await this.#fs.fileBytes(paths.index)) === undefined) {
       const file = { path: paths.index, kind: 'index' } as const
       await writeAll(this.#fs, 'projection', [{ file, atBytes: 0, bytes: new Uint8Array(0) }])

@@ -15,6 +15,8 @@ export class Entry {
   readonly open = new Map<number, OpenBlock>()
   /** The open block that took the last record: most records go where the one before went. */
   hot: OpenBlock | undefined
+  /** Its directories are known durable in this process. That they are seen at the start says nothing. */
+  isNameDurable = false
 
   constructor(
     name: EntryName,

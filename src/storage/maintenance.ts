@@ -31,9 +31,15 @@ export class Maintenance {
 
   /** Folds one block, and reports it. @returns whether it is cold now */
   async fold(block: OpenBlock, isEvicted = false): Promise<boolean> {
-    const { fold, observer } = this.#options
+    const { fold, observer, poison } = this.#options
     const isSealed = block.isFull(0)
-    if (!(await fold(block))) return false
+    try {
+      if (!(await fold(block))) return false
+    } catch (cause) {
+      // Whoever asked for it: a write or sync has failed.
+      poison(cause)
+      throw cause
+    }
     if (isSealed) observer.blockSealed()
     else observer.blockClosed()
     if (isEvicted) observer.cacheEvicted('write')

@@ -66,6 +66,16 @@ export function parseBlockFileName(name: string): BlockFileName | undefined {
   return { blockId, kind: match[2] === 'blk' ? 'data' : match[2] === 'meta' ? 'descriptor' : 'wal' }
 }
 
+/** `directory` and every one above it up to `root`: all must be synced before a name in `directory` is durable. */
+export function directoriesUpTo(root: string, directory: string): string[] {
+  const chain = [directory]
+  for (let path = directory; path.length > root.length;) {
+    path = path.slice(0, path.lastIndexOf('/'))
+    chain.push(path)
+  }
+  return chain
+}
+
 /** The data directory itself, and Sediment's own files in a dot-directory, which ReductStore does not look into. */
 export interface StorePaths {
   readonly root: string

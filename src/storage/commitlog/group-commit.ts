@@ -32,7 +32,7 @@ export interface GroupCommitOptions {
   readonly companion: LogCompanion | undefined
   /** The entry of a name; `undefined` when it has to be made first. */
   readonly findEntry: (name: EntryName) => Entry | undefined
-  /** Makes missing entries, durably. */
+  /** Makes missing entries, and all of these durable. */
   readonly makeEntries: (names: readonly EntryName[]) => Promise<void>
   /** Between two frames, when a checkpoint is due: takes the snapshot and rolls the log (C1). */
   readonly beginCheckpoint: () => Promise<void>
@@ -178,7 +178,7 @@ export class GroupCommit {
     const { manager, findEntry, makeEntries, limits, log, clock } = this.#options
     const missing = new Set<EntryName>()
     for (const { writes } of submissions) {
-      for (const { target } of writes) if (findEntry(target) === undefined) missing.add(target)
+      for (const { target } of writes) if (findEntry(target)?.isNameDurable !== true) missing.add(target)
     }
     if (missing.size > 0) await makeEntries([...missing])
     for (const { writes } of submissions) {

@@ -8,7 +8,7 @@ import { encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { decodeRecord, encodeRecord, recordBytes, scanRecord } from '../codec/record-codec.ts'
 import { StorageError } from '../errors.ts'
-import { EntryPaths } from '../paths.ts'
+import { EntryPaths, directoriesUpTo } from '../paths.ts'
 import { rebuildIndex } from '../query/list-blocks.ts'
 import { scanWal, walEntryType, walStopMarker } from '../wal/wal-codec.ts'
 import { itemContentMatches } from './scan-log.ts'
@@ -68,8 +68,8 @@ export async function applyPlans(
   for (const entryBlocks of byEntry.values()) {
     const paths = new EntryPaths(dataPath, (entryBlocks[0] as PlannedBlock).facts)
     await makeEntryDirectory(fs, dataPath, paths)
-    directories.add(paths.directory)
     directories.add(paths.walDirectory)
+    for (const path of directoriesUpTo(dataPath, paths.directory)) directories.add(path)
     for (const { facts, plan } of entryBlocks) {
       const data: FileRef = { path: paths.data(facts.blockId), kind: 'data' }
       if (plan.kind !== 'merge') await writeContents(fs, data, facts.items)
