@@ -111,6 +111,9 @@ export class App {
     this.#fs = await this.#parts.openFileSystem(this.#metrics.fileSystem)
     this.#storage = await this.#openStorage(this.#fs)
     if (isClosing()) return
+    // The sink claims as well; this is for a foreign directory to be refused before the group is joined.
+    if (this.#source.clusterId !== '')
+      await this.#storage.claim(this.#source.clusterId, settings.kafka.groupId)
     await this.#waitForSpace(this.#storage)
     if (isClosing()) return
 
@@ -161,7 +164,7 @@ export class App {
       this.#loopLag.stop()
       await this.#http?.close()
       if (this.#failure === undefined) this.#phase = 'closed'
-      this.#logger.info({ ...this.#totals(), ...drained }, 'stopped')
+      if (this.#sink !== undefined) this.#logger.info({ ...this.#totals(), ...drained }, 'stopped')
     }
   }
 

@@ -37,8 +37,9 @@ export interface Ending {
   readonly message: string
 }
 
-type Row = readonly [code: number, advice: string]
+type Row = readonly [code: number, advice?: string]
 
+/** Without advice where the message itself says what to do. */
 const STORAGE: Readonly<Record<StorageErrorCode, Row>> = {
   ERR_CORRUPT: [exitCodes.damaged, 'see what is damaged with: sediment verify'],
   ERR_POISONED: [
@@ -46,13 +47,10 @@ const STORAGE: Readonly<Record<StorageErrorCode, Row>> = {
     'check the disk and the kernel log, then start again; acknowledged records are safe',
   ],
   ERR_CLOSED: [exitCodes.unexpected, 'this is a bug'],
-  ERR_LOCKED: [exitCodes.directory, 'stop the other process or choose another directory with --data'],
-  ERR_READ_ONLY: [
-    exitCodes.directory,
-    'make the directory writable for this user or choose another with --data',
-  ],
-  ERR_NO_SPACE: [exitCodes.directory, 'free some space (bytes and inodes) and start again'],
-  ERR_FORMAT: [exitCodes.directory, 'nothing was changed'],
+  ERR_LOCKED: [exitCodes.directory],
+  ERR_READ_ONLY: [exitCodes.directory],
+  ERR_NO_SPACE: [exitCodes.directory],
+  ERR_FORMAT: [exitCodes.directory],
   ERR_NOT_A_STORE: [exitCodes.usage, 'give the data directory with --data or dataPath'],
   ERR_INVALID: [exitCodes.usage, 'correct it and try again'],
   ERR_NOT_FOUND: [exitCodes.usage, 'see what there is with: sediment ls'],
@@ -63,8 +61,8 @@ const STORAGE: Readonly<Record<StorageErrorCode, Row>> = {
 }
 
 const FILE_SYSTEM: Readonly<Partial<Record<FileSystemErrorCode, Row>>> = {
-  ERR_NO_SPACE: STORAGE.ERR_NO_SPACE,
-  ERR_READ_ONLY: STORAGE.ERR_READ_ONLY,
+  ERR_NO_SPACE: [exitCodes.directory, 'free some space (bytes and inodes) and start again'],
+  ERR_READ_ONLY: [exitCodes.directory, 'check owner, mode and mount of the directory'],
   ERR_TOO_MANY_FILES: [exitCodes.io, 'raise the limit of open files (ulimit -n) and start again'],
 }
 const FAILED_IO: Row = [exitCodes.io, 'check the disk and the path, then start again']
@@ -113,7 +111,8 @@ function configEnding(error: ConfigError): Ending {
 }
 
 function ending(error: Error, [code, advice]: Row): Ending {
-  return { code, message: `${oneLine(error.message)}; ${advice}` }
+  const text = oneLine(error.message)
+  return { code, message: advice === undefined ? text : `${text}; ${advice}` }
 }
 
 function oneLine(text: string): string {

@@ -45,12 +45,13 @@ describe('errorToExit', () => {
     expect(errorToExit(error).code).toBe(code)
   })
 
-  it('says one line with what happened and what to do', () => {
-    const { message } = errorToExit(
-      new StorageError('ERR_LOCKED', 'the directory /d\n is held by process 17.'),
+  it('says one line with what happened and, unless that says it, what to do', () => {
+    const ending = (error: Error) => errorToExit(error).message
+    expect(ending(new SourceError('ERR_TOPIC', 'topics that do not exist:\n a.'))).toBe(
+      'topics that do not exist: a; create the topic or correct kafka.topics',
     )
-    expect(message).toBe(
-      'the directory /d is held by process 17; stop the other process or choose another directory with --data',
+    expect(ending(new StorageError('ERR_LOCKED', '/d is in use by 17: stop it'))).toBe(
+      '/d is in use by 17: stop it',
     )
   })
 

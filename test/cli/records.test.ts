@@ -13,6 +13,7 @@ function record(changes: Partial<StoredRecord> = {}): StoredRecord {
     labels: ['offset', '17', 'key', 'a'],
     contentType: 'application/json',
     contentBytes: 2,
+    contentChecksum: undefined,
     read: () => Promise.resolve(Buffer.from('{}')),
     ...changes,
   }

@@ -12,6 +12,8 @@ const report = (findings: Finding[], plan: string[] = []): VerifyReport => ({
   contentBytes: 2_000_000,
   contentChecked: 998,
   contentUnchecked: 2,
+  byEntry: [{ bucket: 'kafka', entry: 'a/0', blocks: 3, records: 1000, contentBytes: 2_000_000 }],
+  isLive: false,
 })
 const recoverable: Finding = { severity: 'recoverable', path: 'a/b', message: 'torn' }
 const damaged: Finding = { severity: 'damaged', path: 'a/c', message: 'flipped' }
@@ -27,6 +29,8 @@ it('verify prints what it counted, found and would do, the conclusion last', () 
     '/d',
     '  1 bucket, 2 entries, 3 blocks, 1,000 records, 2.0 MB of content',
     '  content checked: 998, without a checksum: 2',
+    'ENTRY      RECORDS  CONTENT  BLOCKS',
+    'kafka/a/0    1,000   2.0 MB       3',
     '  recoverable: a/b: torn',
     '  damaged: a/c: flipped',
     'the next open would:',
@@ -34,4 +38,7 @@ it('verify prints what it counted, found and would do, the conclusion last', () 
     'DAMAGED: 1 of 2 findings need a person',
   ])
   expect(reportLines('/d', report([])).at(-1)).toBe('clean')
+  expect(reportLines('/d', { ...report([]), isLive: true }).at(-1)).toBe(
+    'clean; a writer has the directory, its open blocks were left out',
+  )
 })

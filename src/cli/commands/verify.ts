@@ -4,6 +4,7 @@ import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { formatBytes, formatCount } from '../quantities.ts'
+import { formatTable } from '../table.ts'
 
 export interface VerifyCommandOptions extends ConfigurationOptions {
   readonly json?: boolean
@@ -48,21 +49,48 @@ export function reportLines(dataPath: string, report: VerifyReport): string[] {
     findings,
     plan,
   } = report
-  const damaged = findings.filter(({ severity }) => severity === 'damaged').length
-  const conclusion =
-    damaged > 0
-      ? `DAMAGED: ${damaged} of ${findings.length} findings need a person`
-      : findings.length > 0
-        ? `recoverable: the next open mends ${findings.length === 1 ? 'the finding' : `all ${findings.length} findings`}`
-        : 'clean'
+  const amounts = [
+    count(buckets, 'bucket'),
+    count(entries, 'entry', 'entries'),
+    count(blocks, 'block'),
+    count(records, 'record'),
+    `${formatBytes(contentBytes)} of content`,
+  ]
   return [
     dataPath,
-    `  ${count(buckets, 'bucket')}, ${count(entries, 'entry', 'entries')}, ${count(blocks, 'block')}, ${count(records, 'record')}, ${formatBytes(contentBytes)} of content`,
+    `  ${amounts.join(', ')}`,
     `  content checked: ${formatCount(contentChecked)}, without a checksum: ${formatCount(contentUnchecked)}`,
+    ...entryTable(report),
     ...findings.map(({ severity, path, message }) => `  ${severity}: ${path}: ${message}`),
     ...(plan.length > 0 ? ['the next open would:', ...plan.map((step) => `  ${step}`)] : []),
-    conclusion,
+    conclusion(report),
   ]
+}
+
+function conclusion({ findings, isLive }: VerifyReport): string {
+  const damaged = findings.filter(({ severity }) => severity === 'damaged').length
+  const live = isLive ? '; a writer has the directory, its open blocks were left out' : ''
+  if (damaged > 0) return `DAMAGED: ${damaged} of ${findings.length} findings need a person${live}`
+  if (findings.length === 0) return `clean${live}`
+  return `recoverable: the next open mends ${count(findings.length, 'finding')}${live}`
+}
+
+function entryTable({ byEntry }: VerifyReport): string[] {
+  if (byEntry.length === 0) return []
+  return formatTable(
+    [
+      { title: 'ENTRY', align: 'left' },
+      { title: 'RECORDS', align: 'right' },
+      { title: 'CONTENT', align: 'right' },
+      { title: 'BLOCKS', align: 'right' },
+    ],
+    byEntry.map(({ bucket, entry, records, contentBytes, blocks }) => [
+      `${bucket}/${entry}`,
+      formatCount(records),
+      formatBytes(contentBytes),
+      formatCount(blocks),
+    ]),
+  )
 }
 
 function count(amount: number, one: string, many = `${one}s`): string {
