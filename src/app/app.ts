@@ -103,6 +103,8 @@ export class App {
       ready: () => readiness(this.status()),
       summary: () => this.#summary(),
     })
+    const { version } = this.#parts
+    this.#logger.info({ version, dataPath: resolve(settings.dataPath), http: this.httpUrl }, 'opening')
     this.#source = this.#parts.createSource()
     // Before the directory is touched: a mistyped broker or topic leaves no trace on disk.
     await this.#source.probe?.()

@@ -5,7 +5,7 @@ import { UsageError } from './usage-error.ts'
  * Which entries a person means by `bucket`, `bucket/entry` or either with `*` (any characters, slashes too). An
  * entry stands for those below it as well: `kafka/orders` means `kafka/orders`, `kafka/orders/0`, …
  */
-export function entryMatcher(pattern: string): (entry: Pick<EntryInfo, 'bucket' | 'entry'>) => boolean {
+function entryMatcher(pattern: string): (entry: Pick<EntryInfo, 'bucket' | 'entry'>) => boolean {
   const trimmed = pattern.replace(/\/+$/, '')
   const source = trimmed
     .split('*')

@@ -17,7 +17,7 @@ export class ProgressLine {
 
   show(text: string): void {
     if (!this.isShown) return
-    const width = Math.max(20, (this.#stream.columns ?? 80) - 1)
+    const width = Math.max(20, (this.#stream.columns || 80) - 1)
     this.#stream.write(`\r\u001b[2K${text.length > width ? `${text.slice(0, width - 1)}…` : text}`)
     this.#shown = true
   }

@@ -1,5 +1,5 @@
 /** Values a label may take: a closed list (each is there from the start, as zero) or an open but bounded set. */
-export type LabelValues = readonly string[] | 'open'
+type LabelValues = readonly string[] | 'open'
 
 export interface MetricSpecification {
   readonly kind: 'counter' | 'gauge' | 'histogram'

@@ -211,9 +211,13 @@ describe('the command line', () => {
 
   it('a stop while it still looks for a broker ends the process at once with 0', async () => {
     const child = spawn(process.execPath, [PROGRAM, ...run('--set', 'kafka.startTimeoutMs=50s')], {
-      stdio: 'ignore',
+      stdio: ['ignore', 'ignore', 'pipe'],
     })
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await new Promise<void>((resolve) =>
+      child.stderr.setEncoding('utf8').on('data', (said: string) => {
+        if (said.includes('opening')) resolve()
+      }),
+    )
     const startedMs = performance.now()
     child.kill('SIGTERM')
     const code = await new Promise((resolve) => child.once('close', resolve))

@@ -26,7 +26,7 @@ export async function run(options: ConfigurationOptions, context: Context): Prom
   const progress = showProgress(app, context)
   try {
     const opened = app.open().then(() => {
-      if (app.status().phase === 'running') log.info({ http: app.httpUrl }, 'running')
+      if (app.status().phase === 'running') log.info({}, 'running')
     })
     // Stopping while opening is normal: whatever comes first decides.
     const first = await Promise.race([opened.then(() => undefined), stopped])
