@@ -40,6 +40,7 @@ import {
 import { Maintenance } from './maintenance.ts'
 import { scanWal, walEntryType } from './wal/wal-codec.ts'
 import { checkLabels } from './label-rules.ts'
+import { WriteGate } from './write-gate.ts'
 
 export interface StoreIdentity {
   /** UUID of this data directory, made once. */
@@ -57,6 +58,7 @@ export interface StoreIdentity {
  */
 export class Storage implements RecordReader {
   readonly #fs: FileSystem
+  readonly #gate: WriteGate
   readonly #paths: StorePaths
   readonly #clock: Clock
   readonly #lock: DirectoryLock
@@ -77,6 +79,8 @@ export class Storage implements RecordReader {
   private constructor(parts: StorageParts) {
     const { options, paths, recovery, catalogue, manager, dirty, observer, limits } = parts
     this.#fs = options.fs
+    this.#gate = parts.gate
+    this.#gate.onFailure = (cause) => this.#fail(cause)
     this.#paths = paths
     this.#clock = options.clock
     this.#lock = parts.lock
@@ -133,13 +137,15 @@ export class Storage implements RecordReader {
    * @throws {StorageError} `ERR_LOCKED`, `ERR_READ_ONLY`, `ERR_NO_SPACE`, `ERR_FORMAT` (nothing was written);
    *   `ERR_CORRUPT` (nothing but the lock was written)
    */
-  static async open(options: StorageOptions): Promise<Storage> {
+  static async open(given: StorageOptions): Promise<Storage> {
+    const gate = new WriteGate(given.fs)
+    const options = { ...given, fs: gate }
     const { fs, clock } = options
     await loadCrc64()
     const paths = storePaths(options.dataPath)
     let lock: DirectoryLock | undefined
     try {
-      await makeDirectories(fs, paths)
+      await makeDirectories(given.fs, paths)
       lock = await lockStore(fs, paths)
       const format = (await readFormat(fs, paths)) ?? (await initializeStore(fs, paths, options.randomUuid()))
       const observer = options.observer ?? silentStorageObserver
@@ -166,6 +172,7 @@ export class Storage implements RecordReader {
       await finishRecovery(fs, paths, recovery.log, manager, options)
       const storage = new Storage({
         options,
+        gate,
         paths,
         lock,
         format,
@@ -370,6 +377,7 @@ export class Storage implements RecordReader {
   #fail(cause: unknown): void {
     if (this.#poison !== undefined) return
     this.#poison = { cause }
+    this.#gate.stop(cause)
     this.#commit.fail(cause)
     void this.#maintenance.stop()
     this.#onPoisoned?.(cause)
@@ -378,6 +386,7 @@ export class Storage implements RecordReader {
 
 interface StorageParts {
   readonly options: StorageOptions
+  readonly gate: WriteGate
   readonly paths: StorePaths
   readonly lock: DirectoryLock
   readonly format: StoreFormat

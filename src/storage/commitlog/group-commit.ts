@@ -147,20 +147,17 @@ export class GroupCommit {
 
   /** Builds a frame, waits for the one before it, and sets it going. After a failure `submissions` are refused. */
   async #commit(submissions: readonly PendingSubmission[]): Promise<void> {
-    let built: BuiltGroup
-    try {
-      built = await this.#build(submissions)
-      await this.#inFlight
-    } catch (cause) {
+    let built: BuiltGroup | undefined
+    const refuse = (cause: unknown): never => {
+      built?.release()
       this.#refuse(submissions, cause)
-      throw cause
+      throw cause instanceof Error ? cause : new Error(String(cause))
     }
+    built = await this.#build(submissions).catch(refuse)
+    await this.#inFlight.catch(refuse)
     this.#isInFlight = true
     this.#inFlight = this.#write(built)
-      .catch((cause: unknown) => {
-        this.#refuse(submissions, cause)
-        throw cause
-      })
+      .catch(refuse)
       .finally(() => {
         this.#isInFlight = false
         this.#wake()
@@ -223,7 +220,10 @@ export class GroupCommit {
           directBytes: built.directBytes,
         })
       },
-      (cause: unknown) => this.#refuse(built.submissions, cause),
+      (cause: unknown) => {
+        built.release()
+        this.#refuse(built.submissions, cause)
+      },
     )
     this.#projections.add(projection)
     void projection.finally(() => this.#projections.delete(projection))
