@@ -30,6 +30,15 @@ export interface VerifyOptions {
   readonly visit?: (record: StoredRecord) => void
 }
 
+/** What can be read of one entry. */
+interface EntryReport {
+  readonly bucket: string
+  readonly entry: string
+  readonly blocks: number
+  readonly records: number
+  readonly contentBytes: number
+}
+
 export interface VerifyReport {
   readonly findings: readonly Finding[]
   /** A writer has the directory: its open blocks were left out. */
@@ -42,6 +51,8 @@ export interface VerifyReport {
   /** Records whose content matched its CRC-32, and those that carry none. */
   readonly contentChecked: number
   readonly contentUnchecked: number
+  /** By bucket and entry; one that cannot be read at all is not here but in `findings`. */
+  readonly byEntry: readonly EntryReport[]
   /** What the next open would do, in order, for people. */
   readonly plan: readonly string[]
 }
@@ -108,7 +119,18 @@ class Verification {
       sources.push({ name, source })
       this.#blocksTotal += source.blocks.length
     }
-    for (const { source } of sources) await this.#verifyRecords(source)
+    const byEntry: EntryReport[] = []
+    for (const { name, source } of sources) {
+      const [records, contentBytes] = [this.#records, this.#contentBytes]
+      await this.#verifyRecords(source)
+      byEntry.push({
+        bucket: name.bucket,
+        entry: name.entry,
+        blocks: source.blocks.length,
+        records: this.#records - records,
+        contentBytes: this.#contentBytes - contentBytes,
+      })
+    }
     return {
       findings: this.#findings,
       isLive: this.#isLive,
@@ -119,6 +141,7 @@ class Verification {
       contentBytes: this.#contentBytes,
       contentChecked: this.#contentChecked,
       contentUnchecked: this.#contentUnchecked,
+      byEntry,
       plan: this.#plan,
     }
   }
