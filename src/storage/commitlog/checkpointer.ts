@@ -38,8 +38,9 @@ export class Checkpointer {
     return log.bytes >= limits.logBytesCheckpoint || idleMs >= limits.idleCheckpointMs
   }
 
-  /** C1, between two frames: snapshot and a new log file; the rest goes on by itself. */
+  /** C1, between two frames: snapshot and a new log file; the rest goes on by itself. One at a time. */
   async begin(): Promise<void> {
+    await this.#running
     const { log, manager, companion, clock } = this.#options
     this.#isRequested = false
     const startedMs = clock.monotonicMs()

@@ -147,17 +147,19 @@ export class GroupCommit {
 
   /** Builds a frame, waits for the one before it, and sets it going. After a failure `submissions` are refused. */
   async #commit(submissions: readonly PendingSubmission[]): Promise<void> {
-    let built: BuiltGroup | undefined
     const refuse = (cause: unknown): never => {
-      built?.release()
       this.#refuse(submissions, cause)
       throw cause instanceof Error ? cause : new Error(String(cause))
     }
-    built = await this.#build(submissions).catch(refuse)
-    await this.#inFlight.catch(refuse)
+    const built = await this.#build(submissions).catch(refuse)
+    const releaseAndRefuse = (cause: unknown): never => {
+      built.release()
+      return refuse(cause)
+    }
+    await this.#inFlight.catch(releaseAndRefuse)
     this.#isInFlight = true
     this.#inFlight = this.#write(built)
-      .catch(refuse)
+      .catch(releaseAndRefuse)
       .finally(() => {
         this.#isInFlight = false
         this.#wake()
