@@ -80,7 +80,7 @@ function placeInOpen(
   const latestUs = block.latestUs
   const slotUs = timestampUs > latestUs ? timestampUs : block.slots.firstFree(timestampUs)
   if (slotUs >= block.nextIdUs) return undefined
-  const isLate = timestampUs < latestUs
+  const isLate = slotUs < latestUs
   if (slotUs > latestUs && (block.isFull(contentBytes) || isFarAhead(block, slotUs, clock))) {
     return { kind: 'start', id: slotUs, slotUs, isLate }
   }

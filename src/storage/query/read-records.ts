@@ -6,6 +6,7 @@ import { decodeRecord, recordStateName, type DecodedRecord } from '../codec/reco
 import { StorageError } from '../errors.ts'
 import type { StoredRecord, TimeRange } from '../record.ts'
 import type { BlockSource } from './block-source.ts'
+import { DataWindow } from './data-window.ts'
 
 /** The record at exactly `timestampUs`, the first writer's where blocks overlap (W2). */
 export async function getRecord(
@@ -18,8 +19,9 @@ export async function getRecord(
     if (block.latestUs < timestampUs) continue
     const descriptor = await source.descriptor(block)
     const index = firstRecordFrom(descriptor, timestampUs)
-    if (descriptor.timestampsUs[index] === timestampUs)
-      return storedRecord(fs, source, block, descriptor, index)
+    if (descriptor.timestampsUs[index] !== timestampUs) continue
+    const data = { read: (atBytes: number, bytes: number) => fs.read(source.dataPath(block), atBytes, bytes) }
+    return storedRecord(data, source, block, descriptor, index)
   }
   return undefined
 }
@@ -65,10 +67,11 @@ async function* readTogether(
   startUs: bigint,
   stopUs: bigint,
 ): AsyncGenerator<StoredRecord> {
-  const cursors: { block: IndexEntry; descriptor: Descriptor; index: number }[] = []
+  const cursors: { block: IndexEntry; data: DataWindow; descriptor: Descriptor; index: number }[] = []
   for (const block of blocks) {
     const descriptor = await source.descriptor(block)
-    cursors.push({ block, descriptor, index: firstRecordFrom(descriptor, startUs) })
+    const data = new DataWindow(fs, source.dataPath(block))
+    cursors.push({ block, data, descriptor, index: firstRecordFrom(descriptor, startUs) })
   }
   let previousUs = -1n
   for (;;) {
@@ -81,14 +84,15 @@ async function* readTogether(
     }
     if (first === undefined) return
     const timestampUs = first.descriptor.timestampsUs[first.index] as bigint
-    if (timestampUs !== previousUs) yield storedRecord(fs, source, first.block, first.descriptor, first.index)
+    if (timestampUs !== previousUs)
+      yield storedRecord(first.data, source, first.block, first.descriptor, first.index)
     previousUs = timestampUs
     first.index += 1
   }
 }
 
 function storedRecord(
-  fs: FileSystem,
+  data: Pick<DataWindow, 'read'>,
   source: BlockSource,
   block: IndexEntry,
   descriptor: Descriptor,
@@ -108,12 +112,12 @@ function storedRecord(
     contentType: record.contentType,
     contentBytes: record.endBytes - record.beginBytes,
     contentChecksum: record.contentCrc32,
-    read: () => readContent(fs, source, source.dataPath(block), record),
+    read: () => readContent(data, source, source.dataPath(block), record),
   }
 }
 
 async function readContent(
-  fs: FileSystem,
+  data: Pick<DataWindow, 'read'>,
   source: BlockSource,
   path: string,
   record: DecodedRecord,
@@ -126,7 +130,7 @@ async function readContent(
   const lengthBytes = record.endBytes - record.beginBytes
   let bytes: Uint8Array
   try {
-    bytes = lengthBytes === 0 ? new Uint8Array(0) : await fs.read(path, record.beginBytes, lengthBytes)
+    bytes = lengthBytes === 0 ? new Uint8Array(0) : await data.read(record.beginBytes, lengthBytes)
   } catch (cause) {
     if (cause instanceof FileSystemError && cause.code === 'ERR_NOT_FOUND') {
       throw new StorageError('ERR_CORRUPT', `${where}: data file is missing`, facts, cause)
