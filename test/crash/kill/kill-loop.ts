@@ -41,12 +41,13 @@ const TOPICS = [
 ]
 /**
  * When the lives are to end, in turn: at any moment from the first write of the recovery until some time after records
- * flow, in recovery itself, before it, or while stopping.
+ * flow, in recovery itself, before it, while what piled up meanwhile is taken in, or while stopping.
  */
-const AIMS = ['any', 'recovery', 'any', 'stop', 'any', 'recovery', 'any', 'start'] as const
+const AIMS = ['any', 'recovery', 'catch-up', 'stop', 'any', 'recovery', 'catch-up', 'start'] as const
 type Aim = (typeof AIMS)[number]
 /** How long records may flow at most before a kill, on a machine that starts a process in no time. */
 const FLOW_MS = 1_000
+const CATCH_UP_MS = 500
 const JUST_FED_MS = 4
 const STOP_WINDOW_MS = 400
 const DRAIN_LIMIT_MS = 60_000
@@ -194,6 +195,10 @@ class KillLoop {
     if (aim === 'start') await sleep(this.#random.next() * this.#bootMs)
     else await this.#orEnded(life, life.untilRecovering())
     if (aim === 'recovery') await sleep(this.#random.next() * 1.2 * this.#recoveryMs)
+    if (aim === 'catch-up') {
+      await this.#orEnded(life, life.untilAssigned())
+      await sleep(this.#random.next() * CATCH_UP_MS)
+    }
     if (aim === 'any' || aim === 'stop')
       await sleep(this.#random.next() * (this.#joinMs + FLOW_MS + this.#bootMs))
     if (aim === 'stop') {
@@ -225,7 +230,8 @@ class KillLoop {
     const stored = this.#read()
     requireAllBelow(stored, committed, 'committed')
     this.#count(life)
-    this.#joinMs = Math.max(life.joinMs ?? 0, this.#joinMs * 0.9)
+    // A recovery that did not get to its end takes longer than was thought.
+    this.#joinMs = Math.max(life.joinMs ?? (isInRecovery ? 1.5 * life.recoveringMs : 0), this.#joinMs * 0.9)
     if (recovery?.durationMs !== undefined) this.#recoveryMs = Math.max(10, recovery.durationMs)
     const isPending = stored.count < acknowledged
     if (!isPending) this.#idleKills++
@@ -245,7 +251,11 @@ class KillLoop {
             : 'joining'
     this.#options.log(
       `kill ${this.#kills}/${this.#options.kills} ${place} at ${ageMs} ms: ${acknowledged} produced, ` +
-        `${stored.count} stored, ${sum(committed)} committed${isPending ? '' : ' (idle, does not count)'}`,
+        `${stored.count} stored, ${sum(committed)} committed` +
+        (recovery === undefined
+          ? ''
+          : `, recovered ${recovery.blocksRedone} blocks in ${Math.round(recovery.durationMs ?? 0)} ms`) +
+        `${isPending ? '' : ' (idle, does not count)'}`,
     )
   }
 
@@ -329,7 +339,7 @@ class KillLoop {
 
   async #orEnded(life: Life, waited: Promise<void>): Promise<void> {
     const tooLong = sleep(START_LIMIT_MS, { isBackground: true }).then(() => {
-      throw new KillLoopFailure(`recovery did not begin within ${START_LIMIT_MS} ms:\n${life.log()}`)
+      throw new KillLoopFailure(`it did not get far enough within ${START_LIMIT_MS} ms:\n${life.log()}`)
     })
     await Promise.race([waited, tooLong])
     if (life.hasEnded) throw diedByItself(life)

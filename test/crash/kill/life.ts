@@ -54,6 +54,11 @@ export class Life {
     return performance.now() - this.#bornMs
   }
 
+  /** Since the first write of the recovery. */
+  get recoveringMs(): number {
+    return this.#recoveringMs === undefined ? 0 : this.ageMs - this.#recoveringMs
+  }
+
   log(): string {
     return this.#process.log()
   }
@@ -80,6 +85,10 @@ export class Life {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }
     this.#recoveringMs ??= this.ageMs
+  }
+
+  async untilAssigned(): Promise<void> {
+    while (!this.#hasEnded && !this.isAssigned()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
 
   /** From the first write of the recovery until records flow; `undefined` when it did not come to that. */

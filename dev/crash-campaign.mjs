@@ -1,0 +1,80 @@
+#!/usr/bin/env node
+/**
+ * `npm run crash:campaign -- --states 1000000 --seed 1 [--workers 2] [--json]`: the crash simulation until so many
+ * distinct crash images were recovered and compared. `--replay SEED` runs one seed and prints what happened in it.
+ */
+import { spawnSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { projectRoot } from './runner/command.mjs'
+import { startWorkers } from './crash/workers.mjs'
+
+const { values } = parseArgs({
+  options: {
+    states: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '2' },
+    replay: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+})
+
+if (values.replay !== undefined) {
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/crash/replay.ts', values.replay], {
+    cwd: projectRoot,
+    stdio: 'inherit',
+  })
+  process.exit(status ?? 1)
+}
+
+const statesMin = Number(values.states)
+const firstSeed = Number(values.seed)
+const failuresMax = 20
+const seedsAtOnce = 10
+
+let nextSeed = firstSeed
+const counts = new Map()
+const digests = new Set()
+const failures = []
+const startedMs = performance.now()
+let printedMs = startedMs
+
+const seconds = () => (performance.now() - startedMs) / 1000
+const isDone = () => digests.size >= statesMin || failures.length >= failuresMax
+
+function take({ counts: more, digests: seen, failures: failed }) {
+  for (const [name, count] of more) counts.set(name, (counts.get(name) ?? 0) + count)
+  for (const digest of seen) digests.add(digest)
+  for (const failure of failed) {
+    failures.push(failure)
+    console.error(`FAILED ${failure.message}\n  npm run crash:campaign -- --replay ${failure.seed}`)
+  }
+  if (performance.now() - printedMs < 5_000) return
+  printedMs = performance.now()
+  const rate = (digests.size / seconds()).toFixed(0)
+  console.error(`${digests.size} of ${statesMin} images, seed ${nextSeed}, ${rate} a second`)
+}
+
+await startWorkers(projectRoot, Number(values.workers), async (ask) => {
+  while (!isDone()) {
+    const seeds = Array.from({ length: seedsAtOnce }, () => nextSeed++)
+    take(await ask({ seeds }))
+  }
+})
+
+counts.set('distinctImages', digests.size)
+const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1))
+const result = {
+  firstSeed,
+  seeds: nextSeed - firstSeed,
+  seconds: seconds(),
+  counts: Object.fromEntries(sorted),
+  failures,
+}
+if (values.json) console.log(JSON.stringify(result))
+else {
+  for (const [name, count] of sorted) console.log(`${name.padEnd(28)} ${count}`)
+  console.log(
+    `${result.seeds} seeds from ${firstSeed}, ${digests.size} distinct images, ${failures.length} failures, ${seconds().toFixed(0)} s`,
+  )
+}
+process.exitCode = failures.length > 0 ? 1 : 0

@@ -1,0 +1,209 @@
+import type { SimulatedDisk } from '../support/simulated-disk.ts'
+import type { CrashPlace } from './coverage.ts'
+import { checkEverything, checkSettledDirectory, checkStock, type Slots } from './judge.ts'
+import type { Topic } from './messages.ts'
+import type { Progress } from './offsets-companion.ts'
+import { SimulationFailure, StoreProcess, type Tools } from './store-process.ts'
+
+/** What a directory may recover to: one of `lineage` from `acked` on. */
+export interface Bounds {
+  /** States after each submission, in order of submission. */
+  readonly lineage: readonly Progress[]
+  /** Index of the last state that was acknowledged or shown. */
+  readonly acked: number
+  /** ReductStore must find everything acknowledged: no power was cut since the last recovery ended. */
+  readonly stockSees: boolean
+  /** A directory sync may have failed: its file system takes no more writes, and only a new start of the machine mends it. */
+  readonly onlyPower: boolean
+}
+
+/** A disk at the moment of a crash. */
+export interface Snapshot {
+  readonly disk: SimulatedDisk
+  readonly bounds: Bounds
+  readonly place: CrashPlace
+}
+
+/** How many crashes within recovery follow each other. */
+const DEPTH_MAX = 2
+
+/** How much likelier than others a place is taken: the rare ones often, start and recovery seldom. */
+const likelihood: Readonly<Record<CrashPlace, number>> = {
+  creation: 0.1,
+  recovery: 0.15,
+  frame: 3,
+  logRoll: 3,
+  projection: 1,
+  blockRoll: 5,
+  contentSync: 1.5,
+  indexAppend: 1.5,
+  fold: 0.7,
+  checkpoint: 2.5,
+  naming: 0.3,
+}
+
+/** Takes crash points within the operations of a process. */
+export class SnapshotTaker {
+  readonly snapshots: Snapshot[] = []
+  readonly #tools: Tools
+  readonly #chance: number
+  readonly #max: number
+
+  constructor(tools: Tools, chance: number, max: number) {
+    this.#tools = tools
+    this.#chance = chance
+    this.#max = max
+  }
+
+  offer(disk: SimulatedDisk, place: CrashPlace, bounds: () => Bounds): void {
+    const { random, coverage } = this.#tools
+    if (this.snapshots.length >= this.#max || !random.chance(this.#chance * likelihood[place])) return
+    coverage.add(`crash.${place}`)
+    this.snapshots.push({ disk: disk.fork(random.seed()), bounds: bounds(), place })
+  }
+}
+
+/** Lets each snapshot crash in several ways, recovers each, compares, and crashes some of the recoveries. */
+export async function checkSnapshots(
+  tools: Tools,
+  topic: Topic,
+  snapshots: readonly Snapshot[],
+  slots: Slots,
+  depth = 0,
+): Promise<void> {
+  const { random, options, coverage } = tools
+  for (const { disk, bounds, place } of snapshots) {
+    const ways: readonly ('kill' | 'power')[] = bounds.onlyPower
+      ? ['power', 'power']
+      : depth === 0
+        ? ['kill', 'power', 'power']
+        : [random.pick(['kill', 'power'])]
+    for (const way of ways) {
+      const image = disk.fork(random.seed())
+      image.setFreeBytes(Number.MAX_SAFE_INTEGER)
+      if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
+      coverage.add(`images.${way}`)
+      try {
+        await checkImage(
+          tools,
+          topic,
+          image,
+          { ...bounds, stockSees: bounds.stockSees && way === 'kill', onlyPower: false },
+          slots,
+          depth,
+        )
+      } catch (error) {
+        throw during(error, `${way} in ${place}, depth ${depth}`)
+      }
+    }
+  }
+}
+
+/** Recovers one image and holds what it shows against what it may show. */
+export async function checkImage(
+  tools: Tools,
+  topic: Topic,
+  disk: SimulatedDisk,
+  bounds: Bounds,
+  knownSlots: Slots,
+  depth: number,
+): Promise<void> {
+  const { random, coverage } = tools
+  coverage.image(disk.digest())
+  const visible = {
+    floor: (bounds.lineage[bounds.acked] as Progress).next,
+    ceiling: (bounds.lineage.at(-1) as Progress).next,
+  }
+  if (bounds.stockSees) checkStock(disk, topic, visible)
+  const taker = new SnapshotTaker(tools, 0.2, depth < DEPTH_MAX && random.chance(0.25) ? 1 : 0)
+  const process = new StoreProcess(tools, disk, (place) => taker.offer(disk, place, () => bounds))
+  await opened(process)
+  const shown = recoveredState(process, bounds)
+  const slots = acknowledgedSlots(knownSlots, topic, visible.floor)
+  const exactly = { floor: shown.state.next, ceiling: shown.state.next }
+  await checkEverything(process, topic, exactly, slots)
+  await checkAfterwards(
+    tools,
+    topic,
+    process,
+    { lineage: [shown.state], acked: 0, stockSees: true, onlyPower: false },
+    slots,
+  )
+  if (!process.isDead) process.kill()
+  if (taker.snapshots.length > 0) coverage.add('crashesInImageRecovery', taker.snapshots.length)
+  await checkSnapshots(tools, topic, taker.snapshots, knownSlots, depth + 1)
+}
+
+/** What was shown stays, whatever comes next. */
+async function checkAfterwards(
+  tools: Tools,
+  topic: Topic,
+  process: StoreProcess,
+  bounds: Bounds,
+  slots: Slots,
+): Promise<void> {
+  const { random } = tools
+  const way = random.pick(['nothing', 'nothing', 'kill', 'power', 'close'] as const)
+  if (way === 'nothing') return
+  const { disk } = process
+  if (way === 'close') {
+    await process.run(process.storage.close())
+    checkSettledDirectory(disk)
+  }
+  if (way === 'power' || (way === 'close' && random.chance(0.5))) process.cutPower()
+  else process.kill()
+  const { next } = bounds.lineage[0] as Progress
+  if (way === 'kill') checkStock(disk, topic, { floor: next, ceiling: next })
+  tools.coverage.image(disk.digest())
+  const again = new StoreProcess(tools, disk)
+  try {
+    await opened(again)
+    recoveredState(again, bounds)
+    await checkEverything(again, topic, { floor: next, ceiling: next }, slots)
+    again.kill()
+  } catch (error) {
+    throw during(error, `${way} after recovery`)
+  }
+}
+
+/** Opens; after nothing but crashes there is no reason to refuse. */
+export async function opened(process: StoreProcess): Promise<void> {
+  try {
+    await process.open()
+  } catch (error) {
+    if (error instanceof SimulationFailure) throw error
+    throw new SimulationFailure(`open refused: ${String(error)}`, { cause: error })
+  }
+}
+
+/** The state that the store has recovered to. @throws {SimulationFailure} when it is none of those allowed */
+export function recoveredState(process: StoreProcess, bounds: Bounds): { state: Progress; index: number } {
+  const { submission, next } = process.companion.progress
+  const index = bounds.lineage.findIndex((one) => one.submission === submission)
+  const state = bounds.lineage[index]
+  if (state === undefined)
+    throw new SimulationFailure(`recovered to submission ${submission}, which was given up`)
+  if (index < bounds.acked)
+    throw new SimulationFailure(
+      `recovered to submission ${submission}, but ${bounds.lineage[bounds.acked]?.submission} was acknowledged`,
+    )
+  if (state.next.join() !== next.join())
+    throw new SimulationFailure(`recovered offsets ${next.join()}, not ${state.next.join()}`)
+  return { state, index }
+}
+
+/** The times of those records that were acknowledged; what came later may be stored anew, at another time. */
+export function acknowledgedSlots(slots: Slots, topic: Topic, next: readonly number[]): Slots {
+  const kept: Slots = new Map()
+  for (const [identity, slot] of slots) {
+    const message = topic.byIdentity(identity)
+    if (message !== undefined && message.offset < (next[message.partition] as number))
+      kept.set(identity, slot)
+  }
+  return kept
+}
+
+export function during(error: unknown, what: string): unknown {
+  if (error instanceof SimulationFailure) error.message += ` [${what}]`
+  return error
+}

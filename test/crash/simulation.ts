@@ -1,0 +1,278 @@
+import { loadCrc64 } from '../../src/base/crc64.ts'
+import { Random } from '../support/random.ts'
+import { SimulatedDisk } from '../support/simulated-disk.ts'
+import type { FileKind } from '../../src/fs/file-system.ts'
+import type { Coverage, CrashPlace } from './coverage.ts'
+import {
+  SnapshotTaker,
+  acknowledgedSlots,
+  checkSnapshots,
+  during,
+  recoveredState,
+  type Bounds,
+} from './images.ts'
+import { checkEverything, checkSettledDirectory, checkStock, type Slots } from './judge.ts'
+import { Topic } from './messages.ts'
+import { chooseOptions, type End, type Fault } from './options.ts'
+import { Session, describe, type Lineage } from './session.ts'
+import {
+  ProcessEnded,
+  SimulationFailure,
+  StoreProcess,
+  isHonestRefusal,
+  type Tools,
+} from './store-process.ts'
+
+/**
+ * One random workload on a simulated disk, through several lives of the engine. Every life is crashed at several of
+ * its operations in several ways; each image is recovered and compared with what was acknowledged.
+ * @throws {SimulationFailure} with the seed in its message
+ */
+export async function simulate(
+  seed: number,
+  coverage: Coverage,
+  trace?: (line: string) => void,
+): Promise<void> {
+  // Loaded for real once a process: the first seed shall take the same turns as all others.
+  await loadCrc64()
+  const tools: Tools = {
+    options: chooseOptions(seed),
+    random: new Random(seed + 0x1234_5678),
+    coverage,
+    trace,
+  }
+  const world = new World(tools)
+  try {
+    await world.run()
+  } catch (error) {
+    const failure =
+      error instanceof SimulationFailure ? error : new SimulationFailure(describe(error), { cause: error })
+    failure.message = `seed ${seed}: ${failure.message}`
+    throw failure
+  }
+  coverage.add('seeds')
+}
+
+class World {
+  readonly #tools: Tools
+  readonly #topic: Topic
+  readonly #disk: SimulatedDisk
+  readonly #lineage: Lineage
+  #slots: Slots = new Map()
+  /** No power was cut since a recovery has ended. */
+  #stockSees = true
+
+  constructor(tools: Tools) {
+    this.#tools = tools
+    this.#topic = new Topic(tools.options)
+    this.#disk = new SimulatedDisk({ seed: tools.options.seed, afterKill: 'hang' })
+    const next = Array.from({ length: tools.options.partitions }, () => 0)
+    this.#lineage = { states: [{ submission: 0, next }], acked: 0, lastSubmission: 0 }
+  }
+
+  async run(): Promise<void> {
+    const { options } = this.#tools
+    for (let generation = 1; generation <= options.generations; generation++) {
+      try {
+        await this.#live()
+      } catch (error) {
+        throw during(error, `generation ${generation} of ${options.generations}`)
+      }
+    }
+    await this.#lastLook()
+  }
+
+  #bounds = (): Bounds => ({
+    lineage: this.#lineage.states,
+    acked: this.#lineage.acked,
+    stockSees: this.#stockSees,
+    onlyPower: this.#armedFaults.has('syncDirectory'),
+  })
+
+  async #live(): Promise<void> {
+    const tools = this.#tools
+    const { random, options, coverage } = tools
+    const disk = this.#disk
+    const taker = new SnapshotTaker(tools, options.snapshotChance, options.snapshotsMax)
+    const end = random.pick(options.ends)
+    const crashAt = random.chance(0.6)
+      ? disk.operations + random.between(1, random.pick([50, 200, 600]))
+      : Infinity
+    const onOperation = (place: CrashPlace, operation: number): void => {
+      if (operation >= crashAt) {
+        coverage.add(`crash.${place}`)
+        this.#crash(process, end)
+      } else {
+        taker.offer(disk, place, this.#bounds)
+      }
+    }
+    const process = new StoreProcess(tools, disk, onOperation, true)
+    if (random.chance(0.3)) this.#armFault()
+    try {
+      await this.#open(process)
+      await this.#work(process)
+      await this.#end(process, end)
+    } catch (error) {
+      if (!(error instanceof ProcessEnded)) throw error
+    }
+    if (!process.isDead) throw new SimulationFailure('a process outlived its session')
+    this.#armedFaults.clear()
+    disk.clearFailures()
+    disk.setFreeBytes(Number.MAX_SAFE_INTEGER)
+    await checkSnapshots(tools, this.#topic, taker.snapshots, this.#slots)
+  }
+
+  async #open(process: StoreProcess): Promise<void> {
+    const lineage = this.#lineage
+    const { coverage } = this.#tools
+    try {
+      await process.open()
+    } catch (error) {
+      if (error instanceof SimulationFailure || error instanceof ProcessEnded) throw error
+      if (!this.#isArmed) throw new SimulationFailure(`open refused: ${describe(error)}`, { cause: error })
+      if (!isHonestRefusal(error))
+        throw new SimulationFailure(`open failed: ${describe(error)}`, { cause: error })
+      coverage.add('opens.refused')
+      this.#crash(process, this.#tools.random.pick(['kill', 'power'] as const))
+      throw new ProcessEnded()
+    }
+    const { state, index } = recoveredState(process, {
+      lineage: lineage.states,
+      acked: lineage.acked,
+      stockSees: false,
+      onlyPower: false,
+    })
+    lineage.states = lineage.states.slice(0, index + 1)
+    lineage.acked = index
+    this.#tools.trace?.(`opened: submission ${state.submission}, offsets ${state.next.join()}`)
+    this.#stockSees = true
+    const { next } = state
+    this.#slots = acknowledgedSlots(this.#slots, this.#topic, next)
+    await this.#compare(process, next)
+  }
+
+  async #compare(process: StoreProcess, next: readonly number[]): Promise<void> {
+    try {
+      await process.run(checkEverything(process, this.#topic, { floor: next, ceiling: next }, this.#slots))
+    } catch (error) {
+      if (error instanceof SimulationFailure || error instanceof ProcessEnded || process.poison === undefined)
+        throw error
+    }
+  }
+
+  async #work(process: StoreProcess): Promise<void> {
+    const { random, options, coverage } = this.#tools
+    const session = new Session(this.#tools, this.#topic, process, this.#lineage, this.#slots)
+    const count = random.between(1, options.actionsMax)
+    if (options.faults.length > 0 && random.chance(0.6)) {
+      await session.act(random.below(count))
+      this.#armFault()
+    }
+    await session.act(count)
+    if (random.chance(0.3) && process.poison === undefined) await session.drain()
+    if (process.poison === undefined) return
+    coverage.add('poisoned')
+    for (const fault of this.#armedFaults) coverage.add(`poisoned.${fault}`)
+    await session.endPoisoned()
+    this.#crash(process, random.pick(['kill', 'power', 'killThenPower'] as const))
+    throw new ProcessEnded()
+  }
+
+  async #end(process: StoreProcess, end: End): Promise<void> {
+    const { coverage, random } = this.#tools
+    const { storage } = process
+    if (end !== 'close' && end !== 'settleAndClose') {
+      coverage.add('crash.idle')
+      this.#crash(process, end)
+      return
+    }
+    try {
+      if (end === 'settleAndClose') await process.run(storage.settle())
+      await process.run(storage.close())
+    } catch (error) {
+      if (error instanceof SimulationFailure || error instanceof ProcessEnded) throw error
+      if (process.poison === undefined || !isHonestRefusal(error))
+        throw new SimulationFailure(`${end} failed: ${describe(error)}`, { cause: error })
+      coverage.add('poisoned.atClose')
+      this.#crash(process, random.pick(['kill', 'power'] as const))
+      return
+    }
+    coverage.add('closed')
+    const { states, acked } = this.#lineage
+    if (acked !== states.length - 1)
+      throw new SimulationFailure('closed before everything submitted was acknowledged')
+    checkSettledDirectory(this.#disk)
+    this.#crash(process, random.pick(['kill', 'power'] as const))
+  }
+
+  #crash(process: StoreProcess, end: End): void {
+    const { coverage, trace } = this.#tools
+    trace?.(`ends: ${end}`)
+    if (end === 'power' || this.#armedFaults.has('syncDirectory')) {
+      process.cutPower()
+      this.#stockSees = false
+      coverage.add('ended.power')
+      return
+    }
+    process.kill()
+    coverage.add('ended.kill')
+    const { states, acked } = this.#lineage
+    if (this.#stockSees) {
+      const floor = (states[acked] as { next: readonly number[] }).next
+      const ceiling = (states.at(-1) as { next: readonly number[] }).next
+      checkStock(this.#disk, this.#topic, { floor, ceiling })
+    }
+    if (end !== 'killThenPower') return
+    this.#disk.cutPower({ seed: this.#tools.random.seed(), garbage: this.#tools.options.garbage })
+    this.#stockSees = false
+    coverage.add('ended.killThenPower')
+  }
+
+  readonly #armedFaults = new Set<Fault>()
+
+  get #isArmed(): boolean {
+    return this.#armedFaults.size > 0
+  }
+
+  #armFault(): void {
+    const { random, options, coverage, trace } = this.#tools
+    if (options.faults.length === 0) return
+    const fault = random.pick(options.faults)
+    const disk = this.#disk
+    const kind = random.pick([
+      'log',
+      'data',
+      'wal',
+      'descriptor',
+      'index',
+    ] as const satisfies readonly FileKind[])
+    const nth = random.between(1, 6)
+    const kept = random.pick(['nothing', 'prefix', 'soup', 'all'] as const)
+    this.#armedFaults.add(fault)
+    coverage.add(`armed.${fault}`)
+    trace?.(`armed: ${fault} ${kind} ${nth} ${kept}`)
+    if (fault === 'sync') disk.failNext('sync', { kind, nth, kept })
+    else if (fault === 'syncDirectory') disk.failNext('syncDirectory', { nth })
+    else if (fault === 'write')
+      disk.failNext('write', { kind, nth, code: random.pick(['ERR_IO', 'ERR_NO_SPACE']) })
+    else if (fault === 'name')
+      disk.failNext(random.pick(['create', 'rename', 'unlink', 'makeDirectory']), { nth })
+    else if (fault === 'short') disk.shortWriteNext({ kind })
+    else disk.setFreeBytes(random.between(0, 30) * 1_000)
+  }
+
+  /** Whatever happened: without faults the store opens, takes records again, and shows everything. */
+  async #lastLook(): Promise<void> {
+    this.#armedFaults.clear()
+    const process = new StoreProcess(this.#tools, this.#disk, () => undefined, true)
+    await this.#open(process)
+    const session = new Session(this.#tools, this.#topic, process, this.#lineage, this.#slots)
+    session.submit()
+    await session.drain()
+    const { states, acked } = this.#lineage
+    if (acked !== states.length - 1) throw new SimulationFailure('the store takes no records any more')
+    await process.run(process.storage.close())
+    checkSettledDirectory(this.#disk)
+    process.kill()
+  }
+}

@@ -1,0 +1,150 @@
+import { Storage, StorageError } from '../../src/storage/index.ts'
+import { FileSystemError } from '../../src/fs/file-system.ts'
+import type { Random } from '../support/random.ts'
+import type { OperationCall, SimulatedDisk } from '../support/simulated-disk.ts'
+import { PlaceFinder, countingObserver, type Coverage, type CrashPlace } from './coverage.ts'
+import { OffsetsCompanion } from './offsets-companion.ts'
+import type { SimulationOptions } from './options.ts'
+import { SimulatedClock } from './simulated-clock.ts'
+
+export const DATA_PATH = '/data'
+
+/** A promise of the engine was broken. */
+export class SimulationFailure extends Error {
+  override readonly name = 'SimulationFailure'
+}
+
+/** The simulated process is dead: whatever it was doing is over. */
+export class ProcessEnded extends Error {
+  override readonly name = 'ProcessEnded'
+}
+
+/** Turns of the event loop after which work that has not finished counts as stalled. */
+const TURNS_MAX = 20_000
+
+export interface Tools {
+  readonly options: SimulationOptions
+  readonly random: Random
+  readonly coverage: Coverage
+  /** Told what happens in the main line of the simulation, for whoever looks for a failure's cause. */
+  readonly trace?: ((line: string) => void) | undefined
+}
+
+/** One life of the engine on a disk: from `open` until it closes or dies. */
+export class StoreProcess {
+  readonly disk: SimulatedDisk
+  readonly companion: OffsetsCompanion
+  readonly clock = new SimulatedClock()
+  isDead = false
+  isOpening = true
+  readonly traces: boolean
+  poison: { cause: unknown } | undefined
+  readonly #tools: Tools
+  readonly #places = new PlaceFinder()
+  #storage: Storage | undefined
+
+  constructor(
+    tools: Tools,
+    disk: SimulatedDisk,
+    onOperation?: (place: CrashPlace, operation: number) => void,
+    traces = false,
+  ) {
+    this.traces = traces
+    this.#tools = tools
+    this.disk = disk
+    this.companion = new OffsetsCompanion(tools.options.partitions)
+    const isCreation = disk.peek(`${DATA_PATH}/.sediment/format`) === undefined
+    disk.onOperation =
+      onOperation &&
+      ((call: OperationCall, path: string, operation: number) => {
+        const place = this.#places.of(call, path)
+        if (this.isDead) return
+        if (this.traces) tools.trace?.(`${operation} ${call} ${path}`)
+        if (call === 'rename' && path.endsWith('.meta.tmp')) tools.coverage.add('descriptorsWritten')
+        onOperation(this.isOpening ? (isCreation ? 'creation' : 'recovery') : place, operation)
+      })
+  }
+
+  get storage(): Storage {
+    if (this.#storage === undefined) throw new Error('the store is not open')
+    return this.#storage
+  }
+
+  async open(): Promise<void> {
+    const tools = this.#tools
+    const { options, coverage, random } = tools
+    this.#storage = await this.run(
+      Storage.open({
+        dataPath: DATA_PATH,
+        fs: this.disk.fs,
+        clock: this.clock,
+        randomUuid: () => `00000000-0000-4000-8000-${String(random.seed()).padStart(12, '0')}`,
+        observer: countingObserver(coverage),
+        companion: this.companion,
+        limits: options.limits,
+        bucketSettings: () => options.blocks,
+        onPoisoned: (cause) => {
+          if (this.isDead) return
+          this.poison = { cause }
+          if (this.traces) tools.trace?.(`poisoned: ${String(cause)}`)
+        },
+      }),
+    )
+    this.isOpening = false
+    const [contradiction] = this.companion.contradictions
+    if (contradiction !== undefined) throw new SimulationFailure(contradiction)
+  }
+
+  /** Waits for `work` of this process while time passes. @throws {ProcessEnded} @throws {SimulationFailure} stalled */
+  async run<T>(work: Promise<T>): Promise<T> {
+    let isSettled = false
+    const settle = (): void => {
+      isSettled = true
+    }
+    work.then(settle, settle)
+    for (let turn = 0; !isSettled; turn++) {
+      if (this.isDead) throw new ProcessEnded()
+      if (turn > TURNS_MAX) throw new SimulationFailure('stalled')
+      await nextTurn()
+      if (this.#tools.random.chance(this.#tools.options.pace)) this.clock.wakeNext()
+    }
+    if (this.isDead) throw new ProcessEnded()
+    return await work
+  }
+
+  /** Time passes for this many turns. */
+  async pass(turns: number): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) {
+      if (this.isDead) throw new ProcessEnded()
+      await nextTurn()
+      this.clock.wakeNext()
+    }
+  }
+
+  kill(): void {
+    this.#end()
+    this.disk.killProcess()
+  }
+
+  cutPower(): void {
+    this.#end()
+    this.disk.cutPower({ seed: this.#tools.random.seed(), garbage: this.#tools.options.garbage })
+  }
+
+  #end(): void {
+    this.isDead = true
+    this.clock.stop()
+    this.disk.onOperation = undefined
+  }
+}
+
+/** An error that the engine may give when the disk fails: anything but damage, and nothing by accident. */
+export function isHonestRefusal(error: unknown): boolean {
+  if (error instanceof FileSystemError) return true
+  if (!(error instanceof StorageError)) return false
+  return error.code !== 'ERR_CORRUPT' && error.code !== 'ERR_INVALID' && error.code !== 'ERR_LOCKED'
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
