@@ -35,7 +35,7 @@ export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<Sto
       { path: paths.format },
     )
   }
-  if (format.version < 1 || typeof format.storeId !== 'string') {
+  if (!isFormat(format)) {
     throw new StorageError('ERR_CORRUPT', `${paths.format} is not a store format`, { path: paths.format })
   }
   return format
@@ -145,6 +145,20 @@ export function openingError(error: unknown, dataPath: string): unknown {
   }
   return error
 }
+
+/** The file has no checksum, so every key and every sign in it must be as we write them. */
+function isFormat(format: StoreFormat): boolean {
+  const texts = [format.storeId, format.clusterId ?? '', format.groupId ?? '']
+  return (
+    Number.isInteger(format.version) &&
+    format.version >= 1 &&
+    /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(format.storeId) &&
+    texts.every((text) => typeof text === 'string' && !text.includes('\ufffd')) &&
+    Object.keys(format).every((key) => FORMAT_KEYS.has(key))
+  )
+}
+
+const FORMAT_KEYS = new Set(['version', 'storeId', 'clusterId', 'groupId'])
 
 function parseJson<T>(bytes: Uint8Array, path: string): T {
   try {

@@ -13,7 +13,7 @@ import type { BlockSource } from './query/block-source.ts'
 import type { EntryName, StoredRecord } from './record.ts'
 import { planRecovery } from './recovery/recover.ts'
 import { readFormat } from './store-files.ts'
-import { scanWal } from './wal/wal-codec.ts'
+import { scanWal, walEntryType } from './wal/wal-codec.ts'
 
 export interface Finding {
   /** `recoverable`: the next open mends it. `damaged`: acknowledged data is gone or wrong. */
@@ -87,6 +87,8 @@ class Verification {
   readonly #isLive: boolean
   readonly #findings: Finding[] = []
   readonly #plan: string[] = []
+  /** By block: the log holds all content from this place of the data file on, and recovery writes it again. */
+  readonly #redoneFromBytes = new Map<string, number>()
   #records = 0
   #contentBytes = 0
   #contentChecked = 0
@@ -168,6 +170,9 @@ class Verification {
       for (const { facts, plan } of blocks) {
         if (plan.kind === 'damaged') continue
         this.#plan.push(`${PLAN_WORDS[plan.kind]} ${facts.bucket}/${facts.entry} block ${facts.blockId}`)
+        if (facts.items.length === 0) continue
+        const inline = facts.items.filter((item) => !item.direct).map((item) => item.blkAtBytes)
+        this.#redoneFromBytes.set(keyOf(facts, facts.blockId), Math.min(...inline))
       }
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
@@ -184,73 +189,106 @@ class Verification {
     }
   }
 
-  /** Index and names; `undefined` when the entry cannot be read at all. */
+  /**
+   * Index and names; `undefined` when the entry cannot be read at all. Beside a writer the files change between two
+   * looks, so that only what every look finds is a finding.
+   */
   async #verifyFiles(name: EntryName): Promise<BlockSource | undefined> {
+    let look = await this.#lookAtFiles(name)
+    for (let looks = 1; this.#isLive && looks < LIVE_LOOKS_MAX && look.findings.length > 0; looks++) {
+      const before = new Set(look.findings.map(({ path, message }) => `${path}: ${message}`))
+      const { source, findings } = await this.#lookAtFiles(name)
+      look = { source, findings: findings.filter(({ path, message }) => before.has(`${path}: ${message}`)) }
+    }
+    this.#findings.push(...look.findings)
+    return look.source
+  }
+
+  async #lookAtFiles(name: EntryName): Promise<{ source: BlockSource | undefined; findings: Finding[] }> {
+    const findings: Finding[] = []
+    const found = (severity: Finding['severity'], path: string, message: string): void => {
+      findings.push({ severity, path, message })
+    }
     const paths = new EntryPaths(this.#dataPath, name)
     const bytes = await this.#fs.readFile(paths.index)
     const listed = bytes === undefined ? undefined : decodeIndex(bytes)
-    if (listed === undefined) this.#found('recoverable', paths.index, 'index is missing')
+    if (listed === undefined) found('recoverable', paths.index, 'index is missing')
     else if (listed.verdict !== 'valid')
-      this.#found('recoverable', paths.index, `index is damaged (${listed.verdict})`)
+      found('recoverable', paths.index, `index is damaged (${listed.verdict})`)
     const open = new Set<bigint>()
+    const removed = new Set<bigint>()
     for (const item of (await this.#fs.list(paths.walDirectory)) ?? []) {
       const file = parseBlockFileName(item.name)
       if (file?.kind !== 'wal') continue
       open.add(file.blockId)
       if (this.#isLive) continue
       const path = paths.wal(file.blockId)
-      const { ending } = scanWal((await this.#fs.readFile(path)) ?? new Uint8Array(0))
-      this.#found(
-        'recoverable',
-        path,
-        ending === 'marker' ? 'WAL not folded yet' : `WAL ends badly (${ending})`,
-      )
+      const { entries, ending } = scanWal((await this.#fs.readFile(path)) ?? new Uint8Array(0))
+      if (entries.some(({ type }) => type === walEntryType.removeBlock)) removed.add(file.blockId)
+      found('recoverable', path, ending === 'marker' ? 'WAL not folded yet' : `WAL ends badly (${ending})`)
     }
-    await this.#findOrphans(paths, listed?.verdict === 'valid' ? listed.entries : new Map(), open)
+    const index = listed?.verdict === 'valid' ? listed.entries : new Map<bigint, IndexEntry>()
+    await this.#findOrphans(name, { listed: index, open, removed }, found)
     try {
       const source = await directorySource(this.#fs, this.#dataPath, name)
-      const blocks = this.#isLive ? source.blocks.filter((block) => !open.has(block.id)) : source.blocks
-      return { ...source, blocks }
+      const blocks = this.#isLive
+        ? source.blocks.filter((block) => !open.has(block.id) && block.crc64 !== undefined)
+        : source.blocks
+      return { source: { ...source, blocks }, findings }
     } catch (error) {
-      this.#found('damaged', paths.directory, messageOf(error))
-      return undefined
+      found('damaged', paths.directory, messageOf(error))
+      return { source: undefined, findings }
     }
   }
 
   async #findOrphans(
-    paths: EntryPaths,
-    listed: ReadonlyMap<bigint, IndexEntry>,
-    open: ReadonlySet<bigint>,
+    name: EntryName,
+    blocks: {
+      readonly listed: ReadonlyMap<bigint, IndexEntry>
+      readonly open: ReadonlySet<bigint>
+      /** ReductStore was removing them. */
+      readonly removed: ReadonlySet<bigint>
+    },
+    found: (severity: Finding['severity'], path: string, message: string) => void,
   ): Promise<void> {
+    const { listed, open, removed } = blocks
+    const paths = new EntryPaths(this.#dataPath, name)
+    const redoneFromBytes = (id: bigint): number | undefined => this.#redoneFromBytes.get(keyOf(name, id))
     const data = new Set<bigint>()
     const described = new Set<bigint>()
     for (const item of (await this.#fs.list(paths.directory)) ?? []) {
       const file = parseBlockFileName(item.name)
-      if (file === undefined) continue
+      if (file === undefined || removed.has(file.blockId)) continue
       if (file.kind === 'data') data.add(file.blockId)
       else if (file.kind === 'descriptor') described.add(file.blockId)
     }
     for (const id of data) {
       if (described.has(id) || open.has(id) || this.#isLive) continue
-      this.#found('recoverable', paths.data(id), 'data file without descriptor or WAL')
+      found('recoverable', paths.data(id), 'data file without descriptor or WAL')
+    }
+    for (const id of new Set([...described, ...open])) {
+      if (data.has(id) || removed.has(id) || this.#isLive) continue
+      const what = described.has(id) ? 'descriptor' : 'WAL'
+      const path = described.has(id) ? paths.descriptor(id) : paths.wal(id)
+      found(redoneFromBytes(id) === 0 ? 'recoverable' : 'damaged', path, `${what} without data file`)
     }
     for (const id of described) {
-      if (!data.has(id)) this.#found('damaged', paths.descriptor(id), 'descriptor without data file')
-      else if (!listed.has(id)) this.#found('recoverable', paths.descriptor(id), 'block is not in the index')
+      if (data.has(id) && !listed.has(id))
+        found('recoverable', paths.descriptor(id), 'block is not in the index')
     }
     for (const id of listed.keys()) {
-      if (!described.has(id) && !open.has(id))
-        this.#found('damaged', paths.descriptor(id), 'listed block has no descriptor')
+      if (described.has(id) || open.has(id) || removed.has(id)) continue
+      const severity = redoneFromBytes(id) === undefined ? 'damaged' : 'recoverable'
+      found(severity, paths.descriptor(id), 'listed block has no descriptor')
     }
   }
 
   async #verifyRecords(source: BlockSource): Promise<void> {
     for (const block of source.blocks) {
       const readable = await this.#verifyBlock(source, block)
-      if (readable) {
-        const one = { ...source, blocks: [block] }
-        for await (const record of readRecords(this.#fs, one, { anyState: true }))
-          await this.#verifyRecord(source, block, record)
+      if (readable !== undefined) {
+        for await (const record of readRecords(this.#fs, readable.source, { anyState: true }))
+          await this.#verifyRecord(source.dataPath(block), record, readable.redoneUs)
       }
       this.#blocksDone += 1
       this.#options.progress?.({
@@ -261,15 +299,20 @@ class Verification {
     }
   }
 
-  async #verifyBlock(source: BlockSource, block: IndexEntry): Promise<boolean> {
-    const dataPath = source.dataPath(block)
-    let descriptor: Descriptor
-    try {
-      descriptor = await source.descriptor(block)
-    } catch (error) {
-      this.#found('damaged', dataPath, messageOf(error))
-      return false
+  /** The block alone, with the times of the records that recovery writes again; `undefined` when it cannot be read. */
+  async #verifyBlock(
+    source: BlockSource,
+    listed: IndexEntry,
+  ): Promise<{ source: BlockSource; redoneUs: ReadonlySet<bigint> } | undefined> {
+    const dataPath = source.dataPath(listed)
+    const redoneFromBytes = this.#redoneFromBytes.get(keyOf(source.name, listed.id))
+    const read = await this.#readDescriptor(source, listed)
+    if (typeof read === 'string') {
+      this.#found(redoneFromBytes === undefined ? 'damaged' : 'recoverable', dataPath, read)
+      return undefined
     }
+    if (read === undefined) return undefined
+    const { block, descriptor } = read
     if (descriptor.id !== undefined && descriptor.id !== block.id) {
       this.#found('damaged', dataPath, `descriptor is that of block ${descriptor.id}`)
     }
@@ -281,18 +324,57 @@ class Verification {
       )
     }
     const dataBytes = await this.#fs.fileBytes(dataPath)
-    if (dataBytes === undefined) return descriptor.timestampsUs.length === 0
-    let short = 0
+    if (dataBytes === undefined && descriptor.timestampsUs.length > 0) return undefined
+    const redoneUs = new Set<bigint>()
+    const short = { damaged: 0, recoverable: 0 }
     for (let index = 0; index < descriptor.timestampsUs.length; index++) {
       const from = descriptor.recordFromBytes[index] as number
-      const { endBytes } = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
-      if (endBytes > dataBytes) short += 1
+      const { beginBytes, endBytes } = scanRecord(
+        descriptor.bytes,
+        from,
+        descriptor.recordToBytes[index] as number,
+      )
+      const isRedone = redoneFromBytes !== undefined && beginBytes >= redoneFromBytes
+      if (isRedone) redoneUs.add(descriptor.timestampsUs[index] as bigint)
+      if (endBytes > (dataBytes ?? 0)) short[isRedone ? 'recoverable' : 'damaged'] += 1
     }
-    if (short > 0) this.#found('damaged', dataPath, `${short} records lie beyond the end of the data file`)
-    return true
+    for (const severity of ['damaged', 'recoverable'] as const) {
+      const count = short[severity]
+      if (count > 0)
+        this.#found(
+          severity,
+          dataPath,
+          `${count} ${count === 1 ? 'record lies' : 'records lie'} beyond the end of the data file`,
+        )
+    }
+    const one = { ...source, blocks: [block], descriptor: () => Promise.resolve(descriptor) }
+    return { source: one, redoneUs }
   }
 
-  async #verifyRecord(source: BlockSource, block: IndexEntry, record: StoredRecord): Promise<void> {
+  /**
+   * The descriptor, or why it cannot be read. Beside a writer a block may have been reopened or folded since it was
+   * listed: `undefined` when it is open now.
+   */
+  async #readDescriptor(
+    source: BlockSource,
+    listed: IndexEntry,
+  ): Promise<{ block: IndexEntry; descriptor: Descriptor } | string | undefined> {
+    let block = listed
+    for (let from = source; ;) {
+      try {
+        return { block, descriptor: await from.descriptor(block) }
+      } catch (error) {
+        if (!this.#isLive) return messageOf(error)
+        from = await directorySource(this.#fs, this.#dataPath, source.name)
+        const now = from.blocks.find(({ id }) => id === listed.id)
+        if (now?.crc64 === undefined) return undefined
+        if (now.crc64 === block.crc64) return messageOf(error)
+        block = now
+      }
+    }
+  }
+
+  async #verifyRecord(dataPath: string, record: StoredRecord, redoneUs: ReadonlySet<bigint>): Promise<void> {
     this.#records += 1
     this.#contentBytes += record.contentBytes
     this.#options.visit?.(record)
@@ -302,7 +384,8 @@ class Verification {
       await record.read()
       if (record.contentChecksum !== undefined) this.#contentChecked += 1
     } catch (error) {
-      this.#found('damaged', source.dataPath(block), messageOf(error))
+      const severity = redoneUs.has(record.timestampUs) ? 'recoverable' : 'damaged'
+      this.#found(severity, dataPath, messageOf(error))
     }
   }
 
@@ -310,6 +393,9 @@ class Verification {
     this.#findings.push({ severity, path, message })
   }
 }
+
+/** How often an entry is looked at beside a writer before a finding counts. */
+const LIVE_LOOKS_MAX = 4
 
 const PLAN_WORDS = {
   open: 'bring up to date and keep open',
@@ -330,6 +416,10 @@ async function lockIfStore(
     if (error instanceof FileSystemError && error.code === 'ERR_READ_ONLY') return undefined
     throw error
   }
+}
+
+function keyOf({ bucket, entry }: EntryName, blockId: bigint | number): string {
+  return `${bucket}/${entry}/${blockId}`
 }
 
 function messageOf(error: unknown): string {
