@@ -83,7 +83,7 @@ class Demo {
 
     const kafka = await chooseKafka((line) => view.print(line))
     this.#started.push(['Kafka', kafka.stop])
-    view.print(`Kafka: ${kafka.title}`)
+    view.print(kafka.title)
     signal.throwIfAborted()
     const { client, names, groupId, partitionCounts } = await this.#makeTopics(kafka, runName)
     signal.throwIfAborted()

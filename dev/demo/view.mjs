@@ -68,6 +68,7 @@ export function count(number) {
 }
 
 export function bytes(number) {
+  if (number < 1e3) return `${number} B`
   if (number < 1e6) return `${(number / 1e3).toFixed(0)} kB`
   return number < 1e9 ? `${(number / 1e6).toFixed(1)} MB` : `${(number / 1e9).toFixed(2)} GB`
 }
