@@ -212,8 +212,9 @@ class Verification {
     const paths = new EntryPaths(this.#dataPath, name)
     const bytes = await this.#fs.readFile(paths.index)
     const listed = bytes === undefined ? undefined : decodeIndex(bytes)
-    if (listed === undefined) found('recoverable', paths.index, 'index is missing')
-    else if (listed.verdict !== 'valid')
+    // Beside a writer it may be a directory on the way to an entry that is just being made.
+    if (listed === undefined && !this.#isLive) found('recoverable', paths.index, 'index is missing')
+    else if (listed !== undefined && listed.verdict !== 'valid')
       found('recoverable', paths.index, `index is damaged (${listed.verdict})`)
     const open = new Set<bigint>()
     const removed = new Set<bigint>()
