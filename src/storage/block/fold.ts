@@ -5,7 +5,9 @@ import { atomicWrite } from '../../fs/atomic-write.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import type { Projector } from '../commitlog/projector.ts'
+import type { IndexEntry } from '../codec/index-codec.ts'
 import type { DirtySet } from '../dirty-set.ts'
+import type { Entry } from '../entry.ts'
 import type { OpenBlock } from './block.ts'
 import { checkDescriptor, mergeBlock } from './block-content.ts'
 import type { BlockManager } from './block-manager.ts'
@@ -25,7 +27,8 @@ export interface FoldContext {
  *
  * Order: content durable, descriptor durable (and with it the names in the directory), index entry with CRC, index
  * durable, and only then the WAL goes. The data file is never cut: bytes beyond its end belong to nobody, and a cut
- * could race with content written ahead of its frame. While the index holds a CRC for the block, its descriptor never changes (W1).
+ * could race with content written ahead of its frame. While the index holds a CRC for the block, its descriptor never
+ * changes (W1).
  */
 export async function foldBlock(block: OpenBlock, context: FoldContext): Promise<boolean> {
   const { fs, manager, projector, dirty } = context
@@ -79,7 +82,7 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
       dirty.forgetFile(block.wal.path)
       dirty.directory(dirname(block.wal.path))
       if (entry.indexFile.needsRewrite(entry.index.size))
-        await entry.indexFile.rewrite(fs, listingOnDisk(block))
+        await entry.indexFile.rewrite(fs, listingOnDisk(entry))
       return true
     })
   } finally {
@@ -87,8 +90,15 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
   }
 }
 
-/** What the index file may say: open blocks that nothing was projected of are not listed. */
-function listingOnDisk(block: OpenBlock): ReturnType<OpenBlock['entry']['listing']> {
-  const { entry } = block
-  return entry.listing().filter(({ id }) => entry.open.get(Number(id))?.walProjectedBytes !== 0)
+/**
+ * What the index file says: as it was read of blocks that nothing was projected of, and nothing of those that only a
+ * frame knows so far.
+ */
+function listingOnDisk({ index, open }: Entry): IndexEntry[] {
+  return index.blocks.flatMap((known) => {
+    const block = open.get(Number(known.id))
+    if (block === undefined) return [known]
+    if (block.walProjectedBytes > 0) return [block.entry.indexEntryOf(block)]
+    return block.baseCrc64 === undefined ? [] : [known]
+  })
 }
