@@ -10,7 +10,7 @@ import type { BlockSource } from './block-source.ts'
 
 interface CachedDescriptor {
   readonly descriptor: Descriptor
-  /** End of the WAL it includes, -1 for a cold block: another value means that it is out of date. */
+  /** Checksum of the descriptor, and of an open block the end of the WAL it includes: another value means out of date. */
   readonly version: string
 }
 
@@ -46,7 +46,9 @@ export class LiveBlocks {
     const open = entry.open.get(Number(block.id))
     if (open !== undefined) this.#observer.cacheHit('write')
     const version =
-      open === undefined ? `cold ${entry.index.get(block.id)?.crc64}` : `open ${open.walProjectedBytes}`
+      open === undefined
+        ? `cold ${entry.index.get(block.id)?.crc64}`
+        : `open ${open.baseCrc64} ${open.walProjectedBytes}`
     const key = entry.paths.descriptor(block.id)
     const cached = this.#cache.get(key)
     if (cached?.version === version) {
