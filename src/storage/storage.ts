@@ -1,10 +1,9 @@
 import { dirname } from 'node:path'
 import { loadCrc64 } from '../base/crc64.ts'
 import type { Clock } from '../base/clock.ts'
-import { silentLogger, type Logger } from '../base/logger.ts'
+import { silentLogger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
-import { writeAll } from '../fs/write-all.ts'
 import type { OpenBlock } from './block/block.ts'
 import { BlockManager } from './block/block-manager.ts'
 import { foldBlock } from './block/fold.ts'
@@ -17,16 +16,16 @@ import type { Submission } from './commitlog/group.ts'
 import { encodeCheckpoint } from './commitlog/log-file.ts'
 import { Projector } from './commitlog/projector.ts'
 import { DirtySet } from './dirty-set.ts'
-import type { Entry } from './entry.ts'
 import { StorageError } from './errors.ts'
 import { silentStorageObserver, type StorageObserver } from './observer.ts'
 import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageOptions } from './options.ts'
-import { parseBlockFileName, storePaths, type StorePaths } from './paths.ts'
+import { storePaths, type StorePaths } from './paths.ts'
 import { entryInfo } from './query/entry-info.ts'
 import { LiveBlocks } from './query/live-blocks.ts'
 import { getRecord, readRecords } from './query/read-records.ts'
 import type { EntryInfo, EntryName, RecordReader, RecordWrite, StoredRecord, TimeRange } from './record.ts'
 import { readCheckpoint, recover, type Recovery } from './recovery/recover.ts'
+import { takeOverWals } from './recovery/take-over-wals.ts'
 import {
   initializeStore,
   lockStore,
@@ -38,7 +37,6 @@ import {
   type StoreFormat,
 } from './store-files.ts'
 import { Maintenance } from './maintenance.ts'
-import { scanWal, walEntryType } from './wal/wal-codec.ts'
 import { checkLabels } from './label-rules.ts'
 import { WriteGate } from './write-gate.ts'
 
@@ -63,7 +61,6 @@ export class Storage implements RecordReader {
   readonly #clock: Clock
   readonly #lock: DirectoryLock
   readonly #catalogue: Catalogue
-  readonly #manager: BlockManager
   readonly #projector: Projector
   readonly #checkpointer: Checkpointer
   readonly #commit: GroupCommit
@@ -85,7 +82,6 @@ export class Storage implements RecordReader {
     this.#clock = options.clock
     this.#lock = parts.lock
     this.#catalogue = catalogue
-    this.#manager = manager
     this.#format = parts.format
     this.#limits = limits
     this.#onPoisoned = options.onPoisoned
@@ -182,10 +178,16 @@ export class Storage implements RecordReader {
         dirty,
         observer,
         limits,
-        logger,
       })
       try {
-        await storage.#foldForeignWals(logger)
+        await takeOverWals({
+          fs,
+          logger,
+          entries: catalogue.entries,
+          manager,
+          fold: (block) => storage.#maintenance.fold(block),
+          quarantine: `${paths.quarantine}/${generation}-`,
+        })
       } catch (error) {
         storage.#commit.fail(error)
         throw error
@@ -280,6 +282,8 @@ export class Storage implements RecordReader {
     } catch (cause) {
       this.#fail(cause)
     } finally {
+      // Whoever opens next must not meet a write of ours.
+      await this.#checkpointer.settled()
       await this.#lock.release()
     }
     this.#requireHealthy()
@@ -322,50 +326,6 @@ export class Storage implements RecordReader {
     checkLabels(write)
   }
 
-  /** WALs that neither checkpoint nor log know were left by ReductStore: they are folded like our own. */
-  async #foldForeignWals(logger: Logger): Promise<void> {
-    for (const entry of this.#catalogue.entries) {
-      for (const item of (await this.#fs.list(entry.paths.walDirectory)) ?? []) {
-        const file = parseBlockFileName(item.name)
-        if (file?.kind !== 'wal' || entry.open.has(Number(file.blockId))) continue
-        if (file.blockId > BigInt(Number.MAX_SAFE_INTEGER)) continue
-        logger.info(
-          { entry: entry.name, blockId: String(file.blockId) },
-          'WAL left by ReductStore taken over',
-        )
-        await this.#takeOverWal(entry, Number(file.blockId))
-      }
-    }
-  }
-
-  async #takeOverWal(entry: Entry, id: number): Promise<void> {
-    const wal = (await this.#fs.readFile(entry.paths.wal(id))) ?? new Uint8Array(0)
-    if (scanWal(wal).entries.some(({ type }) => type === walEntryType.removeBlock)) {
-      await this.#finishRemoval(entry, id)
-      return
-    }
-    const block = await loadOpenBlock(this.#fs, entry, id)
-    const listed = entry.indexEntryOf(block)
-    // The descriptor is about to change, so the index must not hold its CRC (W1).
-    await writeAll(this.#fs, 'projection', [entry.indexFile.append(listed)])
-    await this.#fs.syncFiles([entry.indexFile.file])
-    entry.index.set(listed)
-    this.#manager.adopt(block)
-    await this.#maintenance.fold(block)
-  }
-
-  /** ReductStore was removing the block: its WAL stays until everything else of the block is gone. */
-  async #finishRemoval(entry: Entry, id: number): Promise<void> {
-    const { paths, index, indexFile } = entry
-    index.delete(BigInt(id))
-    await indexFile.rewrite(this.#fs, index.blocks)
-    await this.#fs.unlink(paths.descriptor(id))
-    await this.#fs.unlink(paths.data(id))
-    await this.#fs.syncDirectories([paths.directory])
-    await this.#fs.unlink(paths.wal(id))
-    await this.#fs.syncDirectories([paths.walDirectory])
-  }
-
   #requireHealthy(): void {
     if (this.#poison === undefined) return
     const { cause } = this.#poison
@@ -396,7 +356,6 @@ interface StorageParts {
   readonly dirty: DirtySet
   readonly observer: StorageObserver
   readonly limits: StorageLimits
-  readonly logger: Logger
 }
 
 /** Each open block needs two files and its entry's directories; recovery needs a few more names. */
