@@ -63,6 +63,7 @@ const STORAGE: Readonly<Record<StorageErrorCode, Row>> = {
 const FILE_SYSTEM: Readonly<Partial<Record<FileSystemErrorCode, Row>>> = {
   ERR_NO_SPACE: [exitCodes.directory, 'free some space (bytes and inodes) and start again'],
   ERR_READ_ONLY: [exitCodes.directory, 'check owner, mode and mount of the directory'],
+  ERR_UNSUPPORTED: [exitCodes.directory],
   ERR_TOO_MANY_FILES: [exitCodes.io, 'raise the limit of open files (ulimit -n) and start again'],
 }
 const FAILED_IO: Row = [exitCodes.io, 'check the disk and the path, then start again']
