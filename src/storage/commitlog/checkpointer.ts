@@ -22,7 +22,6 @@ const PARALLEL_SYNCS = 4
 export class Checkpointer {
   readonly #options: CheckpointerOptions
   #running: Promise<void> | undefined
-  #isRequested = false
   #lastSequence: number
 
   constructor(options: CheckpointerOptions) {
@@ -30,10 +29,10 @@ export class Checkpointer {
     this.#lastSequence = options.log.position.sequence
   }
 
+  /** @param idleMs since the last frame; 0 while there is work */
   isDue(idleMs: number): boolean {
     if (this.#running !== undefined) return false
     const { log, limits } = this.#options
-    if (this.#isRequested) return true
     if (log.position.sequence === this.#lastSequence) return false
     return log.bytes >= limits.logBytesCheckpoint || idleMs >= limits.idleCheckpointMs
   }
@@ -42,7 +41,6 @@ export class Checkpointer {
   async begin(): Promise<void> {
     await this.#running
     const { log, manager, companion, clock } = this.#options
-    this.#isRequested = false
     const startedMs = clock.monotonicMs()
     const { sequence, chain } = log.position
     await log.roll()
@@ -65,11 +63,6 @@ export class Checkpointer {
   async logRoom(): Promise<void> {
     const { log, limits } = this.#options
     if (log.bytes >= limits.logBytesMax) await this.#running
-  }
-
-  /** The next `isDue` says yes. */
-  request(): void {
-    this.#isRequested = true
   }
 
   /** Resolves when no checkpoint is running. */

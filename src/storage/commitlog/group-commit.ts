@@ -74,7 +74,7 @@ export class GroupCommit {
     this.#done = this.#run()
   }
 
-  /** Resolves when the submission is durable and projected. @throws {StorageError} */
+  /** Resolves when the submission is durable and projected. @throws {StorageError} `ERR_POISONED`, `ERR_CLOSED` */
   submit(submission: Submission): Promise<void> {
     if (this.#state !== 'running') return Promise.reject(this.#refusal())
     let bytes = submission.delta?.byteLength ?? 0
@@ -86,9 +86,9 @@ export class GroupCommit {
     })
   }
 
-  /** Runs `job` between two frames, with none in flight. */
+  /** Runs `job` between two frames, with none in flight. @throws {StorageError} as `submit` */
   between(job: () => Promise<void>): Promise<void> {
-    if (typeof this.#state === 'object' || this.#state === 'closed') return Promise.reject(this.#refusal())
+    if (this.#state !== 'running') return Promise.reject(this.#refusal())
     return new Promise((resolve, reject) => {
       this.#jobs.push({ run: job, resolve, reject })
       this.#wake()
@@ -301,7 +301,9 @@ export class GroupCommit {
       if (this.#queueHead < this.#queue.length || this.#jobs.length > 0) return true
       if (this.#state === 'closing') return false
       const idleMs = this.#options.clock.monotonicMs() - this.#lastFrameMs
-      if (this.#isIdle()) {
+      // A frame in flight wakes this loop when it is durable.
+      const isIdle = this.#isIdle()
+      if (isIdle) {
         if (this.#isWatermarkOwed && idleMs >= WATERMARK_IDLE_MS) return true
         if (this.#options.isCheckpointDue(idleMs)) return true
       }
@@ -312,7 +314,7 @@ export class GroupCommit {
           stop.abort()
         }
       })
-      const waitMs = this.#isWatermarkOwed ? Math.max(1, WATERMARK_IDLE_MS - idleMs) : IDLE_CHECK_MS
+      const waitMs = isIdle && this.#isWatermarkOwed ? Math.max(1, WATERMARK_IDLE_MS - idleMs) : IDLE_CHECK_MS
       await Promise.race([woken, this.#options.clock.sleep(waitMs, stop.signal)])
       stop.abort()
     }
