@@ -97,8 +97,10 @@ export interface KafkaSource {
     offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
     epoch: number,
   ): Promise<void>
-  /** No batch call begins after this; one that runs may end. What was fetched already is fetched again later. */
-  /** For this generation: in a new one nothing is paused. */
+  /**
+   * No batch call begins after this; one that runs may end. What was fetched already is fetched again later. For this
+   * generation only: in a new one nothing is paused.
+   */
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
   /**

@@ -14,8 +14,8 @@ import { scanBlocks } from './scan-blocks.ts'
 import { scanLog } from './scan-log.ts'
 
 export interface Recovery {
+  /** A new file behind the last durable frame; the first log that the next checkpoint must name. */
   readonly log: CommitLog
-  /** Number of the first log that the next checkpoint must name. */
   readonly blocks: readonly PlannedBlock[]
   readonly event: RecoveryEvent
 }
