@@ -2,18 +2,20 @@ import { silentStorageObserver, type StorageObserver } from '../../src/storage/i
 import type { OperationCall } from '../support/simulated-disk.ts'
 
 /** What the engine was doing when its process ended. */
-export type CrashPlace =
-  | 'creation'
-  | 'recovery'
-  | 'frame'
-  | 'logRoll'
-  | 'projection'
-  | 'blockRoll'
-  | 'contentSync'
-  | 'indexAppend'
-  | 'fold'
-  | 'checkpoint'
-  | 'naming'
+export const crashPlaces = [
+  'creation',
+  'recovery',
+  'frame',
+  'logRoll',
+  'projection',
+  'blockRoll',
+  'contentSync',
+  'indexAppend',
+  'fold',
+  'checkpoint',
+  'naming',
+] as const
+export type CrashPlace = (typeof crashPlaces)[number]
 
 /** Counts what a simulation has met; a simulation that met nothing proves nothing. */
 export class Coverage {

@@ -1,8 +1,10 @@
-import type { SimulatedDisk } from '../support/simulated-disk.ts'
+import type { Random } from '../support/random.ts'
+import type { OperationCall, SimulatedDisk } from '../support/simulated-disk.ts'
 import type { CrashPlace } from './coverage.ts'
-import { checkEverything, checkSettledDirectory, checkStock, type Slots } from './judge.ts'
+import { checkEverything, checkSettledDirectory, checkStock, type Slots, type Visible } from './judge.ts'
 import type { Topic } from './messages.ts'
 import type { Progress } from './offsets-companion.ts'
+import { Session } from './session.ts'
 import { SimulationFailure, StoreProcess, type Tools } from './store-process.ts'
 
 /** What a directory may recover to: one of `lineage` from `acked` on. */
@@ -24,6 +26,9 @@ export interface Snapshot {
   readonly place: CrashPlace
 }
 
+/** `soup`: un-synced sectors of every file stand as they were at some moment, or are garbage; all names stay. */
+type Way = 'kill' | 'power' | 'soup'
+
 /** How many crashes within recovery follow each other. */
 const DEPTH_MAX = 2
 
@@ -31,14 +36,14 @@ const DEPTH_MAX = 2
 const likelihood: Readonly<Record<CrashPlace, number>> = {
   creation: 0.1,
   recovery: 0.15,
-  frame: 3,
-  logRoll: 3,
+  frame: 3.5,
+  logRoll: 5,
   projection: 1,
   blockRoll: 5,
   contentSync: 1.5,
   indexAppend: 1.5,
-  fold: 0.7,
-  checkpoint: 2.5,
+  fold: 1,
+  checkpoint: 6,
   naming: 0.3,
 }
 
@@ -55,9 +60,11 @@ export class SnapshotTaker {
     this.#max = max
   }
 
-  offer(disk: SimulatedDisk, place: CrashPlace, bounds: () => Bounds): void {
+  offer(disk: SimulatedDisk, place: CrashPlace, call: OperationCall, bounds: () => Bounds): void {
     const { random, coverage } = this.#tools
-    if (this.snapshots.length >= this.#max || !random.chance(this.#chance * likelihood[place])) return
+    // Before its sync a frame is written and may be lost; before its write there is nothing of it.
+    const chance = this.#chance * likelihood[place] * (place === 'frame' && call === 'write' ? 0.3 : 1)
+    if (this.snapshots.length >= this.#max || !random.chance(chance)) return
     coverage.add(`crash.${place}`)
     this.snapshots.push({ disk: disk.fork(random.seed()), bounds: bounds(), place })
   }
@@ -73,15 +80,11 @@ export async function checkSnapshots(
 ): Promise<void> {
   const { random, options, coverage } = tools
   for (const { disk, bounds, place } of snapshots) {
-    const ways: readonly ('kill' | 'power')[] = bounds.onlyPower
-      ? ['power', 'power']
-      : depth === 0
-        ? ['kill', 'power', 'power']
-        : [random.pick(['kill', 'power'])]
-    for (const way of ways) {
+    for (const way of waysOf(place, bounds, depth, random)) {
       const image = disk.fork(random.seed())
       image.setFreeBytes(Number.MAX_SAFE_INTEGER)
       if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
+      if (way === 'soup') image.cutPower({ seed: random.seed(), garbage: 0.5, data: 'soup', names: 'all' })
       coverage.add(`images.${way}`)
       try {
         await checkImage(
@@ -99,6 +102,18 @@ export async function checkSnapshots(
   }
 }
 
+function visibleOf({ lineage, acked }: Bounds): Visible {
+  return { floor: (lineage[acked] as Progress).next, ceiling: (lineage.at(-1) as Progress).next }
+}
+
+function waysOf(place: CrashPlace, { onlyPower }: Bounds, depth: number, random: Random): readonly Way[] {
+  if (depth > 0) return [random.pick(onlyPower ? ['power', 'soup'] : ['kill', 'power'])]
+  if (onlyPower) return ['power', 'power']
+  // A frame in flight is what its checksums are for.
+  if (place === 'frame') return ['kill', 'power', 'soup', 'soup']
+  return ['kill', 'power', 'power']
+}
+
 /** Recovers one image and holds what it shows against what it may show. */
 export async function checkImage(
   tools: Tools,
@@ -110,13 +125,12 @@ export async function checkImage(
 ): Promise<void> {
   const { random, coverage } = tools
   coverage.image(disk.digest())
-  const visible = {
-    floor: (bounds.lineage[bounds.acked] as Progress).next,
-    ceiling: (bounds.lineage.at(-1) as Progress).next,
-  }
+  const visible = visibleOf(bounds)
   if (bounds.stockSees) checkStock(disk, topic, visible)
   const taker = new SnapshotTaker(tools, 0.2, depth < DEPTH_MAX && random.chance(0.25) ? 1 : 0)
-  const process = new StoreProcess(tools, disk, (place) => taker.offer(disk, place, () => bounds))
+  const process = new StoreProcess(tools, disk, (place, _operation, call) => {
+    if (process.isOpening) taker.offer(disk, place, call, () => bounds)
+  })
   await opened(process)
   const shown = recoveredState(process, bounds)
   const slots = acknowledgedSlots(knownSlots, topic, visible.floor)
@@ -143,27 +157,39 @@ async function checkAfterwards(
   slots: Slots,
 ): Promise<void> {
   const { random } = tools
-  const way = random.pick(['nothing', 'nothing', 'kill', 'power', 'close'] as const)
+  const way = random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work'] as const)
   if (way === 'nothing') return
   const { disk } = process
+  let then = bounds
   if (way === 'close') {
     await process.run(process.storage.close())
     checkSettledDirectory(disk)
   }
-  if (way === 'power' || (way === 'close' && random.chance(0.5))) process.cutPower()
+  if (way === 'work') then = await workOn(tools, topic, process, bounds)
+  if (way === 'power' || (way !== 'kill' && random.chance(0.6))) process.cutPower()
   else process.kill()
-  const { next } = bounds.lineage[0] as Progress
-  if (way === 'kill') checkStock(disk, topic, { floor: next, ceiling: next })
+  const visible = visibleOf(then)
+  if (way === 'kill') checkStock(disk, topic, visible)
   tools.coverage.image(disk.digest())
   const again = new StoreProcess(tools, disk)
   try {
     await opened(again)
-    recoveredState(again, bounds)
-    await checkEverything(again, topic, { floor: next, ceiling: next }, slots)
+    const { next } = recoveredState(again, then).state
+    await checkEverything(again, topic, { floor: next, ceiling: next }, new Map(slots))
     again.kill()
   } catch (error) {
     throw during(error, `${way} after recovery`)
   }
+}
+
+/** A few more records on what was recovered. */
+async function workOn(tools: Tools, topic: Topic, process: StoreProcess, bounds: Bounds): Promise<Bounds> {
+  const state = bounds.lineage[0] as Progress
+  const lineage = { states: [state], acked: 0, lastSubmission: state.submission + 1_000_000 }
+  const session = new Session(tools, topic, process, lineage, new Map())
+  for (let count = tools.random.between(1, 3); count > 0; count--) session.submit()
+  await session.drain()
+  return { ...bounds, lineage: lineage.states, acked: lineage.acked }
 }
 
 /** Opens; after nothing but crashes there is no reason to refuse. */

@@ -13,8 +13,16 @@ export interface Message {
   readonly write: RecordWrite
 }
 
-/** The topic: what stands at an offset never changes, so that a redelivered message is the same message. */
-export class Topic {
+/** What stands at an offset never changes, so that a redelivered message is the same message. */
+export interface Topic {
+  readonly targets: readonly EntryName[]
+  /** `undefined`: nothing is stored for this offset (a gap). */
+  at(partition: number, offset: number): Message | undefined
+  byIdentity(identity: string): Message | undefined
+}
+
+/** Messages as a seed makes them up. */
+export class RandomTopic implements Topic {
   readonly #options: SimulationOptions
   readonly #targets: readonly EntryName[]
   readonly #partitions: { random: Random; timeUs: number; messages: (Message | undefined)[] }[]
@@ -34,7 +42,6 @@ export class Topic {
     return this.#targets
   }
 
-  /** `undefined`: nothing is stored for this offset (a gap). */
   at(partition: number, offset: number): Message | undefined {
     const { messages } = this.#partitions[partition] as { messages: (Message | undefined)[] }
     while (messages.length <= offset) messages.push(this.#next(partition, messages.length))

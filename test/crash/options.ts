@@ -58,7 +58,7 @@ export function chooseOptions(seed: number): SimulationOptions {
   const random = new Random(seed)
   const on = (probability: number, weight: number): number => (random.chance(probability) ? weight : 0)
   const logBytesCheckpoint = random.pick([1_500, 4_000, 12_000, 40_000, 1_000_000])
-  const hasFaults = random.chance(0.35)
+  const hasFaults = random.chance(0.45)
   const entries = ['a', 'b/c', 'b', 'd'].slice(0, random.between(1, 4))
   return {
     seed,
@@ -111,7 +111,7 @@ export function chooseOptions(seed: number): SimulationOptions {
     snapshotChance: random.pick([0.02, 0.05]),
     snapshotsMax: 8,
     faults: hasFaults
-      ? (['sync', 'syncDirectory', 'write', 'name', 'short', 'full'] as const).filter(() =>
+      ? (['sync', 'sync', 'syncDirectory', 'write', 'name', 'short', 'full'] as const).filter(() =>
           random.chance(0.5),
         )
       : [],
@@ -125,7 +125,7 @@ export function chooseOptions(seed: number): SimulationOptions {
 function chooseContents(random: Random): [number, number][] {
   const sizes: [number, number][] = [[0, 40]]
   if (random.chance(0.6)) sizes.push([60, 300])
-  if (random.chance(0.3)) sizes.push([500, 3_000])
+  if (random.chance(0.5)) sizes.push([500, 3_000])
   if (random.chance(0.1)) sizes.push([4_000, 9_000])
   if (random.chance(0.3)) sizes.push([0, 0])
   return sizes

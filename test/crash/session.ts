@@ -1,5 +1,5 @@
 import { parseBlockFileName } from '../../src/storage/paths.ts'
-import type { RecordWrite } from '../../src/storage/index.ts'
+import type { EntryName, RecordWrite } from '../../src/storage/index.ts'
 import { checkEverything, checkRange, checkSettledDirectory, type Slots } from './judge.ts'
 import type { Message, Topic } from './messages.ts'
 import { encodeDelta, type Progress } from './offsets-companion.ts'
@@ -77,7 +77,7 @@ export class Session {
       case 'settle':
         return this.#settle()
       case 'checkpoint':
-        this.#background(process.storage.checkpoint())
+        this.checkpoint()
         return random.chance(0.5) ? this.drain() : process.run(Promise.resolve())
     }
   }
@@ -88,17 +88,23 @@ export class Session {
     this.#requireNoFailure()
   }
 
-  /** Submits the next messages of one or more partitions as one atom; the acknowledgement is noted when it comes. */
+  /** Submits the next messages of one or more partitions as one atom. */
   submit(): void {
-    const { options, random, coverage, trace } = this.#tools
+    const { options, random } = this.#tools
+    const count = random.chance(0.3) ? random.between(1, options.partitions) : 1
+    const partitions = Array.from({ length: count }, () => random.below(options.partitions))
+    this.submitFrom(partitions, () => random.between(1, options.messagesPerSubmissionMax))
+  }
+
+  /** Submits the next `messageCount()` messages of each partition; the acknowledgement is noted when it comes. */
+  submitFrom(partitions: readonly number[], messageCount: () => number): void {
+    const { coverage, trace } = this.#tools
     const lineage = this.#lineage
     const before = lineage.states.at(-1) as Progress
     const next = [...before.next]
     const writes: RecordWrite[] = []
-    const partitionCount = random.chance(0.3) ? random.between(1, options.partitions) : 1
-    for (let count = 0; count < partitionCount; count++) {
-      const partition = random.below(options.partitions)
-      for (const message of this.#take(partition, next)) writes.push(message.write)
+    for (const partition of partitions) {
+      for (const message of this.#take(partition, next, messageCount())) writes.push(message.write)
     }
     coverage.add('submissions')
     if (new Set(writes.map(({ target }) => target)).size > 1) coverage.add('submissions.overEntries')
@@ -109,9 +115,10 @@ export class Session {
     const delta = encodeDelta(submission, before, next)
     this.#background(
       this.#process.storage.submit({ writes, delta }).then(() => {
-        const { isDead, poison } = this.#process
+        const { isDead, poison, turn } = this.#process
         if (isDead) return
-        if (poison !== undefined)
+        // In the same turn it may have been on its way already.
+        if (poison !== undefined && turn > poison.turn)
           throw new SimulationFailure(`submission ${submission} acknowledged after a failure`)
         if (lineage.acked !== position - 1)
           throw new SimulationFailure(`submission ${submission} acknowledged out of order`)
@@ -122,10 +129,8 @@ export class Session {
     )
   }
 
-  #take(partition: number, next: number[]): Message[] {
-    const { options, random } = this.#tools
+  #take(partition: number, next: number[], count: number): Message[] {
     const messages: Message[] = []
-    const count = random.between(1, options.messagesPerSubmissionMax)
     for (let taken = 0; taken < count; taken++) {
       const offset = next[partition] as number
       const message = this.#topic.at(partition, offset)
@@ -177,15 +182,38 @@ export class Session {
     if (this.#failure !== undefined) throw this.#failure
   }
 
+  /** Begins a checkpoint. */
+  checkpoint(): void {
+    this.#background(this.#process.storage.checkpoint())
+  }
+
+  /** Begins to fold every block that has a WAL. */
+  foldAll(): void {
+    for (const target of this.#topic.targets) {
+      for (const id of this.#openBlocks(target)) this.#background(this.#foldBlock(target, id))
+    }
+  }
+
+  async #foldBlock(target: EntryName, id: number): Promise<void> {
+    const { turn } = this.#process
+    const isCold = await this.#process.storage.fold(target, id)
+    // At once, it did not begin; later, a record came in between.
+    if (!isCold && this.#process.turn > turn) this.#tools.coverage.add('folds.aborted')
+  }
+
+  #openBlocks(target: EntryName): number[] {
+    const directory = `${DATA_PATH}/${target.bucket}/${target.entry}/.wal`
+    const names = this.#process.disk.list(directory) ?? []
+    const ids = names.map(({ name }) => parseBlockFileName(name)?.blockId)
+    return ids.filter((id) => id !== undefined).map(Number)
+  }
+
   async #fold(): Promise<void> {
     const { random } = this.#tools
     const target = random.pick(this.#topic.targets)
-    const directory = `${DATA_PATH}/${target.bucket}/${target.entry}/.wal`
-    const ids = (this.#process.disk.list(directory) ?? []).flatMap(
-      ({ name }) => parseBlockFileName(name)?.blockId ?? [],
-    )
+    const ids = this.#openBlocks(target)
     if (ids.length === 0) return this.drain()
-    this.#background(this.#process.storage.fold(target, Number(random.pick(ids))))
+    this.#background(this.#foldBlock(target, random.pick(ids)))
     // Late records shall meet the running fold.
     return random.chance(0.5) ? this.drain() : this.#process.run(Promise.resolve())
   }

@@ -1,8 +1,8 @@
 import { loadCrc64 } from '../../src/base/crc64.ts'
 import { Random } from '../support/random.ts'
-import { SimulatedDisk } from '../support/simulated-disk.ts'
+import { SimulatedDisk, type OperationCall } from '../support/simulated-disk.ts'
 import type { FileKind } from '../../src/fs/file-system.ts'
-import type { Coverage, CrashPlace } from './coverage.ts'
+import { crashPlaces, type Coverage, type CrashPlace } from './coverage.ts'
 import {
   SnapshotTaker,
   acknowledgedSlots,
@@ -12,7 +12,7 @@ import {
   type Bounds,
 } from './images.ts'
 import { checkEverything, checkSettledDirectory, checkStock, type Slots } from './judge.ts'
-import { Topic } from './messages.ts'
+import { RandomTopic, type Topic } from './messages.ts'
 import { chooseOptions, type End, type Fault } from './options.ts'
 import { Session, describe, type Lineage } from './session.ts'
 import {
@@ -53,6 +53,21 @@ export async function simulate(
   coverage.add('seeds')
 }
 
+/** Where a life ends if nothing ends it before: after some operations, or within an operation of some kind. */
+function chooseCrashPoint(
+  random: Random,
+  operations: number,
+): (place: CrashPlace, operation: number) => boolean {
+  if (random.chance(0.4)) {
+    const last = operations + random.between(1, random.pick([50, 200, 600]))
+    return (_place, operation) => operation >= last
+  }
+  if (random.chance(0.4)) return () => false
+  const wanted = random.pick(crashPlaces)
+  let left = random.between(1, 8)
+  return (place) => place === wanted && --left === 0
+}
+
 class World {
   readonly #tools: Tools
   readonly #topic: Topic
@@ -64,7 +79,7 @@ class World {
 
   constructor(tools: Tools) {
     this.#tools = tools
-    this.#topic = new Topic(tools.options)
+    this.#topic = new RandomTopic(tools.options)
     this.#disk = new SimulatedDisk({ seed: tools.options.seed, afterKill: 'hang' })
     const next = Array.from({ length: tools.options.partitions }, () => 0)
     this.#lineage = { states: [{ submission: 0, next }], acked: 0, lastSubmission: 0 }
@@ -95,15 +110,13 @@ class World {
     const disk = this.#disk
     const taker = new SnapshotTaker(tools, options.snapshotChance, options.snapshotsMax)
     const end = random.pick(options.ends)
-    const crashAt = random.chance(0.6)
-      ? disk.operations + random.between(1, random.pick([50, 200, 600]))
-      : Infinity
-    const onOperation = (place: CrashPlace, operation: number): void => {
-      if (operation >= crashAt) {
+    const isCrashPoint = chooseCrashPoint(random, disk.operations)
+    const onOperation = (place: CrashPlace, operation: number, call: OperationCall): void => {
+      if (isCrashPoint(place, operation)) {
         coverage.add(`crash.${place}`)
         this.#crash(process, end)
       } else {
-        taker.offer(disk, place, this.#bounds)
+        taker.offer(disk, place, call, this.#bounds)
       }
     }
     const process = new StoreProcess(tools, disk, onOperation, true)

@@ -38,7 +38,9 @@ export class StoreProcess {
   isDead = false
   isOpening = true
   readonly traces: boolean
-  poison: { cause: unknown } | undefined
+  poison: { cause: unknown; turn: number } | undefined
+  /** Turns of the event loop so far. */
+  turn = 0
   readonly #tools: Tools
   readonly #places = new PlaceFinder()
   #storage: Storage | undefined
@@ -46,7 +48,7 @@ export class StoreProcess {
   constructor(
     tools: Tools,
     disk: SimulatedDisk,
-    onOperation?: (place: CrashPlace, operation: number) => void,
+    onOperation?: (place: CrashPlace, operation: number, call: OperationCall) => void,
     traces = false,
   ) {
     this.traces = traces
@@ -61,7 +63,7 @@ export class StoreProcess {
         if (this.isDead) return
         if (this.traces) tools.trace?.(`${operation} ${call} ${path}`)
         if (call === 'rename' && path.endsWith('.meta.tmp')) tools.coverage.add('descriptorsWritten')
-        onOperation(this.isOpening ? (isCreation ? 'creation' : 'recovery') : place, operation)
+        onOperation(this.isOpening ? (isCreation ? 'creation' : 'recovery') : place, operation, call)
       })
   }
 
@@ -85,7 +87,7 @@ export class StoreProcess {
         bucketSettings: () => options.blocks,
         onPoisoned: (cause) => {
           if (this.isDead) return
-          this.poison = { cause }
+          this.poison = { cause, turn: this.turn }
           if (this.traces) tools.trace?.(`poisoned: ${String(cause)}`)
         },
       }),
@@ -106,6 +108,7 @@ export class StoreProcess {
       if (this.isDead) throw new ProcessEnded()
       if (turn > TURNS_MAX) throw new SimulationFailure('stalled')
       await nextTurn()
+      this.turn++
       if (this.#tools.random.chance(this.#tools.options.pace)) this.clock.wakeNext()
     }
     if (this.isDead) throw new ProcessEnded()
@@ -117,6 +120,7 @@ export class StoreProcess {
     for (let turn = 0; turn < turns; turn++) {
       if (this.isDead) throw new ProcessEnded()
       await nextTurn()
+      this.turn++
       this.clock.wakeNext()
     }
   }

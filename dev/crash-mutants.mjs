@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/**
+ * `npm run crash:mutants -- --seeds 400 [--min 20] [--only TEXT] [--quick] [--json]`: plants known mistakes into a copy
+ * of the engine, one at a time, and counts the seeds of the crash simulation that notice. `--quick` stops at each
+ * mutant's first failing seed.
+ */
+import { parseArgs } from 'node:util'
+import { mutants } from '../test/crash/mutants/mutants.mjs'
+import { mutatedCopy } from '../test/crash/mutants/patch.mjs'
+import { startWorkers } from './crash/workers.mjs'
+import { projectRoot } from './runner/command.mjs'
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '400' },
+    min: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '2' },
+    only: { type: 'string', multiple: true },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+})
+
+const seedCount = Number(values.seeds)
+const firstSeed = Number(values.seed)
+const failingMin = values.quick ? 1 : Number(values.min)
+const { only } = values
+const chosen = mutants.filter(({ name }) => only === undefined || only.some((text) => name.includes(text)))
+
+async function failingSeeds(mutant) {
+  const copy = mutatedCopy(projectRoot, mutant)
+  const seeds = Array.from({ length: seedCount }, (_, index) => firstSeed + index)
+  const failures = []
+  let tried = 0
+  try {
+    await startWorkers(copy.root, Number(values.workers), async (ask) => {
+      while (seeds.length > 0 && !(values.quick && failures.length > 0)) {
+        const order = seeds.splice(0, values.quick ? 1 : 5)
+        const answer = await ask({ seeds: order })
+        failures.push(...answer.failures)
+        tried += order.length
+      }
+    })
+  } finally {
+    copy.remove()
+  }
+  return { failures, tried }
+}
+
+const results = []
+for (const mutant of chosen) {
+  const startedMs = performance.now()
+  const { failures, tried } = await failingSeeds(mutant)
+  const isCaught = failures.length >= failingMin
+  results.push({
+    name: mutant.name,
+    failing: failures.length,
+    tried,
+    equivalent: mutant.equivalent,
+    isCaught,
+  })
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(0)
+  const verdict = mutant.equivalent === undefined ? (isCaught ? 'caught' : 'TOO FEW') : 'equivalent'
+  console.error(
+    `${mutant.name.padEnd(50)} ${String(failures.length).padStart(4)} of ${tried}  ${verdict}  ${seconds} s  ${failures[0]?.message.slice(0, 100) ?? ''}`,
+  )
+}
+
+const missed = results.filter(({ isCaught, equivalent }) => !isCaught && equivalent === undefined)
+if (values.json) console.log(JSON.stringify(results))
+else
+  console.log(`${results.length} mutants, ${missed.length} not caught by ${failingMin} of ${seedCount} seeds`)
+process.exitCode = missed.length > 0 ? 1 : 0

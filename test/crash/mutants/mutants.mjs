@@ -1,0 +1,336 @@
+/**
+ * Mistakes planted into a copy of the engine, one at a time: what each step of the write and recovery protocol is
+ * for. `find` must stand in `file` exactly once. The simulation has to notice every one, or say why it cannot.
+ *
+ * @typedef {{ file: string, find: string, put: string }} Patch
+ * @typedef {{ name: string, patches: Patch[], equivalent?: string }} Mutant
+ */
+
+const log = 'src/storage/commitlog/commit-log.ts'
+const group = 'src/storage/commitlog/group-commit.ts'
+const checkpointer = 'src/storage/commitlog/checkpointer.ts'
+const projector = 'src/storage/commitlog/projector.ts'
+const frame = 'src/storage/commitlog/frame.ts'
+const fold = 'src/storage/block/fold.ts'
+const block = 'src/storage/block/block.ts'
+const catalogue = 'src/storage/catalogue.ts'
+const entry = 'src/storage/entry.ts'
+const gate = 'src/storage/write-gate.ts'
+const store = 'src/storage/storage.ts'
+const scanLog = 'src/storage/recovery/scan-log.ts'
+const recover = 'src/storage/recovery/recover.ts'
+const apply = 'src/storage/recovery/apply.ts'
+const writeAll = 'src/fs/write-all.ts'
+const atomicWrite = 'src/fs/atomic-write.ts'
+
+const one = (name, file, find, put) => ({ name, patches: [{ file, find, put }] })
+const harmless = (mutant, equivalent) => ({ ...mutant, equivalent })
+
+const appendFrame =
+  "await writeAllAndSync(this.#fs, 'log', [{ file: this.#file, atBytes: this.#atBytes, bytes: frame }])"
+const writeFrame = appendFrame.replace('writeAllAndSync', 'writeAll')
+const writeCheckpoint = "await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))"
+const syncDirty = 'const filesSynced = await syncAll(fs, files, directories)'
+const dropLogs = 'const logBytesDropped = await log.drop(checkpoint.firstLog)'
+const importWriteAll = (file) => ({
+  file,
+  find: "import { dirname } from 'node:path'",
+  put: "import { dirname } from 'node:path'\nimport { writeAll as writeEverything } from '../../fs/write-all.ts'",
+})
+/** `atomicWrite` spelled out, so that one of its steps can be left out in one place only. */
+const replaceFile = (path, kind, bytes, left) =>
+  [
+    `await fs.unlink(\`\${${path}}.tmp\`)`,
+    `await writeEverything(fs, 'projection', [{ file: { path: \`\${${path}}.tmp\`, kind: '${kind}' }, atBytes: 0, bytes: ${bytes} }])`,
+    left === 'sync' ? '' : `await fs.syncFiles([{ path: \`\${${path}}.tmp\`, kind: '${kind}' }])`,
+    `await fs.rename(\`\${${path}}.tmp\`, ${path})`,
+    left === 'directory' ? '' : `await fs.syncDirectories([dirname(${path})])`,
+  ].join('\n    ')
+
+/** @type {Mutant[]} */
+export const mutants = [
+  // The log.
+  {
+    name: 'acknowledged before the log is synced',
+    patches: [
+      { file: log, find: appendFrame, put: writeFrame },
+      { file: log, find: 'import { writeAllAndSync }', put: 'import { writeAll, writeAllAndSync }' },
+    ],
+  },
+  {
+    name: 'failed log sync tried again',
+    patches: [
+      {
+        file: log,
+        find: appendFrame,
+        put: `${writeFrame}\n    await this.#fs.syncFiles([this.#file]).catch(() => this.#fs.syncFiles([this.#file]))`,
+      },
+      { file: log, find: 'import { writeAllAndSync }', put: 'import { writeAll, writeAllAndSync }' },
+      { file: gate, find: '        this.#failure = { cause }\n        this.onFailure?.(cause)', put: '' },
+    ],
+  },
+  one(
+    'new log without directory sync',
+    log,
+    'await this.#fs.syncDirectories([this.#paths.logDirectory])',
+    '',
+  ),
+  one(
+    'frame CRC not checked',
+    frame,
+    'if (crc64(bytes.subarray(0, chainAt)) !== chain) return undefined',
+    '',
+  ),
+  one(
+    'content CRC of frames not checked',
+    scanLog,
+    'if (!(await contentsMatch(window, atBytes, frame)))',
+    'if (false)',
+  ),
+  one(
+    'torn log header taken for damage',
+    scanLog,
+    'if (header === undefined || header.number !== number) continue',
+    "if (header === undefined || header.number !== number) {\n      damage.push('torn header')\n      break\n    }",
+  ),
+  one('log header alone replaces older frames', scanLog, 'if (read.length > 0)\n', 'if (read.length >= 0)\n'),
+  {
+    name: 'offsets ahead of the data',
+    patches: [
+      {
+        file: group,
+        find: '    for (const { delta } of built.submissions) if (delta !== undefined) companion?.apply(delta)\n',
+        put: '',
+      },
+      {
+        file: group,
+        find: '    return new Promise((resolve, reject) => {\n      this.#queue.push(',
+        put: '    if (submission.delta !== undefined) this.#options.companion?.apply(submission.delta)\n    return new Promise((resolve, reject) => {\n      this.#queue.push(',
+      },
+    ],
+  },
+  one(
+    'acknowledged before projection',
+    group,
+    'const projection = projector.project(built).then(',
+    'for (const submission of built.submissions) submission.resolve()\n    const projection = projector.project(built).then(',
+  ),
+
+  // Content that goes home before its frame.
+  one(
+    'direct content not synced before its frame',
+    group,
+    'await fs.syncFiles(direct.map(({ block }) => block.data))',
+    '',
+  ),
+  one('direct content: name not synced', group, 'if (unnamed.length === 0) return', 'return'),
+  one('name durable because this process made it', block, 'isNameDurable = false', 'isNameDurable = true'),
+  one('entry directory trusted because it is seen', entry, 'isNameDurable = false', 'isNameDurable = true'),
+  one(
+    'entry directories not synced',
+    catalogue,
+    'await this.#fs.syncDirectories([...new Set(directories)])',
+    '',
+  ),
+
+  // The projection.
+  one(
+    'flip byte written first',
+    projector,
+    'ops.push({ file: block.wal, atBytes: walAtBytes + 1, bytes: entries.subarray(1) })\n        ops.push({ file: block.wal, atBytes: walAtBytes, bytes: entries.subarray(0, 1) })',
+    'ops.push({ file: block.wal, atBytes: walAtBytes, bytes: entries.subarray(0, 1) })\n        ops.push({ file: block.wal, atBytes: walAtBytes + 1, bytes: entries.subarray(1) })',
+  ),
+  one(
+    'WAL before content',
+    projector,
+    "await writeAll(this.#fs, 'projection', ops)",
+    "await writeAll(this.#fs, 'projection', [...ops.filter(({ file }) => file.kind !== 'data'), ...ops.filter(({ file }) => file.kind === 'data')])",
+  ),
+  one(
+    'index CRC kept while a WAL exists',
+    projector,
+    'if (!block.isListedOpen)',
+    'if (!block.isListedOpen && block.baseCrc64 === undefined)',
+  ),
+  one(
+    'short write ignored',
+    writeAll,
+    'if (shortIndex === -1) return',
+    'if (shortIndex === -1 || (counts[shortIndex] ?? 0) > 0) return',
+  ),
+  {
+    name: 'goes on after a failure',
+    patches: [{ file: gate, find: '    if (this.#failure === undefined) return\n', put: '    return\n' }],
+  },
+
+  // The checkpoint.
+  one(
+    'checkpoint before its data is synced',
+    checkpointer,
+    `${syncDirty}\n    ${writeCheckpoint}`,
+    `${writeCheckpoint}\n    ${syncDirty}`,
+  ),
+  one(
+    'checkpoint does not sync its data',
+    checkpointer,
+    syncDirty,
+    'const filesSynced = files.size + directories.size',
+  ),
+  one(
+    'checkpoint does not sync directories',
+    checkpointer,
+    'const paths = [...directories]',
+    'const paths: string[] = []',
+  ),
+  {
+    name: 'log dropped before the data is synced',
+    patches: [
+      { file: checkpointer, find: syncDirty, put: `${dropLogs}\n    ${syncDirty}` },
+      { file: checkpointer, find: `${dropLogs}\n    observer`, put: 'observer' },
+    ],
+  },
+  {
+    name: 'checkpoint not synced before its rename',
+    patches: [
+      {
+        file: checkpointer,
+        find: writeCheckpoint,
+        put: replaceFile('paths.checkpoint', 'log', 'encodeCheckpoint(checkpoint)', 'sync'),
+      },
+      importWriteAll(checkpointer),
+    ],
+  },
+  {
+    name: 'checkpoint renamed without directory sync',
+    patches: [
+      {
+        file: checkpointer,
+        find: writeCheckpoint,
+        put: replaceFile('paths.checkpoint', 'log', 'encodeCheckpoint(checkpoint)', 'directory'),
+      },
+      importWriteAll(checkpointer),
+    ],
+  },
+  one(
+    'checkpoint does not wait for projection',
+    checkpointer,
+    'await projector.run(() => Promise.resolve(dirty.take()))',
+    'dirty.take()',
+  ),
+  one(
+    'two checkpoints at once',
+    checkpointer,
+    '    await this.#running\n    const { log, manager',
+    '    const { log, manager',
+  ),
+
+  // Folding.
+  one('fold: content not synced', fold, 'await fs.syncFiles([block.data])', ''),
+  {
+    name: 'fold: descriptor not synced before its rename',
+    patches: [
+      {
+        file: fold,
+        find: "await atomicWrite(fs, path, 'descriptor', merged.bytes)",
+        put: replaceFile('path', 'descriptor', 'merged.bytes', 'sync'),
+      },
+      importWriteAll(fold),
+    ],
+  },
+  {
+    name: 'fold: no directory sync after the rename',
+    patches: [
+      {
+        file: fold,
+        find: "await atomicWrite(fs, path, 'descriptor', merged.bytes)",
+        put: replaceFile('path', 'descriptor', 'merged.bytes', 'directory'),
+      },
+      importWriteAll(fold),
+    ],
+  },
+  {
+    name: 'fold with groups that are not projected',
+    patches: [
+      {
+        file: fold,
+        find: 'if (block.isFolding || block.pendingGroups > 0) return false',
+        put: 'if (block.isFolding) return false',
+      },
+      {
+        file: fold,
+        find: 'assert(\n      merged.recordCount === block.recordCount,',
+        put: 'assert(\n      true,',
+      },
+    ],
+  },
+  one(
+    'fold without its second looks',
+    fold,
+    'block.reservations === reservations',
+    'block.reservations >= reservations',
+  ),
+  harmless(
+    one('fold: index not synced before the WAL goes', fold, 'await fs.syncFiles([entry.indexFile.file])', ''),
+    'recovery writes the index afresh for every block of checkpoint and frames, and the checkpoint syncs it before it forgets them',
+  ),
+  {
+    name: 'fold and recovery both trust the index',
+    patches: [
+      { file: fold, find: 'await fs.syncFiles([entry.indexFile.file])', put: '' },
+      { file: apply, find: '    await rewriteIndex(fs, paths, entryBlocks)\n', put: '' },
+    ],
+  },
+
+  // Recovery.
+  one('recovery does not sync files', apply, 'await fs.syncFiles(touched)', ''),
+  one('recovery does not sync directories', apply, 'await fs.syncDirectories([...directories])', ''),
+  {
+    name: 'recovery projects before its log is durable',
+    patches: [
+      { file: recover, find: '  await applyPlans(fs, paths.root, plan.blocks)\n', put: '' },
+      {
+        file: recover,
+        find: '  const log = await CommitLog.begin(',
+        put: '  await applyPlans(fs, paths.root, plan.blocks)\n  const log = await CommitLog.begin(',
+      },
+    ],
+  },
+  {
+    name: 'recovery drops logs before its checkpoint',
+    patches: [
+      {
+        file: store,
+        find: `${writeCheckpoint}\n  await log.dropOlder()`,
+        put: `await log.dropOlder()\n  ${writeCheckpoint}`,
+      },
+    ],
+  },
+  one(
+    'recovery believes content in the cache',
+    apply,
+    "if (plan.kind !== 'merge') await writeContents",
+    "if (plan.kind === 'open' && plan.rewrite && (await fs.fileBytes(data.path)) === undefined) await writeContents",
+  ),
+  one(
+    'recovery leaves content of folded blocks',
+    apply,
+    "if (plan.kind !== 'merge') await writeContents",
+    "if (plan.kind === 'open') await writeContents",
+  ),
+  one(
+    'recovery believes entries in the cache',
+    apply,
+    "if (plan.kind === 'open' && plan.rewrite) await rewriteWal",
+    "if (plan.kind === 'open' && plan.rewrite && facts.wal?.endsWithMarker !== true) await rewriteWal",
+  ),
+  one(
+    'recovery cuts the WAL first',
+    apply,
+    "await atomicWrite(fs, path, 'wal', bytes)",
+    "await fs.truncate({ path, kind: 'wal' }, plan.keepWalBytes).catch(() => undefined)\n  await atomicWrite(fs, path, 'wal', bytes)",
+  ),
+
+  // Every file that is replaced.
+  one('replaced files not synced before the rename', atomicWrite, 'await fs.syncFiles([temporary])', ''),
+  one('replaced files: no directory sync', atomicWrite, 'await fs.syncDirectories([dirname(path)])', ''),
+]
