@@ -117,6 +117,13 @@ export class Catalogue {
     checkBucketName(bucket)
     const settings = this.#settingsOfNew(bucket)
     const final = new BucketPaths(this.#paths.root, bucket)
+    if ((await this.#fs.list(final.directory)) !== undefined) {
+      throw new StorageError(
+        'ERR_NOT_A_STORE',
+        `${final.directory} is in the way of bucket '${bucket}': it has no bucket.settings; move it elsewhere`,
+        { path: final.directory, bucket },
+      )
+    }
     // ReductStore does not start with a bucket directory that lacks its settings, so it appears whole.
     const staging = new BucketPaths(this.#paths.sediment, `new-${bucket}`)
     await this.#fs.removeTree(staging.directory)

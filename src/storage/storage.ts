@@ -9,7 +9,7 @@ import { BlockManager } from './block/block-manager.ts'
 import { foldBlock } from './block/fold.ts'
 import { loadColdBlock, loadOpenBlock } from './block/load-block.ts'
 import { Catalogue, checkEntryName } from './catalogue.ts'
-import { Checkpointer } from './commitlog/checkpointer.ts'
+import { Checkpointer, checkpointOf } from './commitlog/checkpointer.ts'
 import type { CommitLog } from './commitlog/commit-log.ts'
 import { GroupCommit } from './commitlog/group-commit.ts'
 import type { Submission } from './commitlog/group.ts'
@@ -67,6 +67,7 @@ export class Storage implements RecordReader {
   readonly #maintenance: Maintenance
   readonly #live: LiveBlocks
   readonly #limits: StorageLimits
+  readonly #log: CommitLog
   readonly #onPoisoned: ((cause: unknown) => void) | undefined
   readonly #checkedNames = new WeakSet<EntryName>()
   #format: StoreFormat
@@ -87,6 +88,7 @@ export class Storage implements RecordReader {
     this.#onPoisoned = options.onPoisoned
     const { fs, clock, companion } = options
     const { log } = recovery
+    this.#log = log
     const poison = (cause: unknown): void => this.#fail(cause)
     this.#projector = new Projector(fs, dirty)
     const projector = this.#projector
@@ -232,11 +234,11 @@ export class Storage implements RecordReader {
     return this.#commit.submit(submission)
   }
 
-  /** Free bytes beyond what recovery and checkpoints need: the log's worst case. Negative: consumption must pause. */
+  /** Free bytes beyond what the log may still grow by. Negative: consumption must pause. */
   async spareBytes(): Promise<number> {
     const { bytes, inodes } = await this.#fs.freeSpace(this.#paths.root)
     if (inodes < INODES_RESERVED) return -1
-    return bytes - this.#limits.logBytesCheckpoint
+    return bytes - Math.max(0, this.#limits.logBytesMax - this.#log.bytes)
   }
 
   /** Folds every open block and checkpoints: afterwards stock ReductStore finds no WAL. */
@@ -395,15 +397,7 @@ async function finishRecovery(
   manager: BlockManager,
   options: StorageOptions,
 ): Promise<void> {
-  const { sequence, chain } = log.position
-  const checkpoint = {
-    firstLog: log.fileNumber,
-    sequence,
-    chain,
-    generation: log.generation,
-    companion: options.companion?.snapshot(),
-    openBlocks: [...manager.openBlocks].map((block) => block.checkpointed()),
-  }
+  const checkpoint = checkpointOf(log, manager, options.companion)
   await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
   await log.dropOlder()
 }

@@ -114,6 +114,19 @@ export async function readGeneration(fs: FileSystem, paths: StorePaths): Promise
   }
 }
 
+/** @throws {StorageError} `ERR_LOCKED` when another process has opened the directory since `generation` did */
+export async function requireOwner(fs: FileSystem, paths: StorePaths, generation: number): Promise<void> {
+  const current = await readGeneration(fs, paths)
+  if (current <= generation) return
+  throw new StorageError(
+    'ERR_LOCKED',
+    `${paths.root} was taken over by another process (generation ${current})`,
+    {
+      path: paths.owner,
+    },
+  )
+}
+
 export async function writeOwner(
   fs: FileSystem,
   paths: StorePaths,

@@ -87,6 +87,7 @@ export class OpenBlock {
       blkEndBytes: this.blkReservedBytes,
       recordCount: this.recordCount,
       baseCrc64: this.baseCrc64,
+      isFolding: this.isFolding,
     }
   }
 

@@ -1,12 +1,6 @@
 import { atomicWrite } from '../../fs/atomic-write.ts'
 import type { FileRef, FileSystem, WriteOp } from '../../fs/file-system.ts'
-import {
-  decodeIndex,
-  encodeIndex,
-  encodeIndexAppend,
-  type DecodedIndex,
-  type IndexEntry,
-} from '../codec/index-codec.ts'
+import { encodeIndex, encodeIndexAppend, type DecodedIndex, type IndexEntry } from '../codec/index-codec.ts'
 
 /** The file is rewritten when it holds this many entries more than twice its blocks. */
 const REWRITE_SLACK = 64
@@ -53,14 +47,5 @@ export class IndexFile {
     this.#bytes = encoded.bytes.byteLength
     this.#crc64 = encoded.crc64
     this.#entriesInFile = entries.length
-  }
-
-  /** What the file holds now. `missing` and damage are facts for the caller to decide on. */
-  static async read(
-    fs: FileSystem,
-    path: string,
-  ): Promise<{ bytes: number; decoded: DecodedIndex } | undefined> {
-    const bytes = await fs.readFile(path)
-    return bytes === undefined ? undefined : { bytes: bytes.byteLength, decoded: decodeIndex(bytes) }
   }
 }

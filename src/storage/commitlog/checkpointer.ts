@@ -8,6 +8,7 @@ import type { DirtySet } from '../dirty-set.ts'
 import type { StorageObserver } from '../observer.ts'
 import type { LogCompanion, StorageLimits } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
+import { requireOwner } from '../store-files.ts'
 import type { CommitLog } from './commit-log.ts'
 import { encodeCheckpoint, type Checkpoint } from './log-file.ts'
 import type { Projector } from './projector.ts'
@@ -42,16 +43,8 @@ export class Checkpointer {
     await this.#running
     const { log, manager, companion, clock } = this.#options
     const startedMs = clock.monotonicMs()
-    const { sequence, chain } = log.position
     await log.roll()
-    const checkpoint: Checkpoint = {
-      firstLog: log.fileNumber,
-      sequence,
-      chain,
-      generation: log.generation,
-      companion: companion?.snapshot(),
-      openBlocks: [...manager.openBlocks].map((block) => block.checkpointed()),
-    }
+    const checkpoint = checkpointOf(log, manager, companion)
     this.#running = this.#finish(checkpoint, startedMs)
       .catch((cause: unknown) => this.#options.poison(cause))
       .finally(() => {
@@ -75,10 +68,26 @@ export class Checkpointer {
     // Behind every projection and fold up to here: their marks are all in the set that is taken.
     const { files, directories } = await projector.run(() => Promise.resolve(dirty.take()))
     const filesSynced = await syncAll(fs, files, directories)
+    await requireOwner(fs, paths, log.generation)
     await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
     this.#lastSequence = checkpoint.sequence
     const logBytesDropped = await log.drop(checkpoint.firstLog)
     observer.checkpointed({ durationMs: clock.monotonicMs() - startedMs, filesSynced, logBytesDropped })
+  }
+}
+
+/** The state of now, to be described by a checkpoint. Only between two frames. */
+export function checkpointOf(
+  log: CommitLog,
+  manager: BlockManager,
+  companion: LogCompanion | undefined,
+): Checkpoint {
+  return {
+    ...log.position,
+    firstLog: log.fileNumber,
+    generation: log.generation,
+    companion: companion?.snapshot(),
+    openBlocks: [...manager.openBlocks].map((block) => block.checkpointed()),
   }
 }
 
@@ -97,8 +106,8 @@ export interface CheckpointerOptions {
 }
 
 /**
- * Syncs what still exists. Where a file is gone, its directory is synced instead: otherwise a power cut could bring
- * back its name with bytes that were never synced.
+ * Syncs what still exists. A WAL may be gone since, folded; then its directory is synced instead: otherwise a power
+ * cut could bring back its name with bytes that were never synced. Nothing else may be missing.
  */
 async function syncAll(
   fs: FileSystem,
@@ -110,7 +119,9 @@ async function syncAll(
     try {
       await fs.syncFiles([file])
     } catch (error) {
-      if (!(error instanceof FileSystemError) || error.code !== 'ERR_NOT_FOUND') throw error
+      const isFolded =
+        file.kind === 'wal' && error instanceof FileSystemError && error.code === 'ERR_NOT_FOUND'
+      if (!isFolded) throw error
       directories.add(dirname(file.path))
     }
   })

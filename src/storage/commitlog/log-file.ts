@@ -50,6 +50,8 @@ export interface CheckpointBlock {
   readonly blkEndBytes: number
   readonly recordCount: number
   readonly baseCrc64: bigint | undefined
+  /** Its WAL was just being folded: the descriptor may be newer than `baseCrc64` says. */
+  readonly isFolding: boolean
 }
 
 /**
@@ -67,6 +69,8 @@ export interface Checkpoint {
   readonly openBlocks: readonly CheckpointBlock[]
 }
 
+const FLAG_BASE = 1
+const FLAG_FOLDING = 2
 const CHECKPOINT_MAGIC = 0x3130_5043_4453n
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
@@ -86,7 +90,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
     writer.u64(block.walBytes)
     writer.u64(block.blkEndBytes)
     writer.u64(block.recordCount)
-    writer.u8(block.baseCrc64 === undefined ? 0 : 1)
+    writer.u8((block.baseCrc64 === undefined ? 0 : FLAG_BASE) | (block.isFolding ? FLAG_FOLDING : 0))
     writer.u64big(block.baseCrc64 ?? 0n)
   }
   writer.u64big(crc64(writer.written()))
@@ -117,7 +121,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     const walBytes = reader.u64()
     const blkEndBytes = reader.u64()
     const recordCount = reader.u64()
-    const hasBase = reader.u8() === 1
+    const flags = reader.u8()
     const baseCrc64 = reader.u64big()
     openBlocks.push({
       bucket,
@@ -126,7 +130,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
       walBytes,
       blkEndBytes,
       recordCount,
-      baseCrc64: hasBase ? baseCrc64 : undefined,
+      baseCrc64: (flags & FLAG_BASE) === 0 ? undefined : baseCrc64,
+      isFolding: (flags & FLAG_FOLDING) !== 0,
     })
   }
   return {

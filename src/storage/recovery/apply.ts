@@ -102,12 +102,11 @@ async function writeContents(fs: FileSystem, data: FileRef, items: readonly Logg
   const inline = items.filter((item) => !item.direct)
   if (items.length === 0) return
   // An empty write makes the file where all content is empty.
-  const ops: WriteOp[] = [{ file: data, atBytes: 0, bytes: new Uint8Array(0) }]
+  await writeAll(fs, 'projection', [{ file: data, atBytes: 0, bytes: new Uint8Array(0) }])
   for (const item of inline) {
     const bytes = await fs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
-    ops.push({ file: data, atBytes: item.blkAtBytes, bytes })
+    await writeAll(fs, 'projection', [{ file: data, atBytes: item.blkAtBytes, bytes }])
   }
-  await writeAll(fs, 'projection', ops)
 }
 
 async function rewriteWal(

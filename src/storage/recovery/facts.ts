@@ -38,6 +38,8 @@ export interface BlockFacts {
   readonly entry: string
   readonly blockId: number
   readonly checkpointed: CheckpointBlock | undefined
+  /** Sequence of the checkpoint. */
+  readonly checkpointSequence: number
   readonly items: readonly LoggedItem[]
   readonly wal: { readonly validEndBytes: number; readonly endsWithMarker: boolean } | undefined
   readonly descriptor:

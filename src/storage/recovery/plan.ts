@@ -32,10 +32,14 @@ export function planBlock(facts: BlockFacts): BlockPlan {
     endBytes += item.entries.byteLength
   }
   if (descriptor.state === 'undecodable') return { kind: 'damaged', why: 'descriptor cannot be decoded' }
+  const lastSequence = entries.at(-1)?.sequence
   const isComplete =
     descriptor.state === 'read' &&
-    descriptor.holdsFrames &&
-    (restarts || descriptor.recordCount >= (checkpointed?.recordCount ?? 0))
+    (isFoldedUpTo(descriptor.lastFrame, lastSequence) ||
+      (descriptor.holdsFrames && (restarts || descriptor.recordCount >= (checkpointed?.recordCount ?? 0))))
+  if (isRotten(facts, restarts ? entries[0] : undefined)) {
+    return { kind: 'damaged', why: 'descriptor is not the one that was there when the WAL was begun' }
+  }
 
   if (restarts) {
     const baseCrc64 = (entries[0] as LoggedItem).baseCrc64
@@ -74,4 +78,23 @@ export function planBlock(facts: BlockFacts): BlockPlan {
     entries,
     rewrite: entries.length > 0 || !wal.endsWithMarker || wal.validEndBytes !== keepWalBytes,
   }
+}
+
+/** A fold or merge of ours puts everything up to its frame into the descriptor. */
+function isFoldedUpTo(lastFrame: number | undefined, sequence: number | undefined): boolean {
+  return lastFrame !== undefined && sequence !== undefined && lastFrame >= sequence
+}
+
+/**
+ * While a block has a WAL the index holds no CRC of its descriptor; checkpoint and frames do. Another descriptor is
+ * right only when ReductStore wrote it, or a fold since: then it names a later frame.
+ */
+function isRotten(facts: BlockFacts, restart: LoggedItem | undefined): boolean {
+  const { checkpointed, descriptor } = facts
+  if (descriptor.state !== 'read' || descriptor.lastFrame === undefined) return false
+  if (restart !== undefined) {
+    return descriptor.crc64 !== restart.baseCrc64 && descriptor.lastFrame < restart.sequence
+  }
+  if (checkpointed === undefined || checkpointed.isFolding) return false
+  return descriptor.crc64 !== checkpointed.baseCrc64 && descriptor.lastFrame < facts.checkpointSequence
 }

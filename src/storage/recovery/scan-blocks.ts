@@ -32,6 +32,7 @@ export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts
     facts.push({
       ...block,
       checkpointed: checkpointed.get(key),
+      checkpointSequence: log.checkpoint.sequence,
       wal:
         scan === undefined
           ? undefined
