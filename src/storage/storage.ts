@@ -126,7 +126,6 @@ export class Storage implements RecordReader {
       foldBlock(block, { fs, manager, projector, dirty, lastFrame: () => log.position.sequence })
     this.#maintenance = new Maintenance({ clock, observer, limits, manager, fold, poison })
     this.#live = new LiveBlocks({ fs, observer, bytesMax: limits.readCacheBytesMax })
-    observer.recovered(recovery.event)
   }
 
   /**
@@ -182,7 +181,7 @@ export class Storage implements RecordReader {
         limits,
       })
       try {
-        await takeOverWals({
+        const quarantined = await takeOverWals({
           fs,
           logger,
           entries: catalogue.entries,
@@ -190,6 +189,7 @@ export class Storage implements RecordReader {
           fold: (block) => storage.#maintenance.fold(block),
           quarantine: `${paths.quarantine}/${generation}-`,
         })
+        observer.recovered({ ...recovery.event, quarantined })
       } catch (error) {
         storage.#commit.fail(error)
         throw error

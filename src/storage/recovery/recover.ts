@@ -17,7 +17,7 @@ export interface Recovery {
   /** A new file behind the last durable frame; the first log that the next checkpoint must name. */
   readonly log: CommitLog
   readonly blocks: readonly PlannedBlock[]
-  readonly event: RecoveryEvent
+  readonly event: Omit<RecoveryEvent, 'quarantined'>
 }
 
 /** Everything that the log asks for, and every reason not to touch the directory. */
@@ -108,7 +108,6 @@ export async function recover(
       blocksRedone: plan.blocks.length,
       logBytes: plan.log.logBytes,
       tornTailBytes: plan.log.tornTailBytes,
-      quarantined: 0,
     },
   }
 }

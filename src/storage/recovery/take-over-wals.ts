@@ -26,32 +26,40 @@ export interface TakeOverContext {
  * WALs that neither checkpoint nor log know were left by ReductStore: their blocks are closed before anything is
  * written to them, so that no WAL is left that the log does not explain. Nothing of this is in the log: each step can
  * be repeated.
+ * @returns how many files were kept aside
  * @throws {StorageError} `ERR_CORRUPT` when the descriptor below such a WAL cannot be decoded
  */
-export async function takeOverWals(context: TakeOverContext): Promise<void> {
+export async function takeOverWals(context: TakeOverContext): Promise<number> {
   const { fs, logger } = context
+  let quarantined = 0
   for (const entry of context.entries) {
     for (const item of (await fs.list(entry.paths.walDirectory)) ?? []) {
       const file = parseBlockFileName(item.name)
       if (file?.kind !== 'wal' || entry.open.has(Number(file.blockId))) continue
       if (file.blockId > BigInt(Number.MAX_SAFE_INTEGER)) continue
       logger.info({ entry: entry.name, blockId: String(file.blockId) }, 'WAL left by ReductStore taken over')
-      await takeOverWal(entry, Number(file.blockId), context)
+      if (await takeOverWal(entry, Number(file.blockId), context)) quarantined += 1
     }
   }
+  return quarantined
 }
 
-async function takeOverWal(entry: Entry, id: number, context: TakeOverContext): Promise<void> {
+/** @returns whether the WAL was kept aside */
+async function takeOverWal(entry: Entry, id: number, context: TakeOverContext): Promise<boolean> {
   const { fs, manager, fold } = context
   const wal = (await fs.readFile(entry.paths.wal(id))) ?? new Uint8Array(0)
   const { entries } = scanWal(wal)
-  if (entries.some(({ type }) => type === walEntryType.removeBlock)) return finishRemoval(fs, entry, id)
+  if (entries.some(({ type }) => type === walEntryType.removeBlock)) {
+    await finishRemoval(fs, entry, id)
+    return false
+  }
   if (entries.length === 0) return closeWithoutEntries(entry, id, wal, context)
   const block = await loadOpenBlock(fs, entry, id)
   // The descriptor is about to change, so the index must not hold its CRC (W1).
   await list(fs, entry, entry.indexEntryOf(block))
   manager.adopt(block)
   await fold(block)
+  return false
 }
 
 /** ReductStore was removing the block: its WAL stays until everything else of the block is gone. */
@@ -74,7 +82,7 @@ async function closeWithoutEntries(
   id: number,
   wal: Uint8Array,
   { fs, logger, quarantine }: TakeOverContext,
-): Promise<void> {
+): Promise<boolean> {
   const { paths, name } = entry
   const path = paths.descriptor(id)
   const descriptor = await fs.readFile(path)
@@ -85,7 +93,8 @@ async function closeWithoutEntries(
     await fs.unlink(path)
     await fs.syncDirectories([paths.directory])
   }
-  if (wal.every((byte) => byte === 0 || byte === walStopMarker)) {
+  const isEmpty = wal.every((byte) => byte === 0 || byte === walStopMarker)
+  if (isEmpty) {
     await fs.unlink(paths.wal(id))
   } else {
     const aside = `${quarantine}${encodeURIComponent(`${name.bucket}/${name.entry}`)}-${id}.wal`
@@ -94,6 +103,7 @@ async function closeWithoutEntries(
     logger.warn({ entry: name, blockId: id, path: aside }, 'WAL without a whole entry kept aside')
   }
   await fs.syncDirectories([paths.walDirectory])
+  return !isEmpty
 }
 
 async function list(fs: FileSystem, entry: Entry, listed: IndexEntry): Promise<void> {
