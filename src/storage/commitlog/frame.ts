@@ -17,13 +17,13 @@ import { BinaryReader, getU64, putU64 } from '../codec/binary.ts'
  * last sequence known to be synced when this frame was written. Frames begin at multiples of 512, so that a torn
  * write of one never shares a sector with another.
  */
-export const FRAME_MAGIC = 0x46444553
+const FRAME_MAGIC = 0x46444553
 export const FRAME_HEADER_BYTES = 4 + 4 + 8 + 8 + 8 + 8 + 8
 export const FRAME_CHAIN_BYTES = 8
 export const FRAME_ALIGN_BYTES = 512
 
 /** On disk: append new ones, never renumber. */
-export const ItemKind = { records: 1, delta: 2 } as const
+const ItemKind = { records: 1, delta: 2 } as const
 
 const FLAG_DIRECT = 1
 const FLAG_BASE = 2

@@ -29,7 +29,7 @@ export interface BuildLimits {
 }
 
 /** Label that keeps the wanted time of a record whose slot left its millisecond. */
-export const SPILL_LABEL = 'ts_original'
+const SPILL_LABEL = 'ts_original'
 
 /**
  * Lays the reserved records of one group out as a frame: per block the very WAL entries that will be projected, then
