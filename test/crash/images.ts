@@ -5,7 +5,7 @@ import { checkEverything, checkSettledDirectory, checkStock, type Slots, type Vi
 import type { Topic } from './messages.ts'
 import type { Progress } from './offsets-companion.ts'
 import { Session } from './session.ts'
-import { SimulationFailure, StoreProcess, type Tools } from './store-process.ts'
+import { SimulationFailure, StoreProcess, requireReason, type Tools } from './store-process.ts'
 
 /** What a directory may recover to: one of `lineage` from `acked` on. */
 export interface Bounds {
@@ -189,6 +189,7 @@ async function workOn(tools: Tools, topic: Topic, process: StoreProcess, bounds:
   const session = new Session(tools, topic, process, lineage, new Map())
   for (let count = tools.random.between(1, 3); count > 0; count--) session.submit()
   await session.drain()
+  requireReason(process, false)
   return { ...bounds, lineage: lineage.states, acked: lineage.acked }
 }
 

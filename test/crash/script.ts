@@ -13,6 +13,7 @@ import {
   SimulationFailure,
   StoreProcess,
   isHonestRefusal,
+  requireReason,
   type Tools,
 } from './store-process.ts'
 
@@ -160,6 +161,7 @@ export async function crashEverywhere(
   const process = new StoreProcess(run.tools, run.disk, take)
   try {
     await run.play(process, script)
+    requireReason(process, false)
     process.kill()
     await checkSnapshots(run.tools, run.topic, snapshots, run.slots)
   } catch (error) {

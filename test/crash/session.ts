@@ -78,6 +78,7 @@ export class Session {
         return this.#settle()
       case 'checkpoint':
         this.checkpoint()
+        if (random.chance(0.4)) this.checkpoint()
         return random.chance(0.5) ? this.drain() : process.run(Promise.resolve())
     }
   }
@@ -195,10 +196,11 @@ export class Session {
   }
 
   async #foldBlock(target: EntryName, id: number): Promise<void> {
-    const { turn } = this.#process
-    const isCold = await this.#process.storage.fold(target, id)
-    // At once, it did not begin; later, a record came in between.
-    if (!isCold && this.#process.turn > turn) this.#tools.coverage.add('folds.aborted')
+    const { disk, storage } = this.#process
+    const before = disk.operations
+    const isCold = await storage.fold(target, id)
+    // A fold that does not begin touches nothing; one that gives up has synced at least.
+    if (!isCold && disk.operations > before + 2) this.#tools.coverage.add('folds.aborted')
   }
 
   #openBlocks(target: EntryName): number[] {
@@ -214,7 +216,9 @@ export class Session {
     const ids = this.#openBlocks(target)
     if (ids.length === 0) return this.drain()
     this.#background(this.#foldBlock(target, random.pick(ids)))
-    // Late records shall meet the running fold.
+    // New records shall meet the running fold.
+    if (random.chance(0.3)) await this.#process.run(Promise.resolve())
+    if (random.chance(0.6)) this.submit()
     return random.chance(0.5) ? this.drain() : this.#process.run(Promise.resolve())
   }
 

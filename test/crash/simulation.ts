@@ -20,6 +20,7 @@ import {
   SimulationFailure,
   StoreProcess,
   isHonestRefusal,
+  requireReason,
   type Tools,
 } from './store-process.ts'
 
@@ -180,10 +181,13 @@ class World {
     if (options.faults.length > 0 && random.chance(0.6)) {
       await session.act(random.below(count))
       this.#armFault()
+      // A checkpoint that is under way when something fails must not vouch for it.
+      if (random.chance(0.5) && process.poison === undefined) session.checkpoint()
     }
     await session.act(count)
     if (random.chance(0.3) && process.poison === undefined) await session.drain()
     if (process.poison === undefined) return
+    requireReason(process, this.#isArmed)
     coverage.add('poisoned')
     for (const fault of this.#armedFaults) coverage.add(`poisoned.${fault}`)
     await session.endPoisoned()
@@ -204,6 +208,7 @@ class World {
       await process.run(storage.close())
     } catch (error) {
       if (error instanceof SimulationFailure || error instanceof ProcessEnded) throw error
+      requireReason(process, this.#isArmed)
       if (process.poison === undefined || !isHonestRefusal(error))
         throw new SimulationFailure(`${end} failed: ${describe(error)}`, { cause: error })
       coverage.add('poisoned.atClose')
@@ -254,12 +259,15 @@ class World {
     const disk = this.#disk
     const kind = random.pick([
       'log',
+      'log',
+      'log',
       'data',
+      'wal',
       'wal',
       'descriptor',
       'index',
     ] as const satisfies readonly FileKind[])
-    const nth = random.between(1, 6)
+    const nth = random.between(1, random.pick([2, 6]))
     const kept = random.pick(['nothing', 'prefix', 'soup', 'all'] as const)
     this.#armedFaults.add(fault)
     coverage.add(`armed.${fault}`)

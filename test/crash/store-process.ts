@@ -149,6 +149,14 @@ export function isHonestRefusal(error: unknown): boolean {
   return error.code !== 'ERR_CORRUPT' && error.code !== 'ERR_INVALID' && error.code !== 'ERR_LOCKED'
 }
 
+/** A store stops only when something has failed. @throws {SimulationFailure} */
+export function requireReason({ poison }: StoreProcess, hasFault: boolean): void {
+  if (poison === undefined || hasFault) return
+  const { cause } = poison
+  const why = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+  throw new SimulationFailure(`stopped though nothing had failed: ${why}`, { cause })
+}
+
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
