@@ -14,6 +14,8 @@ import { KillLoopFailure, readStored, requireAllBelow, type Stored } from './sto
 
 export interface KillLoopOptions {
   readonly kills: number
+  /** At least so many of them, or some more, in recovery. */
+  readonly killsInRecoveryMin: number
   readonly seed: number
   /** One line of progress at a time. */
   readonly log: (line: string) => void
@@ -167,7 +169,7 @@ class KillLoop {
     await this.#orEnded(first, first.untilRecovering())
     this.#bootMs = first.ageMs
     await until(
-      () => Promise.resolve(first.counts.seals > 0 && first.isRunning()),
+      () => Promise.resolve(first.counts.seals > 0 && first.counts.checkpoints > 0),
       (isThere) => isThere || first.hasEnded,
       START_LIMIT_MS,
     )
@@ -175,7 +177,7 @@ class KillLoop {
     let fruitless = 0
     let turn = 0
     let life = first
-    while (this.#kills < this.#options.kills) {
+    while (!this.#isEnough()) {
       const before = this.#kills
       await this.#endLife(life, turn++)
       if (this.#kills === before && ++fruitless > FRUITLESS_MAX) {
@@ -185,13 +187,18 @@ class KillLoop {
     }
   }
 
+  #isEnough(): boolean {
+    const { kills, killsInRecoveryMin } = this.#options
+    return this.#kills >= kills && this.#killsInRecovery >= killsInRecoveryMin
+  }
+
   #start(): Life {
     this.#life = new Life(this.#arguments, this.#port, this.#dataPath)
     return this.#life
   }
 
   async #endLife(life: Life, turn: number): Promise<void> {
-    const aim = AIMS[turn % AIMS.length] as Aim
+    const aim = this.#kills < this.#options.kills ? (AIMS[turn % AIMS.length] as Aim) : 'recovery'
     if (aim === 'start') await sleep(this.#random.next() * this.#bootMs)
     else await this.#orEnded(life, life.untilRecovering())
     if (aim === 'recovery') await sleep(this.#random.next() * 1.2 * this.#recoveryMs)
