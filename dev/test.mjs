@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { kafkaDistribution } from './kafka/distribution.mjs'
 import { checks, failureText, reportLine, runChecks } from './runner/checks.mjs'
-import { isOnPath, projectRoot, run } from './runner/command.mjs'
+import { hangFactor, isOnPath, projectRoot, run } from './runner/command.mjs'
 import { installDependencies } from './runner/install.mjs'
 import { runJest } from './runner/jest.mjs'
 import { installPythonTools } from './runner/python-tools.mjs'
@@ -23,7 +23,7 @@ function jestGroup(name, budgetSeconds, tools, workers) {
     budgetSeconds,
     tools,
     empty: files[name].length === 0,
-    run: () => runJest(files[name], { limitSeconds: budgetSeconds * 4, workers }),
+    run: () => runJest(files[name], { limitSeconds: budgetSeconds * hangFactor, workers }),
   }
 }
 
@@ -35,7 +35,9 @@ function programGroup(name, budgetSeconds, tools, script, args) {
     tools,
     empty: !existsSync(join(projectRoot, script)),
     run: async () => {
-      const result = await run(process.execPath, [script, ...args], { limitSeconds: budgetSeconds * 4 })
+      const result = await run(process.execPath, [script, ...args], {
+        limitSeconds: budgetSeconds * hangFactor,
+      })
       const said = /(\d+) passed, (\d+) failed\s*$/.exec(result.output)
       const passed = said === null ? Number(result.ok) : Number(said[1])
       const failed = said === null ? 0 : Number(said[2])
@@ -114,7 +116,7 @@ function download(title) {
 
 const startedMs = performance.now()
 await installDependencies()
-const built = await run('npm', ['run', '--silent', 'build'], { limitSeconds: 180 })
+const built = await run('npm', ['run', '--silent', 'build'], { limitSeconds: 600 })
 add('build', { passed: Number(built.ok), failed: Number(!built.ok), ...built }, 30)
 
 const runnable = []

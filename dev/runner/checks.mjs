@@ -1,5 +1,5 @@
 /** The steps of `npm run check`, and running them two at a time. */
-import { runPackage } from './command.mjs'
+import { hangFactor, runPackage } from './command.mjs'
 import { checkForeignNames } from './foreign-names.mjs'
 import { checkGeneratedProtobuf } from './generated-protobuf.mjs'
 import { runJest } from './jest.mjs'
@@ -29,7 +29,7 @@ function toolStep(name, budgetSeconds, start) {
 
 function packageStep(name, budgetSeconds, script, args, fixArgs = args) {
   return toolStep(name, budgetSeconds, (fix) =>
-    runPackage(script, fix ? fixArgs : args, { limitSeconds: budgetSeconds * 3 }),
+    runPackage(script, fix ? fixArgs : args, { limitSeconds: budgetSeconds * hangFactor }),
   )
 }
 
@@ -38,7 +38,7 @@ function jestStep(name, budgetSeconds) {
     name,
     slots: 2,
     budgetSeconds,
-    run: () => runJest(testFilesByGroup()[name], { limitSeconds: budgetSeconds * 3 }),
+    run: () => runJest(testFilesByGroup()[name], { limitSeconds: budgetSeconds * hangFactor }),
   }
 }
 

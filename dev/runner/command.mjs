@@ -9,6 +9,9 @@ import { fileURLToPath } from 'node:url'
 
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
+/** A step over its budget is named; one over this many times its budget hangs. Machines are shared, so it is generous. */
+export const hangFactor = 15
+
 /** Process groups started here and still running. */
 const running = new Set()
 

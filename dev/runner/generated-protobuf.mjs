@@ -22,12 +22,12 @@ function protoArguments() {
  */
 export async function checkGeneratedProtobuf(fix) {
   const { args, at } = protoArguments()
-  if (fix) return runPackage('protobufjs-cli/bin/pbjs', args, { limitSeconds: 120 })
+  if (fix) return runPackage('protobufjs-cli/bin/pbjs', args, { limitSeconds: 600 })
   const committed = args[at]
   const folder = mkdtempSync(join(tmpdir(), 'sediment-proto-'))
   try {
     const fresh = join(folder, 'fresh.js')
-    const result = await runPackage('protobufjs-cli/bin/pbjs', args.with(at, fresh), { limitSeconds: 120 })
+    const result = await runPackage('protobufjs-cli/bin/pbjs', args.with(at, fresh), { limitSeconds: 600 })
     if (!result.ok) return result
     const stale = ['.js', '.d.ts'].filter((ending) => {
       const text = (path) => readFileSync(path.replace(/\.js$/, ending), 'utf8')

@@ -33,7 +33,7 @@ export async function installPythonTools() {
   if (existsSync(marker)) return { ok: true, output: '', seconds: 0 }
   mkdirSync(cacheFolder, { recursive: true })
   rmSync(folder, { recursive: true, force: true })
-  const created = await run('python3', ['-m', 'venv', folder], { limitSeconds: 120 })
+  const created = await run('python3', ['-m', 'venv', folder], { limitSeconds: 600 })
   if (!created.ok) return created
   const pip = ['install', '--disable-pip-version-check', '--progress-bar', 'off', ...packages]
   const installed = await run(join(folder, 'bin', 'pip'), pip, { limitSeconds: 600 })

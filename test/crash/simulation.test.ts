@@ -39,7 +39,7 @@ beforeAll(() => {
   if (error !== undefined || !stdout.startsWith('{')) throw new Error(`the campaign did not end: ${stderr}`)
   result = JSON.parse(stdout) as Result
   console.info(`seeds ${result.firstSeed} to ${result.firstSeed + result.seeds - 1}`, result.counts)
-}, 600_000)
+}, 1_800_000)
 
 test('every crash image is recovered to what was acknowledged', () => {
   expect(result.failures).toEqual([])
