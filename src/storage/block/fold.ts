@@ -32,7 +32,9 @@ export interface FoldContext {
  */
 export async function foldBlock(block: OpenBlock, context: FoldContext): Promise<boolean> {
   const { fs, manager, projector, dirty } = context
-  if (block.isFolding || block.pendingGroups > 0) return false
+  // Somebody else may have folded it while the caller went through a list.
+  const isOpen = block.entry.open.get(block.id) === block
+  if (!isOpen || block.isFolding || block.pendingGroups > 0) return false
   if (block.walReservedBytes === 0) {
     // Read back for a record that then went elsewhere: its files are those of a cold block.
     manager.forget(block)

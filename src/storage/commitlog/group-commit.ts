@@ -279,11 +279,13 @@ export class GroupCommit {
 
   async #runJobs(): Promise<void> {
     await this.#inFlight
-    for (const job of this.#jobs.splice(0)) {
+    // One by one: those behind a job that fails are refused like everything else.
+    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
       try {
         await job.run()
         job.resolve()
       } catch (error) {
+        this.#options.poison(error)
         job.reject(error)
         throw error
       }
