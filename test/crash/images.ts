@@ -36,7 +36,7 @@ const DEPTH_MAX = 2
 const likelihood: Readonly<Record<CrashPlace, number>> = {
   creation: 0.1,
   recovery: 0.15,
-  frame: 3.5,
+  frame: 7,
   logRoll: 5,
   projection: 1,
   blockRoll: 5,

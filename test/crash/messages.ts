@@ -68,10 +68,13 @@ export class RandomTopic implements Topic {
     const target = random.chance(0.6)
       ? (this.#targets[partition % this.#targets.length] as EntryName)
       : random.pick(this.#targets)
+    const labels = ['offset', identity]
+    if (random.chance(0.2)) labels.push('key', 'k"1')
+    if (random.chance(this.#options.longLabelChance)) labels.push('trace', identity.repeat(100))
     const write = {
       target,
       timestampUs,
-      labels: random.chance(0.2) ? ['offset', identity, 'key', 'k"1'] : ['offset', identity],
+      labels,
       contentType: random.chance(0.2) ? '' : 'application/octet-stream',
       content: random.bytes(random.between(from, to)),
     }

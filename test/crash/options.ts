@@ -11,6 +11,8 @@ export interface SimulationOptions {
   readonly limits: StorageLimits
   readonly blocks: BucketSettings
   readonly times: TimeOptions
+  /** Chance that a message has a label that fills a sector of its frame. */
+  readonly longLabelChance: number
   readonly contents: readonly (readonly [from: number, to: number])[]
   /** How often each action is drawn. */
   readonly actions: Readonly<Record<Action, number>>
@@ -68,7 +70,7 @@ export function chooseOptions(seed: number): SimulationOptions {
     limits: {
       groupBytesMax: random.pick([256, 1_000, 4_000, 16_000]),
       groupRecordsMax: random.pick([2, 6, 30]),
-      directBytesMin: random.pick([32, 64, 64, 400, 1_000_000]),
+      directBytesMin: random.pick([32, 64, 400, 1_500, 1_000_000]),
       directBlocksMax: random.between(1, 3),
       logBytesCheckpoint,
       logBytesMax: random.pick([1, 4]) * logBytesCheckpoint,
@@ -91,6 +93,7 @@ export function chooseOptions(seed: number): SimulationOptions {
       beforeAllChance: on(0.3, 0.04),
       stepMsMax: random.pick([1, 5]),
     },
+    longLabelChance: on(0.6, 0.5),
     contents: chooseContents(random),
     actions: {
       submit: 10,

@@ -212,6 +212,12 @@ export const mutants = [
     ],
   },
   one(
+    'callers behind a failed checkpoint forgotten',
+    group,
+    'for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {',
+    'for (const job of this.#jobs.splice(0)) {',
+  ),
+  one(
     'checkpoint does not wait for projection',
     checkpointer,
     'await projector.run(() => Promise.resolve(dirty.take()))',
@@ -253,8 +259,8 @@ export const mutants = [
     patches: [
       {
         file: fold,
-        find: 'if (block.isFolding || block.pendingGroups > 0) return false',
-        put: 'if (block.isFolding) return false',
+        find: 'if (!isOpen || block.isFolding || block.pendingGroups > 0) return false',
+        put: 'if (!isOpen || block.isFolding) return false',
       },
       {
         file: fold,
@@ -269,6 +275,7 @@ export const mutants = [
     'block.reservations === reservations',
     'block.reservations >= reservations',
   ),
+  one('fold of a block that is cold by now', fold, 'if (!isOpen || ', 'if ('),
   harmless(
     one('fold: index not synced before the WAL goes', fold, 'await fs.syncFiles([entry.indexFile.file])', ''),
     'recovery writes the index afresh for every block of checkpoint and frames, and the checkpoint syncs it before it forgets them',
