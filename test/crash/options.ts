@@ -1,3 +1,4 @@
+import type { FileKind } from '../../src/fs/file-system.ts'
 import type { StorageLimits } from '../../src/storage/index.ts'
 import type { BucketSettings } from '../../src/storage/index.ts'
 import { Random } from '../support/random.ts'
@@ -25,6 +26,8 @@ export interface SimulationOptions {
   readonly snapshotChance: number
   readonly snapshotsMax: number
   readonly faults: readonly Fault[]
+  /** Files that writes and syncs fail of. */
+  readonly faultKinds: readonly FileKind[]
   readonly ends: readonly End[]
   readonly garbage: number
 }
@@ -52,7 +55,9 @@ export const actionNames = [
 ] as const
 export type Action = (typeof actionNames)[number]
 
-export type Fault = 'sync' | 'syncDirectory' | 'write' | 'name' | 'short' | 'full'
+const faultNames = ['sync', 'syncDirectory', 'write', 'name', 'short', 'full'] as const
+export type Fault = (typeof faultNames)[number]
+const faultKinds = ['log', 'data', 'wal', 'descriptor', 'index'] as const satisfies readonly FileKind[]
 /** How a process ends when no crash point was met before. */
 export type End = 'kill' | 'power' | 'killThenPower' | 'close' | 'settleAndClose'
 
@@ -60,7 +65,7 @@ export function chooseOptions(seed: number): SimulationOptions {
   const random = new Random(seed)
   const on = (probability: number, weight: number): number => (random.chance(probability) ? weight : 0)
   const logBytesCheckpoint = random.pick([1_500, 4_000, 12_000, 40_000, 1_000_000])
-  const hasFaults = random.chance(0.45)
+  const hasFaults = random.chance(0.5)
   const entries = ['a', 'b/c', 'b', 'd'].slice(0, random.between(1, 4))
   return {
     seed,
@@ -113,16 +118,19 @@ export function chooseOptions(seed: number): SimulationOptions {
     pace: random.pick([0.02, 0.2, 0.7]),
     snapshotChance: random.pick([0.02, 0.05]),
     snapshotsMax: 8,
-    faults: hasFaults
-      ? (['sync', 'sync', 'syncDirectory', 'write', 'name', 'short', 'full'] as const).filter(() =>
-          random.chance(0.5),
-        )
-      : [],
+    faults: hasFaults ? chooseSome(random, faultNames) : [],
+    faultKinds: chooseSome(random, faultKinds),
     ends: (['kill', 'power', 'killThenPower', 'close', 'settleAndClose'] as const).filter(
       (end) => end === 'power' || random.chance(0.6),
     ),
     garbage: random.pick([0, 0.05, 0.4]),
   }
+}
+
+/** One of them, or several. */
+function chooseSome<T>(random: Random, all: readonly T[]): readonly T[] {
+  const one = random.pick(all)
+  return random.chance(0.5) ? [one] : all.filter((other) => other === one || random.chance(0.5))
 }
 
 function chooseContents(random: Random): [number, number][] {

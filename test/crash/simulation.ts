@@ -1,7 +1,6 @@
 import { loadCrc64 } from '../../src/base/crc64.ts'
 import { Random } from '../support/random.ts'
 import { SimulatedDisk, type OperationCall } from '../support/simulated-disk.ts'
-import type { FileKind } from '../../src/fs/file-system.ts'
 import { crashPlaces, type Coverage, type CrashPlace } from './coverage.ts'
 import {
   SnapshotTaker,
@@ -178,7 +177,7 @@ class World {
     const { random, options, coverage } = this.#tools
     const session = new Session(this.#tools, this.#topic, process, this.#lineage, this.#slots)
     const count = random.between(1, options.actionsMax)
-    if (options.faults.length > 0 && random.chance(0.6)) {
+    if (options.faults.length > 0 && random.chance(0.8)) {
       await session.act(random.below(count))
       this.#armFault()
       // A checkpoint that is under way when something fails must not vouch for it.
@@ -257,16 +256,7 @@ class World {
     if (options.faults.length === 0) return
     const fault = random.pick(options.faults)
     const disk = this.#disk
-    const kind = random.pick([
-      'log',
-      'log',
-      'log',
-      'data',
-      'wal',
-      'wal',
-      'descriptor',
-      'index',
-    ] as const satisfies readonly FileKind[])
+    const kind = random.pick(options.faultKinds)
     const nth = random.between(1, random.pick([2, 6]))
     const kept = random.pick(['nothing', 'prefix', 'soup', 'all'] as const)
     this.#armedFaults.add(fault)

@@ -57,18 +57,18 @@ export const mutants = [
       { file: log, find: 'import { writeAllAndSync }', put: 'import { writeAll, writeAllAndSync }' },
     ],
   },
-  {
-    name: 'failed log sync tried again',
-    patches: [
-      {
-        file: log,
-        find: appendFrame,
-        put: `${writeFrame}\n    await this.#fs.syncFiles([this.#file]).catch(() => this.#fs.syncFiles([this.#file]))`,
-      },
-      { file: log, find: 'import { writeAllAndSync }', put: 'import { writeAll, writeAllAndSync }' },
-      { file: gate, find: '        this.#failure = { cause }\n        this.onFailure?.(cause)', put: '' },
-    ],
-  },
+  one(
+    'failed log sync tried again',
+    gate,
+    'return this.#change(() => this.#fs.writeAndSync(lane, ops))',
+    `return this.#change(() =>
+      this.#fs.writeAndSync(lane, ops).catch(async (error: unknown) => {
+        if (!(error instanceof FileSystemError) || error.call !== 'sync') throw error
+        await this.#fs.syncFiles([...new Map(ops.map(({ file }) => [file.path, file])).values()])
+        return ops.map(({ bytes }) => bytes.byteLength)
+      }),
+    )`,
+  ),
   one(
     'new log without directory sync',
     log,
@@ -164,12 +164,13 @@ export const mutants = [
   },
 
   // The checkpoint.
-  one(
-    'checkpoint before its data is synced',
-    checkpointer,
-    `${syncDirty}\n    ${writeCheckpoint}`,
-    `${writeCheckpoint}\n    ${syncDirty}`,
-  ),
+  {
+    name: 'checkpoint before its data is synced',
+    patches: [
+      { file: checkpointer, find: `${syncDirty}\n`, put: '' },
+      { file: checkpointer, find: writeCheckpoint, put: `${writeCheckpoint}\n    ${syncDirty}` },
+    ],
+  },
   one(
     'checkpoint does not sync its data',
     checkpointer,
