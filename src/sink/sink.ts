@@ -13,6 +13,7 @@ import { encodeCommitMetadata } from './commit-metadata.ts'
 import { Committer, type OffsetToCommit } from './committer.ts'
 import { cutBatch } from './cut-batch.ts'
 import { isDoneWithin } from './deadline.ts'
+import { heldBytes } from './held-bytes.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { type SinkObserver, silentSinkObserver } from './observer.ts'
 import { defaultSinkLimits, type SinkLimits, type SinkOptions } from './options.ts'
@@ -183,7 +184,7 @@ export class Sink implements SourceHandler {
     } catch (error) {
       throw this.#fail(error)
     } finally {
-      if (!isHeld) this.#budget.release(batch.bytes)
+      if (!isHeld) this.#budget.release(heldBytes(batch))
     }
   }
 
@@ -351,17 +352,18 @@ export class Sink implements SourceHandler {
 
   /** Waits while paused, then for memory; false when the batch must not be accepted any more. */
   async #takeMemory(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<boolean> {
+    const bytes = heldBytes(batch)
     for (;;) {
       await this.#pauses.flowing(batch, signal)
       if (signal.aborted || this.#accepting(batch, epoch) === undefined) return false
       const startedMs = this.#clock.monotonicMs()
-      const asked = this.#budget.acquire(batch.bytes, signal)
+      const asked = this.#budget.acquire(bytes, signal)
       const mustWait = this.#budget.waiting > 0
       if (!(await asked)) return false
       if (mustWait) this.#observer.memoryWaited({ durationMs: this.#clock.monotonicMs() - startedMs })
       const isWanted = !signal.aborted && this.#accepting(batch, epoch) !== undefined
       if (isWanted && !this.#pauses.isPaused(batch)) return true
-      this.#budget.release(batch.bytes)
+      this.#budget.release(bytes)
       if (!isWanted) return false
     }
   }
@@ -379,13 +381,15 @@ export class Sink implements SourceHandler {
     )
     this.#duplicatesDropped(state, duplicates)
     if (pieces.length === 0) return false
+    // The callbacks live until the records are durable: they must not hold on to the batch.
+    const bytes = heldBytes(batch)
     let piecesLeft = pieces.length
     let records = 0
     for (const piece of pieces) {
       records += piece.writes.length
       this.#writer.write(state, piece, () => {
         piecesLeft -= 1
-        if (piecesLeft === 0) this.#budget.release(batch.bytes)
+        if (piecesLeft === 0) this.#budget.release(bytes)
       })
     }
     this.#observer.batchAccepted({ ...place(state), records, bytes: batch.bytes })

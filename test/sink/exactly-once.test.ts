@@ -14,7 +14,7 @@ const FIRST_SEED = 1000
 const HISTORIES = 60
 const STEPS = 120
 const places: TopicPartition[] = [0, 1, 2].map((partition) => ({ topic: 'orders', partition }))
-const limits = { memoryBytesMax: 800, inFlightBytesMax: 1000, submissionBytesMax: 700, spareBytesResume: 10 }
+const limits = { memoryBytesMax: 8000, inFlightBytesMax: 1000, submissionBytesMax: 700, spareBytesResume: 10 }
 
 const troubles = [
   'waits for memory',

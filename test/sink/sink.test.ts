@@ -17,6 +17,7 @@ const ofStore = (storeId: string): string =>
 describe('acceptance and durability', () => {
   it('accepts before it is durable, and commits only what is durable', async () => {
     const { source, storage, clock, partition } = await startSink({
+      limits: { memoryBytesMax: 20_000 },
       storage: new FakeStorage({ isInstant: true }),
     })
     source.produce(p0, 30)
@@ -37,6 +38,7 @@ describe('acceptance and durability', () => {
 
   it('does not commit beyond a submission that is not acknowledged, though later ones are', async () => {
     const { source, storage, clock, partition } = await startSink({
+      limits: { memoryBytesMax: 20_000 },
       storage: new FakeStorage({ isInstant: true }),
     })
     source.produce(p0, 30)
@@ -149,6 +151,7 @@ describe('acceptance and durability', () => {
 describe('redelivery', () => {
   it('drops what was accepted before a rejoin without a drain, durable or not', async () => {
     const { source, storage, storedOffsets, eventsOf } = await startSink({
+      limits: { memoryBytesMax: 20_000 },
       storage: new FakeStorage({ isInstant: true }),
     })
     source.produce(p0, 30)
@@ -224,13 +227,13 @@ describe('back-pressure', () => {
     const waiting = source.deliver(p1, 10, 200)
     await settled()
     expect(partition(p1).acceptedOffset).toBe(0)
-    expect(sink.status()).toMatchObject({ paused: ['memory'], memory: { usedBytes: 900, waiting: 1 } })
+    expect(sink.status()).toMatchObject({ paused: ['memory'], memory: { usedBytes: 4900, waiting: 1 } })
 
     storage.makeDurable()
     await waiting
 
     expect(partition(p1).acceptedOffset).toBe(10)
-    expect(sink.status()).toMatchObject({ paused: [], memory: { usedBytes: 200, waiting: 0 } })
+    expect(sink.status()).toMatchObject({ paused: [], memory: { usedBytes: 4200, waiting: 0 } })
     expect(eventsOf('memoryWaited')).toHaveLength(1)
   })
 
@@ -548,7 +551,7 @@ describe('a rebalance', () => {
   it('discards what is queued at the deadline, keeps what is in flight, and stores nothing twice', async () => {
     const { source, storage, clock, partition, storedOffsets, eventsOf } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
-      limits: { inFlightBytesMax: 1, memoryBytesMax: 10_000 },
+      limits: { inFlightBytesMax: 1, memoryBytesMax: 20_000 },
     })
     source.produce(p0, 30)
     await source.assign(p0)
@@ -666,7 +669,7 @@ describe('the end', () => {
   it('reports what a drain left at its deadline', async () => {
     const { sink, source, storage, clock } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
-      limits: { inFlightBytesMax: 1, memoryBytesMax: 10_000 },
+      limits: { inFlightBytesMax: 1, memoryBytesMax: 20_000 },
     })
     source.produce(p0, 30)
     await source.assign(p0)

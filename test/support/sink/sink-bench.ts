@@ -65,7 +65,7 @@ export async function startSink({
     groupId: 'group-1',
     start: { kind: 'earliest' },
     observer,
-    limits: { memoryBytesMax: 1000, ...limits },
+    limits: { memoryBytesMax: 9000, ...limits },
     ...options,
   })
   await sink.start()
