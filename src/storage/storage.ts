@@ -29,6 +29,7 @@ import { takeOverWals } from './recovery/take-over-wals.ts'
 import {
   initializeStore,
   lockStore,
+  makeRoot,
   openingError,
   readFormat,
   readGeneration,
@@ -131,8 +132,8 @@ export class Storage implements RecordReader {
   /**
    * Locks, recovers and opens the directory; makes it when missing. When this resolves, everything acknowledged is
    * durable and visible, and a checkpoint covers it.
-   * @throws {StorageError} `ERR_LOCKED`, `ERR_READ_ONLY`, `ERR_NO_SPACE`, `ERR_FORMAT` (nothing was written);
-   *   `ERR_CORRUPT` (nothing but the lock was written)
+   * @throws {StorageError} `ERR_NOT_A_STORE`, `ERR_LOCKED`, `ERR_READ_ONLY`, `ERR_NO_SPACE`, `ERR_FORMAT` (nothing
+   *   was written); `ERR_CORRUPT` (nothing but the lock was written)
    */
   static async open(given: StorageOptions): Promise<Storage> {
     const gate = new WriteGate(given.fs)
@@ -364,7 +365,7 @@ interface StorageParts {
 const INODES_RESERVED = 1_000
 
 async function makeDirectories(fs: FileSystem, paths: StorePaths): Promise<void> {
-  await fs.makeDirectory(paths.root)
+  await makeRoot(fs, paths)
   // At every start: that the name is there does not say that it is durable.
   await fs.syncDirectories([dirname(paths.root)]).catch((error: unknown) => {
     if (!(error instanceof FileSystemError) || error.code !== 'ERR_READ_ONLY') throw error

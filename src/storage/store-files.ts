@@ -3,7 +3,7 @@ import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file
 import { CommitLog } from './commitlog/commit-log.ts'
 import { encodeCheckpoint } from './commitlog/log-file.ts'
 import { StorageError } from './errors.ts'
-import type { StorePaths } from './paths.ts'
+import { BucketPaths, type StorePaths } from './paths.ts'
 
 /** Layout version that this release writes; it reads this one only. */
 const FORMAT_VERSION = 1
@@ -23,10 +23,18 @@ interface StoreOwner {
   readonly startedAt: string
 }
 
-/** @throws {StorageError} `ERR_FORMAT` when a newer release wrote it, `ERR_CORRUPT` */
+/**
+ * `undefined` where there is no store yet.
+ * @throws {StorageError} `ERR_FORMAT` when a newer release wrote it, `ERR_CORRUPT`
+ */
 export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<StoreFormat | undefined> {
   const bytes = await fs.readFile(paths.format)
-  if (bytes === undefined) return undefined
+  if (bytes === undefined) {
+    // Nobody becomes owner before `format` is durable. A new one would have a new store id, and the store's own
+    // commits would look like those of another.
+    if ((await fs.fileBytes(paths.owner)) === undefined) return undefined
+    throw new StorageError('ERR_CORRUPT', `${paths.format} is missing`, { path: paths.format })
+  }
   const format = parseJson<StoreFormat>(bytes, paths.format)
   if (format.version > FORMAT_VERSION) {
     throw new StorageError(
@@ -39,6 +47,32 @@ export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<Sto
     throw new StorageError('ERR_CORRUPT', `${paths.format} is not a store format`, { path: paths.format })
   }
   return format
+}
+
+/**
+ * Makes the data directory where it is missing, never the one above it: that could be a volume not mounted yet.
+ * @throws {StorageError} `ERR_NOT_A_STORE` when something else is there: nothing is written into it
+ */
+export async function makeRoot(fs: FileSystem, paths: StorePaths): Promise<void> {
+  const { root } = paths
+  const refused = (why: string, cause?: unknown): StorageError =>
+    new StorageError('ERR_NOT_A_STORE', `${root} ${why}`, { path: root }, cause)
+  const items = await fs.list(root)
+  if (items !== undefined) {
+    const visible = items.filter(({ name }) => !name.startsWith('.') && name !== 'lost+found')
+    if (visible.length === 0 || items.some(({ name }) => `${root}/${name}` === paths.sediment)) return
+    for (const { name } of visible) {
+      if ((await fs.fileBytes(new BucketPaths(root, name).settings)) !== undefined) return
+    }
+    throw refused(`holds other things (${visible[0]!.name}) and no bucket`)
+  }
+  if ((await fs.fileBytes(root)) !== undefined) throw refused('is a file, not a directory')
+  try {
+    await fs.makeDirectory(root)
+  } catch (error) {
+    if (!(error instanceof FileSystemError) || error.code !== 'ERR_NOT_FOUND') throw error
+    throw refused('cannot be made: the directory above it is missing', error)
+  }
 }
 
 export async function writeFormat(fs: FileSystem, paths: StorePaths, format: StoreFormat): Promise<void> {

@@ -4,8 +4,9 @@ import { checkDescriptor, mergeBlock } from '../block/block-content.ts'
 import { decodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import { StorageError } from '../errors.ts'
-import { EntryPaths, parseBlockFileName } from '../paths.ts'
+import { EntryPaths, parseBlockFileName, storePaths } from '../paths.ts'
 import type { EntryInfo, EntryName, RecordReader, StoredRecord, TimeRange } from '../record.ts'
+import { readFormat } from '../store-files.ts'
 import type { BlockSource } from './block-source.ts'
 import { discover } from './discover.ts'
 import { entryInfo } from './entry-info.ts'
@@ -15,13 +16,17 @@ import { getRecord, readRecords } from './read-records.ts'
 /**
  * Opens a directory for reading without lock or write: what ReductStore's own files show, WALs included. Also of a
  * directory that a writer is changing: each call looks anew.
- * @throws {StorageError} `ERR_NOT_A_STORE` when there is no such directory
+ * @throws {StorageError} `ERR_NOT_A_STORE` when there is no such directory, `ERR_FORMAT` when a newer release wrote it
  */
 export async function openDirectory(fs: FileSystem, dataPath: string): Promise<RecordReader> {
   await loadCrc64()
   if ((await fs.list(dataPath)) === undefined) {
     throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
   }
+  await readFormat(fs, storePaths(dataPath)).catch((error: unknown) => {
+    // What is damaged is verify's to tell: buckets can be read without it.
+    if (error instanceof StorageError && error.code === 'ERR_FORMAT') throw error
+  })
   return new DirectoryReader(fs, dataPath)
 }
 

@@ -1,0 +1,70 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from '@jest/globals'
+import type { FileSystem } from '../../src/fs/file-system.ts'
+import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
+import { writeAll } from '../../src/fs/write-all.ts'
+import { openDirectory } from '../../src/storage/query/directory-reader.ts'
+import { SimulatedDisk } from '../support/simulated-disk.ts'
+import { filesBelow, openStore, write } from '../support/storage/store.ts'
+
+const entry = { bucket: 'kafka', entry: 'topic/0' }
+
+async function put(fs: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
+  const file = { path, kind: 'data' } as const
+  await writeAll(fs, 'projection', [{ file, atBytes: 0, bytes }])
+}
+
+describe('opening a data directory', () => {
+  it('writes nothing into a directory of other things', async () => {
+    const { fs } = new SimulatedDisk()
+    await fs.makeDirectory('/data')
+    await fs.makeDirectory('/data/Documents')
+    await put(fs, '/data/Documents/letter', new Uint8Array([1]))
+    await expect(openStore(fs)).rejects.toMatchObject({ code: 'ERR_NOT_A_STORE' })
+    await expect(openStore(fs)).rejects.toThrow(/Documents/)
+    expect([...(await filesBelow(fs)).keys()]).toEqual(['Documents/', 'Documents/letter'])
+  })
+
+  it('takes the root of a fresh volume', async () => {
+    const { fs } = new SimulatedDisk()
+    await fs.makeDirectory('/data')
+    await fs.makeDirectory('/data/lost+found')
+    await (await openStore(fs)).close()
+  })
+
+  it('refuses a file in the place of the directory, and a directory above it that is missing', async () => {
+    const above = await mkdtemp(join(tmpdir(), 'sediment-opening-'))
+    const fs = await NodeFileSystem.open()
+    try {
+      await writeFile(join(above, 'file'), 'text')
+      for (const name of ['file', 'file/data', 'missing/data']) {
+        await expect(openStore(fs, { dataPath: join(above, name) })).rejects.toMatchObject({
+          code: 'ERR_NOT_A_STORE',
+        })
+      }
+      expect(await readdir(above)).toEqual(['file'])
+    } finally {
+      await fs.close()
+      await rm(above, { recursive: true })
+    }
+  })
+
+  it('does not become another store when the format file is gone', async () => {
+    const { fs } = new SimulatedDisk()
+    const storage = await openStore(fs)
+    await storage.submit({ writes: [write(entry, 1, 'a')], delta: new Uint8Array(0) })
+    await storage.close()
+    await fs.unlink('/data/.sediment/format')
+    await expect(openStore(fs)).rejects.toMatchObject({ code: 'ERR_CORRUPT' })
+  })
+
+  it('is refused to readers as well when a newer release wrote it', async () => {
+    const { fs } = new SimulatedDisk()
+    await (await openStore(fs)).close()
+    await fs.unlink('/data/.sediment/format')
+    await put(fs, '/data/.sediment/format', Buffer.from('{"version":9}'))
+    await expect(openDirectory(fs, '/data')).rejects.toMatchObject({ code: 'ERR_FORMAT' })
+  })
+})
