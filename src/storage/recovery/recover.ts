@@ -90,10 +90,10 @@ export async function recover(
   const before = last === undefined ? checkpoint : { sequence: last.sequence - 1, chain: last.previousChain }
   const log = await CommitLog.begin(fs, paths, generation, logNumberMax + 1, before)
   if (last !== undefined) {
-    await log.append(await fs.read(last.logPath, last.atBytes, last.bytes), {
-      sequence: last.sequence,
-      chain: last.chain,
-    })
+    // Its padding may be missing in the file; the next frame has to begin behind it all the same.
+    const frame = new Uint8Array(last.bytes)
+    frame.set(await fs.read(last.logPath, last.atBytes, last.bytes))
+    await log.append(frame, { sequence: last.sequence, chain: last.chain })
   }
   await applyPlans(fs, paths.root, plan.blocks)
 
