@@ -44,7 +44,7 @@ const likelihood: Readonly<Record<CrashPlace, number>> = {
   indexAppend: 1.5,
   fold: 1,
   checkpoint: 6,
-  naming: 0.3,
+  naming: 1.5,
 }
 
 /** Takes crash points within the operations of a process. */
@@ -157,7 +157,7 @@ async function checkAfterwards(
   slots: Slots,
 ): Promise<void> {
   const { random } = tools
-  const way = random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work'] as const)
+  const way = random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work', 'work'] as const)
   if (way === 'nothing') return
   const { disk } = process
   let then = bounds

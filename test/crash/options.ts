@@ -55,9 +55,13 @@ export const actionNames = [
 ] as const
 export type Action = (typeof actionNames)[number]
 
-const faultNames = ['sync', 'syncDirectory', 'write', 'name', 'short', 'full'] as const
-export type Fault = (typeof faultNames)[number]
-const faultKinds = ['log', 'data', 'wal', 'descriptor', 'index'] as const satisfies readonly FileKind[]
+export type Fault = 'sync' | 'syncDirectory' | 'write' | 'name' | 'short' | 'full'
+/** Those that are hard to meet stand here several times. */
+const faults: readonly Fault[] = [
+  ...(['sync', 'sync', 'sync', 'short', 'short', 'short'] as const),
+  ...(['write', 'write', 'syncDirectory', 'name', 'full'] as const),
+]
+const faultKinds: readonly FileKind[] = ['log', 'log', 'log', 'data', 'wal', 'wal', 'descriptor', 'index']
 /** How a process ends when no crash point was met before. */
 export type End = 'kill' | 'power' | 'killThenPower' | 'close' | 'settleAndClose'
 
@@ -65,7 +69,7 @@ export function chooseOptions(seed: number): SimulationOptions {
   const random = new Random(seed)
   const on = (probability: number, weight: number): number => (random.chance(probability) ? weight : 0)
   const logBytesCheckpoint = random.pick([1_500, 4_000, 12_000, 40_000, 1_000_000])
-  const hasFaults = random.chance(0.5)
+  const hasFaults = random.chance(0.6)
   const entries = ['a', 'b/c', 'b', 'd'].slice(0, random.between(1, 4))
   return {
     seed,
@@ -75,7 +79,7 @@ export function chooseOptions(seed: number): SimulationOptions {
     limits: {
       groupBytesMax: random.pick([256, 1_000, 4_000, 16_000]),
       groupRecordsMax: random.pick([2, 6, 30]),
-      directBytesMin: random.pick([32, 64, 400, 1_500, 1_000_000]),
+      directBytesMin: random.pick([32, 64, 400, 2_000, 1_000_000, 1_000_000]),
       directBlocksMax: random.between(1, 3),
       logBytesCheckpoint,
       logBytesMax: random.pick([1, 4]) * logBytesCheckpoint,
@@ -118,7 +122,7 @@ export function chooseOptions(seed: number): SimulationOptions {
     pace: random.pick([0.02, 0.2, 0.7]),
     snapshotChance: random.pick([0.02, 0.05]),
     snapshotsMax: 8,
-    faults: hasFaults ? chooseSome(random, faultNames) : [],
+    faults: hasFaults ? chooseSome(random, faults) : [],
     faultKinds: chooseSome(random, faultKinds),
     ends: (['kill', 'power', 'killThenPower', 'close', 'settleAndClose'] as const).filter(
       (end) => end === 'power' || random.chance(0.6),
@@ -136,7 +140,8 @@ function chooseSome<T>(random: Random, all: readonly T[]): readonly T[] {
 function chooseContents(random: Random): [number, number][] {
   const sizes: [number, number][] = [[0, 40]]
   if (random.chance(0.6)) sizes.push([60, 300])
-  if (random.chance(0.5)) sizes.push([500, 3_000])
+  if (random.chance(0.6)) sizes.push([200, 900])
+  if (random.chance(0.3)) sizes.push([500, 3_000])
   if (random.chance(0.1)) sizes.push([4_000, 9_000])
   if (random.chance(0.3)) sizes.push([0, 0])
   return sizes

@@ -63,7 +63,7 @@ function chooseCrashPoint(
     return (_place, operation) => operation >= last
   }
   if (random.chance(0.4)) return () => false
-  const wanted = random.pick(crashPlaces)
+  const wanted = random.pick([...crashPlaces, 'naming', 'naming'] as const)
   let left = random.between(1, 8)
   return (place) => place === wanted && --left === 0
 }
@@ -181,7 +181,11 @@ class World {
       await session.act(random.below(count))
       this.#armFault()
       // A checkpoint that is under way when something fails must not vouch for it.
-      if (random.chance(0.5) && process.poison === undefined) session.checkpoint()
+      if (process.poison === undefined && random.chance(0.6)) {
+        session.submit()
+        session.checkpoint()
+        if (random.chance(0.5)) session.checkpoint()
+      }
     }
     await session.act(count)
     if (random.chance(0.3) && process.poison === undefined) await session.drain()
@@ -268,7 +272,7 @@ class World {
       disk.failNext('write', { kind, nth, code: random.pick(['ERR_IO', 'ERR_NO_SPACE']) })
     else if (fault === 'name')
       disk.failNext(random.pick(['create', 'rename', 'unlink', 'makeDirectory']), { nth })
-    else if (fault === 'short') disk.shortWriteNext({ kind })
+    else if (fault === 'short') for (let left = nth; left > 0; left--) disk.shortWriteNext({ kind })
     else disk.setFreeBytes(random.between(0, 30) * 1_000)
   }
 

@@ -290,6 +290,12 @@ export const mutants = [
   },
 
   // Recovery.
+  one(
+    'repeated frame without its padding',
+    recover,
+    'const frame = new Uint8Array(last.bytes)\n    frame.set(await fs.read(last.logPath, last.atBytes, last.bytes))',
+    'const frame = await fs.read(last.logPath, last.atBytes, last.bytes)',
+  ),
   one('recovery does not sync files', apply, 'await fs.syncFiles(touched)', ''),
   one('recovery does not sync directories', apply, 'await fs.syncDirectories([...directories])', ''),
   {
