@@ -1,6 +1,7 @@
 import {
   Api,
   assertKafkajsVersion,
+  ConnectionClass,
   ConsumerGroupClass,
   KafkaJSNonRetriableError,
   RequestQueueClass,
@@ -13,6 +14,7 @@ import {
   type ProtocolRequest,
   type RequestQueue,
 } from './internals.ts'
+import { assembleResponses } from './response-assembly.ts'
 
 /** What a source does in place of kafkajs' own consumer group. */
 export interface GroupHooks {
@@ -55,6 +57,13 @@ export function harden(): void {
   group.heartbeat = function (options) {
     const beat = () => heartbeat.call(this, options)
     return hooksOf.get(this.cluster)?.heartbeat(this, beat) ?? beat()
+  }
+  const connection = ConnectionClass.prototype
+  const { processData } = connection
+  connection.processData = function (bytes) {
+    // While it logs in, kafkajs keeps what it is given: the bytes must be its own.
+    if (this.authHandlers) processData.call(this, Buffer.from(bytes))
+    else assembleResponses(this, bytes)
   }
   RequestQueueClass.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests
 }

@@ -3,6 +3,7 @@
  * against that one release: `assertKafkajsVersion` refuses any other.
  */
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 
 const require = createRequire(import.meta.url)
 const KAFKAJS_VERSION = '2.2.4'
@@ -109,6 +110,15 @@ export interface RequestQueue {
   checkPendingRequests(): void
 }
 
+export interface Connection {
+  readonly socket: Socket
+  /** While it logs in. */
+  readonly authHandlers: object | null
+  readonly requestQueue: {
+    fulfillRequest(response: { size: number; correlationId: number; payload: Buffer }): void
+  }
+}
+
 interface Errors {
   KafkaJSError: new (cause: Error | string, options?: { retriable?: boolean }) => Error
   KafkaJSNonRetriableError: new (cause: Error | string) => Error
@@ -119,6 +129,9 @@ export const requests = (
 ).requests
 export const ConsumerGroupClass = require('kafkajs/src/consumer/consumerGroup.js') as {
   readonly prototype: ConsumerGroupPrototype
+}
+export const ConnectionClass = require('kafkajs/src/network/connection.js') as {
+  readonly prototype: { processData: (this: Connection, bytes: Buffer) => void }
 }
 export const RequestQueueClass = require('kafkajs/src/network/requestQueue/index.js') as {
   readonly prototype: { scheduleCheckPendingRequests(this: RequestQueue): void }

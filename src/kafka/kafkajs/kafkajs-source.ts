@@ -26,6 +26,7 @@ import {
 } from './internals.ts'
 import { logBridge } from './log-bridge.ts'
 import { probe } from './probe.ts'
+import { createSocket } from './response-assembly.ts'
 import { Topology } from './topology.ts'
 
 const { Kafka, PartitionAssigners, logLevel } = kafkajs
@@ -249,6 +250,7 @@ export class KafkajsSource implements KafkaSource {
       retry: { initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2_000, retries: 6 },
       logLevel: logLevel.WARN,
       logCreator: logBridge(this.logger),
+      socketFactory: createSocket,
       ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
       ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
     })
