@@ -116,6 +116,7 @@ export async function runSediment(options: SedimentRunOptions): Promise<PeerRun>
   const sediment = await SedimentUnderTest.start(options)
   try {
     const { first, last } = await watch(sediment, topic)
+    const peakRssBytesBeforeStop = peakRssBytes(sediment.pid)
     const stopped = await sediment.stop()
     await verifyAll(sediment.dataPath, options)
     const committed = await committedRecords(bootstrap, sediment.groupId, topic.name)
@@ -129,6 +130,7 @@ export async function runSediment(options: SedimentRunOptions): Promise<PeerRun>
       syncs: byLabel(last.samples, 'sediment_fsync_duration_seconds_count', 'kind'),
       notes: {
         stopSeconds: stopped.seconds,
+        peakRssBytesBeforeStop,
         groups: total(last.samples, 'sediment_group_records_count'),
         memoryWaitSeconds: total(last.samples, 'sediment_memory_wait_seconds_total'),
         checkpoints: total(last.samples, 'sediment_checkpoint_duration_seconds_count'),
