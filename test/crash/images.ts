@@ -35,16 +35,16 @@ const DEPTH_MAX = 2
 /** How much likelier than others a place is taken: the rare ones often, start and recovery seldom. */
 const likelihood: Readonly<Record<CrashPlace, number>> = {
   creation: 0.1,
-  recovery: 0.15,
-  frame: 7,
-  logRoll: 5,
-  projection: 1,
-  blockRoll: 5,
+  recovery: 0.1,
+  frame: 6,
+  logRoll: 4,
+  projection: 2,
+  blockRoll: 6,
   contentSync: 1.5,
-  indexAppend: 1.5,
-  fold: 1,
-  checkpoint: 6,
-  naming: 1.5,
+  indexAppend: 3,
+  fold: 1.5,
+  checkpoint: 4.5,
+  naming: 0.7,
 }
 
 /** Takes crash points within the operations of a process. */
@@ -127,7 +127,7 @@ export async function checkImage(
   coverage.image(disk.digest())
   const visible = visibleOf(bounds)
   if (bounds.stockSees) checkStock(disk, topic, visible)
-  const taker = new SnapshotTaker(tools, 0.2, depth < DEPTH_MAX && random.chance(0.25) ? 1 : 0)
+  const taker = new SnapshotTaker(tools, 0.2, depth < DEPTH_MAX && random.chance(0.15) ? 1 : 0)
   const process = new StoreProcess(tools, disk, (place, _operation, call) => {
     if (process.isOpening) taker.offer(disk, place, call, () => bounds)
   })

@@ -120,7 +120,7 @@ export function chooseOptions(seed: number): SimulationOptions {
     messagesPerSubmissionMax: random.pick([1, 3, 8]),
     generations: random.between(2, 4),
     pace: random.pick([0.02, 0.2, 0.7]),
-    snapshotChance: random.pick([0.02, 0.05]),
+    snapshotChance: random.pick([0.02, 0.06]),
     snapshotsMax: 8,
     faults: hasFaults ? chooseSome(random, faults) : [],
     faultKinds: chooseSome(random, faultKinds),

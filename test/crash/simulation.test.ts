@@ -27,7 +27,7 @@ interface Result {
 }
 
 /** Two processes, so that the machine's cores are used however jest spreads its files. */
-const statesMin = 36_000
+const statesMin = 24_000
 let result: Result
 
 beforeAll(() => {
@@ -71,8 +71,8 @@ test.each([
   ['blocks.reopened', 300],
   ['evicted.write', 200],
   ['checkpoints', 500],
-  ['folds.aborted', 20],
-  ['settled', 50],
+  ['folds.aborted', 10],
+  ['settled', 30],
   ['closed', 50],
   ['poisoned.sync', 10],
   ['poisoned.syncDirectory', 5],
