@@ -213,6 +213,9 @@ export class App {
         claim: (clusterId, groupId) => storage.claim(clusterId, groupId),
         submit: (submission) => storage.submit(submission),
         spareBytes: () => this.#askSpareBytes(storage),
+        get changes() {
+          return storage.changes
+        },
       },
       ledger: this.#ledger,
       mapper: guardTopics(createMapper(mapping.rules), mapping.rules, ledgerTopics, logger('mapping')),

@@ -85,7 +85,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'kafka.start': [
     start,
     'earliest',
-    'Where to begin with a partition that the data directory does not know. What it knows is continued, whatever stands here.',
+    'Where to begin with a partition that the data directory does not know. What it knows is continued, whatever stands here, and so is what another data directory of the group has committed: after removing a directory, take a new groupId to read again.',
   ],
   'kafka.startTimeoutMs': [
     duration(SECOND_MS, 10 * MINUTE_MS),

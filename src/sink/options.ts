@@ -17,6 +17,8 @@ export interface SinkStorage {
   submit(submission: StoreSubmission): Promise<void>
   /** Negative: consumption must pause. */
   spareBytes(): Promise<number>
+  /** Rises while the store works, and not while it hangs. Without it, a submission has `stuckAfterMs` to be durable. */
+  readonly changes?: number
 }
 
 /** What the sink needs of the ledger: it reads, the store writes. */

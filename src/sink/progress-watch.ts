@@ -16,12 +16,16 @@ export interface ProgressWatchOptions {
   readonly stuckAfterMs: number
   readonly partitions: () => readonly PartitionState[]
   readonly isExempt: (state: PartitionState) => boolean
+  /** Rises while the store works; `undefined` when it does not say. */
+  readonly storeChanges: () => number | undefined
 }
 
 /** Asks the brokers how far each partition reaches, and finds the partition that has work and does not move. */
 export class ProgressWatch {
   readonly #options: ProgressWatchOptions
   #asking: Promise<unknown> | undefined
+  #storeChanges: number | undefined
+  #storeChangedMs = -Infinity
 
   constructor(options: ProgressWatchOptions) {
     this.#options = options
@@ -32,19 +36,27 @@ export class ProgressWatch {
     const { clock, partitions, isExempt, stuckAfterMs } = this.#options
     const highs = await this.#askHighWatermarks()
     const nowMs = clock.monotonicMs()
+    const isStoreWorking = this.#isStoreWorking(nowMs)
     for (const state of partitions()) {
       const highWatermark = highs.get(partitionName(state))
       if (highWatermark !== undefined) state.sawHighWatermark(highWatermark, nowMs)
       const { acceptedOffset, durableOffset } = state
       const facts = { nowMs, acceptedOffset, durableOffset, highWatermark, isExempt: isExempt(state) }
       state.stall = nextStall(state.stall, facts)
-      if (!isStuck(state.stall, nowMs, stuckAfterMs)) continue
+      if (!isStuck(state.stall, nowMs, stuckAfterMs, isStoreWorking)) continue
       throw new SinkError(
         'ERR_STUCK',
         `${partitionName(state)} has ${state.lagRecords} records to go and did not move for ` +
           `${Math.round(nowMs - state.stall.sinceMs)} ms (accepted ${acceptedOffset}, durable ${durableOffset})`,
       )
     }
+  }
+
+  #isStoreWorking(nowMs: number): boolean {
+    const changes = this.#options.storeChanges()
+    if (changes !== this.#storeChanges) this.#storeChangedMs = nowMs
+    this.#storeChanges = changes
+    return changes !== undefined && nowMs - this.#storeChangedMs < this.#options.stuckAfterMs
   }
 
   /** Empty when the brokers do not answer in time: no answer is no proof of a lag. */

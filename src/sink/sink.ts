@@ -65,6 +65,11 @@ export class Sink implements SourceHandler {
   #isAccepting = false
   #isClaimed = false
   #draining: Promise<DrainReport> | undefined
+  /** Bytes on disk that may still be accepted, by the last look at the disk and what was accepted since. */
+  #roomBytes = Infinity
+  /** Accepted since the last look at the disk began. */
+  #takenBytes = 0
+  readonly #rejectionsLogged = new Set<string>()
   #end: (failure: Error | undefined) => void = () => {}
 
   constructor(options: SinkOptions) {
@@ -117,6 +122,7 @@ export class Sink implements SourceHandler {
       stuckAfterMs: limits.stuckAfterMs,
       partitions: () => this.#partitions.all,
       isExempt: (state) => !this.#isAccepting || state.hold !== undefined || this.#pauses.isPaused(state),
+      storeChanges: () => storage.changes,
     })
     this.ended = new Promise((resolve) => {
       this.#end = resolve
@@ -126,6 +132,7 @@ export class Sink implements SourceHandler {
   /** Starts the source. @throws what `KafkaSource.start` throws, or why the sink failed meanwhile */
   async start(): Promise<void> {
     this.#phase = 'running'
+    await this.#orFail(this.#checkSpace())
     await this.#orFail(this.#options.source.start(this))
     if (this.#failure !== undefined) throw this.#failure
     const { signal } = this.#stopping
@@ -383,6 +390,7 @@ export class Sink implements SourceHandler {
     if (pieces.length === 0) return false
     // The callbacks live until the records are durable: they must not hold on to the batch.
     const bytes = heldBytes(batch)
+    this.#takeRoom(bytes)
     let piecesLeft = pieces.length
     let records = 0
     for (const piece of pieces) {
@@ -405,9 +413,22 @@ export class Sink implements SourceHandler {
     const outcome = mapper.map(record, arrivalMs)
     if (!('rejected' in outcome)) return outcome
     const cause = outcome.rejected
-    this.#observer.recordRejected({ ...place(state), offset: record.offset, cause })
+    this.#rejected(state, record.offset, cause)
     const target = quarantineEntry(this.#options.quarantineBucket ?? 'kafka', state)
     return quarantinedRecord(record, cause, state, target, arrivalMs)
+  }
+
+  /** Logs the first of each cause in each partition: there may be millions. */
+  #rejected(state: PartitionState, offset: number, cause: string): void {
+    const facts = { ...place(state), offset, cause }
+    this.#observer.recordRejected(facts)
+    const kind = `${state.topic}/${state.partition} ${cause}`
+    if (this.#rejectionsLogged.has(kind)) return
+    this.#rejectionsLogged.add(kind)
+    this.#logger.warn(
+      facts,
+      'message cannot be mapped: kept whole in the quarantine entry; more are only counted',
+    )
   }
 
   #duplicatesDropped(state: PartitionState, records: number): void {
@@ -529,10 +550,25 @@ export class Sink implements SourceHandler {
   }
 
   async #checkSpace(): Promise<void> {
+    // What is under way may or may not be on the disk already: it counts either way.
+    const underwayBytes = this.#budget.usedBytes
+    this.#takenBytes = 0
     const spareBytes = await this.#options.storage.spareBytes()
-    const isPaused = this.#pauses.globalReasons.includes('disk-space')
-    const shouldPause = spareBytes < (isPaused ? this.#limits.spareBytesResume : 0)
+    this.#roomBytes = spareBytes - underwayBytes - this.#takenBytes
+    const isPaused = this.#isOutOfSpace()
+    const shouldPause = this.#roomBytes < (isPaused ? this.#limits.spareBytesResume : 0)
     if (shouldPause !== isPaused) this.#setPaused('disk-space', shouldPause)
+  }
+
+  /** Between two looks at the disk more can be accepted than fits: it pauses without waiting for the next. */
+  #takeRoom(bytes: number): void {
+    this.#takenBytes += bytes
+    this.#roomBytes -= bytes
+    if (this.#roomBytes < 0 && !this.#isOutOfSpace()) this.#setPaused('disk-space', true)
+  }
+
+  #isOutOfSpace(): boolean {
+    return this.#pauses.globalReasons.includes('disk-space')
   }
 }
 

@@ -123,11 +123,13 @@ export class StoreWriter {
   #gapRecorded(state: PartitionState, gap: Gap): void {
     const offsets = gap.nextOffset - gap.fromOffset
     this.#options.observer.gapRecorded({ ...place(state), class: gap.class, offsets })
-    if (gap.class !== 'deleted' && gap.class !== 'unknown') return
-    this.#options.logger.error(
-      { ...place(state), ...gap, offsets },
-      'offsets were lost before they were read',
-    )
+    const facts = { ...place(state), ...gap, offsets }
+    const { logger } = this.#options
+    if (gap.class === 'deleted' || gap.class === 'unknown')
+      logger.error(facts, 'offsets were lost before they were read')
+    else if (gap.class === 'elsewhere')
+      logger.warn(facts, 'another data directory of this group has these offsets: not read here')
+    else if (gap.class === 'before-start') logger.info(facts, 'reading begins behind these offsets')
   }
 
   #ledgerRow(state: PartitionState): ReturnType<SinkLedger['position']> {

@@ -28,6 +28,17 @@ export function nextStall(previous: Stall | undefined, facts: ProgressFacts): St
   return hasMoved ? { acceptedOffset, durableOffset, sinceMs: nowMs } : previous
 }
 
-export function isStuck(stall: Stall | undefined, nowMs: number, limitMs: number): stall is Stall {
-  return stall !== undefined && nowMs - stall.sinceMs >= limitMs
+/** What a store that works on the partition gets more of: thousands of new entries in one group take minutes. */
+const WORKING_FACTOR = 10
+
+/** @param isStoreWorking - the store has changed something within `limitMs` */
+export function isStuck(
+  stall: Stall | undefined,
+  nowMs: number,
+  limitMs: number,
+  isStoreWorking = false,
+): stall is Stall {
+  if (stall === undefined) return false
+  const isInStore = stall.acceptedOffset > stall.durableOffset
+  return nowMs - stall.sinceMs >= limitMs * (isStoreWorking && isInStore ? WORKING_FACTOR : 1)
 }

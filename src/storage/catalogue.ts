@@ -24,6 +24,8 @@ import type { BucketSettings, EntryName } from './record.ts'
 
 /** Entries that are made or read at once. */
 const PARALLEL = 16
+/** Directories synced by one call, so that a slow disk is seen to get on. */
+const SYNCED_AT_ONCE = 512
 
 /** Buckets and entries of an open store: found at the start, made on demand. */
 export class Catalogue {
@@ -104,7 +106,9 @@ export class Catalogue {
     await inParallel(PARALLEL, [...missing.values()], (name) => this.#makeEntryFiles(name))
     const { root } = this.#paths
     const directories = names.flatMap((name) => directoriesUpTo(root, new EntryPaths(root, name).directory))
-    await this.#fs.syncDirectories([...new Set(directories)])
+    const distinct = [...new Set(directories)]
+    for (let from = 0; from < distinct.length; from += SYNCED_AT_ONCE)
+      await this.#fs.syncDirectories(distinct.slice(from, from + SYNCED_AT_ONCE))
     await inParallel(PARALLEL, [...missing.values()], (name) => this.#loadEntry(name))
     for (const name of names) {
       const entry = this.find(name)

@@ -242,6 +242,11 @@ export class Storage implements RecordReader {
     return bytes - Math.max(0, this.#limits.logBytesMax - this.#log.bytes)
   }
 
+  /** Changes of the disk so far. It rises while the store works, however long that takes, and not while it hangs. */
+  get changes(): number {
+    return this.#gate.changes
+  }
+
   /** Folds every open block and checkpoints: afterwards stock ReductStore finds no WAL. */
   async settle(progress?: (done: number, total: number) => void): Promise<void> {
     await this.#maintenance.foldAll({ progress })

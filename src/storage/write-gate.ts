@@ -15,12 +15,18 @@ import {
  */
 export class WriteGate implements FileSystem {
   readonly #fs: FileSystem
+  #changes = 0
   #failure: { cause: unknown } | undefined
   /** Called once, at the first failure, before its caller sees it. */
   onFailure: ((cause: unknown) => void) | undefined
 
   constructor(fs: FileSystem) {
     this.#fs = fs
+  }
+
+  /** How many changes have come through: it rises while the store works, and not while the disk hangs. */
+  get changes(): number {
+    return this.#changes
   }
 
   /** Refuses every change from now on. */
@@ -101,6 +107,7 @@ export class WriteGate implements FileSystem {
     let result: T
     try {
       result = await change()
+      this.#changes += 1
     } catch (cause) {
       // That a file is gone is an answer, not a failure of the disk.
       const isAnswer = cause instanceof FileSystemError && cause.code === 'ERR_NOT_FOUND'

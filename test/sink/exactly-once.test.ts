@@ -146,7 +146,7 @@ class History {
 
   async finish(): Promise<void> {
     this.source.commitError = undefined
-    this.storage.spare = 1000
+    this.storage.spare = 1 << 30
     this.delivering.clear()
     await this.withStore(this.source.assign(...places))
     this.storage.isInstant = true

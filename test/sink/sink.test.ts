@@ -1,6 +1,7 @@
 // Goal: what the sink promises, one fact a test: order, durability before commit, duplicates, back-pressure, holds,
 // pauses, drains and failures. Method: a fake broker and a fake store whose durability the test decides; no real time.
 import { describe, expect, it } from '@jest/globals'
+import { silentLogger } from '../../src/base/logger.ts'
 import { SourceError } from '../../src/kafka/source.ts'
 import { encodeCommitMetadata } from '../../src/sink/commit-metadata.ts'
 import { FakeSource, nameOf, record } from '../support/sink/fake-source.ts'
@@ -126,8 +127,10 @@ describe('acceptance and durability', () => {
   })
 
   it('keeps a rejected message in the quarantine entry of its partition, and goes on', async () => {
+    const warnings: object[] = []
     const { source, storage, sink, storedOffsets, eventsOf } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
+      logger: { ...silentLogger, warn: (facts) => warnings.push(facts) },
     })
     source.produce(p0, 3)
     await source.assign(p0)
@@ -141,6 +144,7 @@ describe('acceptance and durability', () => {
     const kept = storage.stored.find((write) => write.target.entry === 'quarantine/orders/0')
     expect(kept?.labels).toEqual(['offset', '1', 'topic', 'orders', 'partition', '0', 'cause', 'it is bad'])
     expect(eventsOf('recordRejected')).toEqual([{ ...p0, offset: 1, cause: 'it is bad' }])
+    expect(warnings).toEqual([{ ...p0, offset: 1, cause: 'it is bad' }])
     expect(storage.ledger.position({ clusterId: 'cluster-1', ...p0 })).toMatchObject({
       nextOffset: 3,
       records: 3,
@@ -292,7 +296,7 @@ describe('back-pressure', () => {
   it('pauses everything without spare bytes on disk, keeps a batch in hand waiting, and resumes by itself', async () => {
     const { source, storage, clock, sink, partition } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
-      limits: { spareBytesResume: 1000 },
+      limits: { spareBytesResume: 10_000 },
     })
     source.produce(p0, 30)
     await source.assign(p0, p1)
@@ -303,15 +307,42 @@ describe('back-pressure', () => {
     expect(partition(p0).paused).toEqual(['disk-space'])
     const inHand = sink.batch(source.nextBatch(p0, 10), epoch, new AbortController().signal)
 
-    storage.spare = 999
+    storage.spare = 9999
     await clock.advance(1000)
     expect([source.paused.size, partition(p0).acceptedOffset]).toEqual([2, 0])
 
-    storage.spare = 1000
+    storage.spare = 10_000
     await clock.advance(1000)
     await inHand
 
     expect([source.paused.size, partition(p0).acceptedOffset]).toEqual([0, 10])
+  })
+
+  it('pauses at once when more is accepted than the last look at the disk left room for', async () => {
+    const storage = new FakeStorage({ isInstant: true })
+    storage.spare = 20_000
+    const { source, partition, clock } = await startSink({
+      storage,
+      limits: { spareBytesResume: 10_000, memoryBytesMax: 1 << 20 },
+    })
+    source.produce(p0, 200)
+    await source.assign(p0)
+    await source.deliver(p0, 40)
+    expect(partition(p0).paused).toEqual([])
+
+    await source.deliver(p0, 40)
+    expect(partition(p0)).toMatchObject({ acceptedOffset: 80, paused: ['disk-space'] })
+
+    await clock.advance(1000)
+    expect(partition(p0).paused).toEqual([])
+  })
+
+  it('begins paused on a disk without spare bytes', async () => {
+    const storage = new FakeStorage({ isInstant: true })
+    storage.spare = -1
+    const { source } = await startSink({ storage })
+    await source.assign(p0)
+    expect([...source.paused]).toEqual(['orders/0'])
   })
 
   it('stays paused for the operator when space is back', async () => {
@@ -425,6 +456,21 @@ describe('an assignment', () => {
       { class: 'elsewhere', storeId: 'store-b', fromOffset: 0, nextOffset: 12 },
     ])
     expect(eventsOf('foreignCommitIgnored')).toEqual([{ ...p1, offset: 12, metadata: 'by hand' }])
+  })
+
+  it('says that it leaves offsets to another data directory of the group', async () => {
+    const warnings: object[] = []
+    const { source } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      logger: { ...silentLogger, warn: (facts, message) => warnings.push({ ...facts, message }) },
+    })
+    source.produce(p0, 30)
+    source.log(p0).committed = { offset: 12, metadata: ofStore('store-b') }
+
+    await source.assign(p0)
+    await settled()
+
+    expect(warnings).toMatchObject([{ ...p0, class: 'elsewhere', offsets: 12, storeId: 'store-b' }])
   })
 
   it('asks for the offset at a time when it is to begin there', async () => {
@@ -759,6 +805,27 @@ describe('the watchdog', () => {
 
     await clock.advance(70_000)
 
+    expect(await sink.ended).toMatchObject({ code: 'ERR_STUCK' })
+  })
+
+  it('is patient with a store that works on what it was given, but not for ever', async () => {
+    const { sink, source, storage, clock, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 10)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    for (let seconds = 0; seconds < 300; seconds += 30) {
+      storage.changes += 1
+      await clock.advance(30_000)
+    }
+    expect(eventsOf('failed')).toEqual([])
+
+    for (let seconds = 0; seconds < 330; seconds += 30) {
+      storage.changes += 1
+      await clock.advance(30_000)
+    }
     expect(await sink.ended).toMatchObject({ code: 'ERR_STUCK' })
   })
 

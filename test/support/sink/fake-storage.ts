@@ -17,6 +17,7 @@ export class FakeStorage implements SinkStorage {
   readonly claims: string[] = []
   ledger = new OffsetLedger()
   spare = 1 << 30
+  changes = 0
   /** Makes everything durable at once. */
   isInstant: boolean
   #inFlight: Pending[] = []
