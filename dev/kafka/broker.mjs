@@ -121,7 +121,6 @@ export async function startBroker({
     `-Dlog4j2.configurationFile=${path.join(here, 'broker-log4j2.properties')}`,
   ]
   if (!existsSync(path.join(dataPath, 'log', 'meta.properties'))) {
-    const clusterId = randomBytes(16).toString('base64url')
     await run(java, [
       ...jvm,
       '-cp',
@@ -129,7 +128,7 @@ export async function startBroker({
       'kafka.tools.StorageTool',
       'format',
       '-t',
-      clusterId,
+      newClusterId(),
       '-c',
       configPath,
     ])
@@ -223,4 +222,11 @@ export async function startBroker({
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   }
+}
+
+/** @returns 16 random bytes as Kafka writes them; the first bit is 0, because an argument that begins with `-` is taken for an option */
+function newClusterId() {
+  const bytes = randomBytes(16)
+  bytes[0] &= 0x7f
+  return bytes.toString('base64url')
 }
