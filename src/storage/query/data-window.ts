@@ -1,15 +1,21 @@
+import { Lru } from '../../base/lru.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 
-const WINDOW_BYTES = 1024 * 1024
+const WINDOW_BYTES = 256 * 1024
+const WINDOWS_BYTES_MAX = 16 * WINDOW_BYTES
 
 /**
- * Reads ranges of one data file. Whoever reads a block in order is served from a window of a mebibyte, so that small
- * records do not cost a system call each; a larger range is read as it is.
+ * Reads ranges of one data file through a few windows, so that small records do not cost a system call each. Several,
+ * because time order is not file order: an entry fed by many partitions goes through as many places of the file at
+ * once. A range that does not lie in one window is read as it is.
  */
 export class DataWindow {
   readonly #fs: FileSystem
   readonly #path: string
-  #window: { readonly atBytes: number; readonly bytes: Uint8Array } | undefined
+  readonly #windows = new Lru<number, Uint8Array>({
+    bytesMax: WINDOWS_BYTES_MAX,
+    weigh: () => WINDOW_BYTES,
+  })
 
   constructor(fs: FileSystem, path: string) {
     this.#fs = fs
@@ -18,17 +24,14 @@ export class DataWindow {
 
   /** A copy of the range; shorter where the file ends. @throws {FileSystemError} */
   async read(atBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    if (lengthBytes >= WINDOW_BYTES) return this.#fs.read(this.#path, atBytes, lengthBytes)
-    let window = this.#window
-    if (
-      window === undefined ||
-      atBytes < window.atBytes ||
-      atBytes + lengthBytes > window.atBytes + window.bytes.byteLength
-    ) {
-      window = { atBytes, bytes: await this.#fs.read(this.#path, atBytes, WINDOW_BYTES) }
-      this.#window = window
+    const number = Math.floor(atBytes / WINDOW_BYTES)
+    const from = atBytes - number * WINDOW_BYTES
+    if (from + lengthBytes > WINDOW_BYTES) return this.#fs.read(this.#path, atBytes, lengthBytes)
+    let window = this.#windows.get(number)
+    if (window === undefined) {
+      window = await this.#fs.read(this.#path, number * WINDOW_BYTES, WINDOW_BYTES)
+      this.#windows.set(number, window)
     }
-    const from = atBytes - window.atBytes
-    return window.bytes.slice(from, from + lengthBytes)
+    return window.slice(from, from + lengthBytes)
   }
 }
