@@ -1,7 +1,7 @@
 import { inParallel } from '../base/in-parallel.ts'
 import type { Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
-import type { FileSystem } from '../fs/file-system.ts'
+import type { FileSystem, WriteOp } from '../fs/file-system.ts'
 import { writeAll } from '../fs/write-all.ts'
 import { BlockIndex } from './block/block-index.ts'
 import { IndexFile } from './block/index-file.ts'
@@ -103,13 +103,17 @@ export class Catalogue {
     for (const bucket of buckets) if (!this.#buckets.has(bucket)) await this.#makeBucket(bucket)
 
     for (const name of missing.values()) checkEntryName(name)
-    await inParallel(PARALLEL, [...missing.values()], (name) => this.#makeEntryFiles(name))
+    const found = await this.#directoriesOf([...missing.values()])
+    await this.#makeEntryFiles(found)
     const { root } = this.#paths
     const directories = names.flatMap((name) => directoriesUpTo(root, new EntryPaths(root, name).directory))
     const distinct = [...new Set(directories)]
     for (let from = 0; from < distinct.length; from += SYNCED_AT_ONCE)
       await this.#fs.syncDirectories(distinct.slice(from, from + SYNCED_AT_ONCE))
-    await inParallel(PARALLEL, [...missing.values()], (name) => this.#loadEntry(name))
+    await inParallel(PARALLEL, found, async ({ name, isNew }) => {
+      if (isNew) this.#addEntry(name)
+      else await this.#loadEntry(name)
+    })
     for (const name of names) {
       const entry = this.find(name)
       if (entry !== undefined) entry.isNameDurable = true
@@ -144,16 +148,33 @@ export class Catalogue {
     )
   }
 
-  async #makeEntryFiles(name: EntryName): Promise<void> {
-    const paths = new EntryPaths(this.#paths.root, name)
-    const bucketDirectory = new BucketPaths(this.#paths.root, name.bucket).directory
-    const chain = directoriesUpTo(bucketDirectory, paths.directory).reverse()
-    for (const path of chain.slice(1)) await this.#fs.makeDirectory(path)
-    await this.#fs.makeDirectory(paths.walDirectory)
-    if ((await this.#fs.fileBytes(paths.index)) === undefined) {
-      const file = { path: paths.index, kind: 'index' } as const
-      await writeAll(this.#fs, 'projection', [{ file, atBytes: 0, bytes: new Uint8Array(0) }])
-    }
+  /** Which of them have no directory yet; asked before any is made, because one entry's may lie in another's. */
+  async #directoriesOf(names: readonly EntryName[]): Promise<{ name: EntryName; isNew: boolean }[]> {
+    const found: { name: EntryName; isNew: boolean }[] = []
+    await inParallel(PARALLEL, names, async (name) => {
+      const { directory } = new EntryPaths(this.#paths.root, name)
+      found.push({ name, isNew: (await this.#fs.list(directory)) === undefined })
+    })
+    return found
+  }
+
+  async #makeEntryFiles(found: readonly { name: EntryName; isNew: boolean }[]): Promise<void> {
+    const indexes: WriteOp[] = []
+    await inParallel(PARALLEL, found, async ({ name, isNew }) => {
+      const paths = new EntryPaths(this.#paths.root, name)
+      const bucketDirectory = new BucketPaths(this.#paths.root, name.bucket).directory
+      const chain = directoriesUpTo(bucketDirectory, paths.directory).reverse()
+      for (const path of chain.slice(1)) await this.#fs.makeDirectory(path)
+      await this.#fs.makeDirectory(paths.walDirectory)
+      if (isNew || (await this.#fs.fileBytes(paths.index)) === undefined) {
+        indexes.push({
+          file: { path: paths.index, kind: 'index' },
+          atBytes: 0,
+          bytes: new Uint8Array(0),
+        })
+      }
+    })
+    await writeAll(this.#fs, 'projection', indexes)
   }
 
   async #loadEntry(name: EntryName): Promise<void> {
@@ -174,8 +195,14 @@ export class Catalogue {
       await indexFile.rewrite(this.#fs, index.blocks)
     }
     await this.#fs.makeDirectory(paths.walDirectory)
+    this.#addEntry(name, index, indexFile)
+  }
+
+  #addEntry(name: EntryName, index?: BlockIndex, indexFile?: IndexFile): void {
+    const paths = new EntryPaths(this.#paths.root, name)
     const settings = this.#buckets.get(name.bucket) ?? this.#settingsOfNew(name.bucket)
-    this.#entries.set(keyOf(name), new Entry(name, paths, settings, index, indexFile))
+    const file = indexFile ?? new IndexFile(paths.index)
+    this.#entries.set(keyOf(name), new Entry(name, paths, settings, index ?? new BlockIndex(), file))
   }
 
   async #writeBucketFolder(bucket: string): Promise<void> {
