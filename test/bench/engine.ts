@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { endsWithUs } from './children.ts'
 import type { BenchContext } from './context.ts'
+import { emptyFiles } from './empty-files.ts'
 import type { EngineKind, EngineOptions } from './engine-child.ts'
 import { inTurn, peerRun, type Measured, type PeerRun, type PeerSummary } from './peer.ts'
 import { profiling, verifyAll } from './sediment-run.ts'
@@ -60,7 +61,7 @@ async function runChild(peer: string, workPath: string, options: EngineOptions):
     if (options.kind === 'engine') await verifyAll(dataPath, { topic: options, entries: options.entries })
     return peerRun(peer, JSON.parse(output) as Measured)
   } finally {
-    await rm(directory, { recursive: true, force: true })
+    await emptyFiles(directory)
   }
 }
 
