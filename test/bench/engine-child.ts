@@ -37,6 +37,9 @@ const CLUSTER_ID = 'bench'
 const options = JSON.parse(process.argv[2] ?? '') as EngineOptions
 const { kind, entries, records, recordBytes, dataPath } = options
 
+// As the sink does at its start.
+const { collectOnce } = await built('base/first-collection')
+collectOnce()
 const { createMapper } = await built('mapping/mapper')
 const mapper = createMapper([
   {

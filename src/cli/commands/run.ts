@@ -1,4 +1,5 @@
 import { App } from '../../app/app.ts'
+import { collectOnce } from '../../base/first-collection.ts'
 import type { Settings } from '../../config/settings.ts'
 import { NodeFileSystem } from '../../fs/node/node-file-system.ts'
 import { systemClock } from '../../fs/system-clock.ts'
@@ -12,6 +13,7 @@ const PROGRESS_MS = 500
 
 /** Consumes until it is told to stop, or must end. @throws why it must end */
 export async function run(options: ConfigurationOptions, context: Context): Promise<void> {
+  collectOnce()
   const { settings } = loadConfiguration(options, context)
   const logger = createRunLogger(settings, context)
   const log = logger.child('cli')
