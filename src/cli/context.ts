@@ -11,8 +11,8 @@ export interface Context {
   readonly version: string
   readonly nowUs: () => number
   /**
-   * Calls back at the first SIGTERM or SIGINT; at the second the process ends at once. Only for commands that have
-   * something to finish.
+   * Calls back at the first SIGTERM or SIGINT; at the second the process ends at once, with exit code 143 or 130. Only
+   * for commands that have something to finish.
    */
   readonly onStop: (stop: (signal: string) => void) => void
 }

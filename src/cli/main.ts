@@ -5,6 +5,7 @@ import { errorToExit, exitCodes } from './exit-codes.ts'
 import { Output } from './output.ts'
 import { createProgram } from './program.ts'
 import { ProgressLine } from './progress-line.ts'
+import { onStopSignals } from './stop-signals.ts'
 
 /** Runs one command line and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<never> {
@@ -31,16 +32,7 @@ function createContext(stdout: Output): Context {
     env: process.env,
     version: readVersion(),
     nowUs: () => systemClock.nowUs(),
-    onStop(stop) {
-      let isAsked = false
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-        process.on(signal, () => {
-          if (isAsked) process.exit(exitCodes.ok)
-          isAsked = true
-          stop(signal)
-        })
-      }
-    },
+    onStop: (stop) => onStopSignals(process, { stop, note, exit: (code) => process.exit(code) }),
   }
 }
 

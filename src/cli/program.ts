@@ -11,7 +11,8 @@ import type { Context } from './context.ts'
 
 const EXIT_CODES = `
 Exit codes: 0 ok · 2 usage or configuration · 3 broker unreachable or refused · 4 topic missing · 5 directory locked,
-read-only, full or of a newer format · 6 damaged, needs a person · 7 I/O failed · 8 consumer dead or stuck`
+read-only, full or of a newer format · 6 damaged, needs a person · 7 I/O failed · 8 consumer dead or stuck
+· 130 or 143 stop ended early by a second signal`
 
 const TIMES = `
 Times are ISO (2025-01-01, 2025-01-01T12:00:00Z), microseconds since 1970, or how long ago (90s, 15m, 1h, 7d).`
@@ -51,7 +52,8 @@ ${EXIT_CODES}`,
     .addHelpText(
       'after',
       `
-A second signal ends the process at once: the next start recovers, nothing is lost.
+A second signal ends the process at once, with exit code 130 (SIGINT) or 143 (SIGTERM): what is not durable yet is
+read again from Kafka, the next start recovers, nothing is lost.
 
 Examples:
   sediment run --config config/local.yaml
