@@ -12,6 +12,7 @@ import { createMapper } from '../mapping/mapper.ts'
 import { Metrics } from '../metrics/metrics.ts'
 import { isDoneWithin } from '../sink/deadline.ts'
 import { Sink } from '../sink/sink.ts'
+import type { DrainReport } from '../sink/status.ts'
 import { Storage, StorageError, type RecoveryEvent, type StorageObserver } from '../storage/index.ts'
 import { checkTopics } from './check-topics.ts'
 import { liveness, readiness } from './health.ts'
@@ -23,8 +24,10 @@ import { countGroups, type Totals } from './totals.ts'
 
 /** How often the disk is asked again while it is too full to join the group. */
 const SPACE_POLL_MS = 1000
-/** A drain takes this share of the time for a stop; folding and the last checkpoint get the rest. */
+/** A drain takes at most this share of the time for a stop; closing the store, and leaving the group beside it, the rest. */
 const DRAIN_SHARE = 0.6
+/** Folding takes at most this share of what the store has; the last checkpoint comes after it. */
+const FOLD_SHARE = 0.6
 
 /** The outer world, handed in: the command line gives real ones, tests others. */
 export interface AppParts {
@@ -137,8 +140,8 @@ export class App {
   }
 
   /**
-   * Accepts nothing more, makes durable and commits what was accepted, checkpoints, unlocks; everything within
-   * `deadlineMs`. What is left over then is done by the next start. Idempotent.
+   * Accepts nothing more, makes durable and commits what was accepted, leaves the group, checkpoints, unlocks: all
+   * within `deadlineMs`, however long brokers or the disk take. What is left over is done by the next start. Idempotent.
    *
    * @throws {StorageError} `ERR_POISONED` when the disk failed on the way
    */
@@ -153,16 +156,16 @@ export class App {
     const leftMs = (): number => Math.max(0, untilMs - clock.monotonicMs())
     this.#closing.abort()
     if (this.#failure === undefined) this.#phase = 'closing'
-    const drained = await this.#stopSink(leftMs() * DRAIN_SHARE)
+    const drained = await this.#drain(leftMs() * DRAIN_SHARE)
+    // Nothing reaches the store any more: it closes while the group is left, which may wait for a broker.
+    const left = this.#leave(leftMs())
     try {
-      const closed = this.#storage?.close({ deadlineMs: leftMs() }) ?? Promise.resolve()
+      const closed = this.#closeStore(leftMs() * FOLD_SHARE)
       if (!(await isDoneWithin(closed, leftMs(), clock))) {
         this.#logger.warn({ deadlineMs }, 'the store could not be closed in time; the next start recovers')
-      } else {
-        await closed
-        await this.#fs?.close()
       }
     } finally {
+      await left
       this.#loopLag.stop()
       await this.#http?.close()
       if (this.#failure === undefined) this.#phase = 'closed'
@@ -170,20 +173,32 @@ export class App {
     }
   }
 
-  /** Drains, then leaves the group; what fails here was durable before or is delivered again. */
-  async #stopSink(drainMs: number): Promise<object> {
+  /** Never rejects: what fails here was durable before, or is delivered again. */
+  async #drain(drainMs: number): Promise<Partial<DrainReport>> {
+    if (this.#sink === undefined || this.#failure !== undefined) return {}
     try {
-      if (this.#sink === undefined) {
-        await this.#source?.stop()
-        return {}
-      }
-      const report = this.#failure === undefined ? await this.#sink.drain(drainMs) : {}
-      await this.#sink.stop()
-      return report
+      return await this.#sink.drain(drainMs)
     } catch (error) {
-      this.#logger.warn({ error }, 'the consumer did not stop cleanly')
+      this.#logger.warn({ error }, 'the drain failed; what was not durable is delivered again')
       return {}
     }
+  }
+
+  /** Leaves the group, or what there is of a connection. Never rejects, and takes `durationMs` at most. */
+  async #leave(durationMs: number): Promise<void> {
+    try {
+      if (this.#sink !== undefined) await this.#sink.stop(durationMs)
+      else if (this.#source !== undefined) {
+        await isDoneWithin(this.#source.stop(), durationMs, this.#parts.clock)
+      }
+    } catch (error) {
+      this.#logger.warn({ error }, 'the consumer did not stop cleanly')
+    }
+  }
+
+  async #closeStore(foldMs: number): Promise<void> {
+    await this.#storage?.close({ deadlineMs: foldMs })
+    await this.#fs?.close()
   }
 
   #openStorage(fs: FileSystem): Promise<Storage> {

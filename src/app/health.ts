@@ -19,11 +19,9 @@ export function readiness(status: AppStatus): Health {
   const { phase, failure, sink } = status
   if (failure !== undefined) return unwell('failed', [failure.message])
   if (phase !== 'running' || sink === undefined) return unwell(...NOT_RUNNING[phase])
-  const reasons: string[] = []
-  if (sink.paused.includes('disk-space'))
-    reasons.push('paused: the disk is nearly full; goes on when there is space')
-  if (sink.paused.includes('operator')) reasons.push('paused by an operator')
-  if (reasons.length > 0) return unwell('paused', reasons)
+  if (sink.paused.includes('disk-space')) {
+    return unwell('paused', ['paused: the disk is nearly full; goes on when there is space'])
+  }
   const held = heldReasons(sink.partitions)
   if (held.length > 0) return unwell('held', held)
   if (!sink.isAssigned) return unwell('joining', ['waiting for the consumer group to assign partitions'])

@@ -12,8 +12,12 @@ export function bucketSettingsOf({ bucket }: Settings['storage']): () => BucketS
   return () => ({ ...defaultBucketSettings, ...bucket })
 }
 
+/** The source keeps what it has fetched within `fetchBytesMax`: the rest of the budget is for what is accepted. */
 export function sinkLimitsOf({ memory, kafka }: Settings): Partial<SinkLimits> {
-  return { memoryBytesMax: memory.budgetBytes, commitIntervalMs: kafka.commitIntervalMs }
+  return {
+    memoryBytesMax: memory.budgetBytes - kafka.fetchBytesMax,
+    commitIntervalMs: kafka.commitIntervalMs,
+  }
 }
 
 export function startPolicyOf(start: Settings['kafka']['start']): StartPolicy {

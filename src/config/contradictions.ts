@@ -48,5 +48,11 @@ export function findContradictions(valueOf: (key: string) => ConfigValue): Contr
       `must not be more than ${larger}, which is ${valueOf(larger) as number}`,
     )
   }
+  const budgetBytes = valueOf('memory.budgetBytes') as number
+  unless(
+    (valueOf('kafka.fetchBytesMax') as number) <= budgetBytes / 2,
+    ['kafka.fetchBytesMax', 'memory.budgetBytes'],
+    `must not be more than half of memory.budgetBytes, which is ${budgetBytes}: what is fetched counts in it, and as much again must fit that is not durable yet`,
+  )
   return found
 }

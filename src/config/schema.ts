@@ -100,7 +100,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'kafka.fetchBytesMax': [
     bytes(64 * KIB, GIB),
     16 * MIB,
-    'Most bytes of one answer of a broker. A single larger batch is still fetched.',
+    'Most bytes of one answer of a broker, and the share of memory.budgetBytes for messages that are fetched and still wait to be accepted: at most half of it. A single larger batch is still fetched.',
   ],
   'kafka.fetchPartitionBytesMax': [
     bytes(16 * KIB, GIB),
@@ -182,7 +182,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'memory.budgetBytes': [
     bytes(16 * MIB, 64 * GIB),
     128 * MIB,
-    'Memory for messages that were fetched and are not yet durable. When it is used up, fetching waits.',
+    'Memory for messages that are fetched and not yet durable; when it is used up, fetching waits. Beside it the process needs an answer of each broker that is just arriving (kafka.fetchBytesMax at most, decompressed more), the caches (storage.writeCacheBytesMax, storage.readCacheBytesMax) and about 200 MiB.',
   ],
 
   'http.host': [
@@ -198,7 +198,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'shutdown.deadlineMs': [
     duration(SECOND_MS, 60 * MINUTE_MS),
     25 * SECOND_MS,
-    'How long a stop may take to write, commit and fold. What is left over is done by the next start. Less than the grace period of the supervisor.',
+    'How long a stop may take, with everything: write, commit, leave the group, fold, close. What is left over is done by the next start. A few seconds less than the grace period of the supervisor.',
   ],
 }
 

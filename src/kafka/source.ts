@@ -89,6 +89,8 @@ export interface KafkaSource {
    */
   start(handler: SourceHandler): Promise<void>
   readonly clusterId: string
+  /** Memory (`heldBytes`) of batches that were fetched and that no `batch` call has accepted yet. */
+  readonly fetchedBytes: number
   /**
    * Commits next offsets of the given generation. Retried by the caller.
    * @throws {SourceError} `ERR_STALE_EPOCH`: the generation is over, also by the broker's word; `ERR_BROKER`: try again
@@ -108,7 +110,7 @@ export interface KafkaSource {
    * @throws {SourceError} `ERR_BROKER`
    */
   watermarks(): Promise<readonly (TopicPartition & { readonly low: number; readonly high: number })[]>
-  /** Leaves without drain or commit: do both first. Bounded in time; the handler is not called any more. */
+  /** Leaves without drain or commit: do both first. May wait for brokers; the handler is not called any more. Idempotent. */
   stop(): Promise<void>
 }
 

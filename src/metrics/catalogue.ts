@@ -1,6 +1,6 @@
 import type { GapClass } from '../ledger/gap.ts'
 import type { HoldReason } from '../sink/start-plan.ts'
-import type { PauseReason } from '../sink/pause-reasons.ts'
+import type { PauseReason } from '../sink/status.ts'
 import { counter, gauge, histogram, type MetricSpecification } from './specification.ts'
 
 /**
@@ -25,7 +25,6 @@ const GAP_CLASSES = Object.keys({
 const HOLD_REASONS = Object.keys({
   'ledger-behind': true,
   'log-truncated': true,
-  'offsets-deleted': true,
   undecodable: true,
   'no-rule': true,
   stopping: true,
@@ -34,7 +33,6 @@ const PAUSE_REASONS = Object.keys({
   memory: true,
   'disk-space': true,
   hold: true,
-  operator: true,
 } satisfies Record<PauseReason, true>)
 const PARTITION = { topic: 'open', partition: 'open' } as const
 
@@ -211,7 +209,7 @@ export const catalogue = {
     reason: PAUSE_REASONS,
   }),
   memoryWait: counter('sediment_memory_wait_seconds_total', 'Time batches waited for the memory budget.'),
-  budgetUsed: gauge('sediment_memory_budget_used_bytes', 'Memory of records accepted and not durable yet.'),
+  budgetUsed: gauge('sediment_memory_budget_used_bytes', 'Memory of records fetched and not durable yet.'),
   budgetLimit: gauge('sediment_memory_budget_limit_bytes', 'The most it may be; then fetching waits.'),
   gapOffsets: gauge('sediment_gap_offsets', 'Offsets that are not stored here and will not be, by class.', {
     class: GAP_CLASSES,

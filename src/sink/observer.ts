@@ -1,7 +1,7 @@
 import type { TopicPartition } from '../kafka/source.ts'
 import type { GapClass } from '../ledger/gap.ts'
 import type { HoldReason } from './start-plan.ts'
-import type { PauseReason } from './pause-reasons.ts'
+import type { PauseReason } from './status.ts'
 
 /** Everything the sink tells the outside. Past tense, plain facts, called synchronously; must not throw. */
 export interface SinkObserver {
@@ -22,7 +22,9 @@ export interface SinkObserver {
   gapRecorded(event: TopicPartition & { class: GapClass; offsets: number }): void
   committed(event: { partitions: number; durationMs: number }): void
   commitFailed(event: { error: unknown }): void
+  /** Reading begins to wait: one call each time, however many batches wait; for a hold one each partition. */
   paused(event: { reason: PauseReason }): void
+  /** A hold ends with its generation, without a call. */
   resumed(event: { reason: PauseReason }): void
   /** Before a rejoin or a stop. `discarded` records will be delivered again. */
   drained(event: { durationMs: number; isComplete: boolean; discarded: number }): void

@@ -5,7 +5,7 @@ import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import type { LedgerKey } from '../ledger/offset-ledger.ts'
 import type { SinkObserver } from './observer.ts'
 import type { RecordMapper } from './partition-state.ts'
-import type { DeletedPolicy, StartPolicy } from './start-plan.ts'
+import type { StartPolicy } from './start-plan.ts'
 import type { StoreSubmission } from './submission-queue.ts'
 
 /** What the sink needs of the store. */
@@ -41,7 +41,6 @@ export interface SinkLimits {
   readonly watermarkPollMs: number
   /** A partition that has work and does not move for so long ends the process. */
   readonly stuckAfterMs: number
-  readonly sourceStopMs: number
 }
 
 export const defaultSinkLimits: SinkLimits = {
@@ -54,7 +53,6 @@ export const defaultSinkLimits: SinkLimits = {
   spareBytesResume: 64 * 1024 * 1024,
   watermarkPollMs: 5000,
   stuckAfterMs: 60_000,
-  sourceStopMs: 15_000,
 }
 
 export interface SinkOptions {
@@ -66,11 +64,8 @@ export interface SinkOptions {
   readonly clock: Clock
   readonly groupId: string
   readonly start: StartPolicy
-  readonly deleted?: DeletedPolicy
   /** The first offset at or after a time; a `time` policy needs it. */
   readonly offsetAtTime?: (partition: TopicPartition, timestampMs: number) => Promise<number | undefined>
-  /** Bucket of the quarantine entries. */
-  readonly quarantineBucket?: string
   readonly limits?: Partial<SinkLimits>
   readonly logger?: Logger
   readonly observer?: SinkObserver

@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../kafka/source.ts'
-import { partitionName } from './pause-reasons.ts'
+import { partitionName } from '../kafka/topic-partition.ts'
 import { PartitionState } from './partition-state.ts'
 
 /** The partitions of this generation, and those of earlier ones of which something is still under way. */

@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { KafkaSource } from '../kafka/source.ts'
+import { partitionName } from '../kafka/topic-partition.ts'
 import { isDoneWithin } from './deadline.ts'
 import type { PartitionState } from './partition-state.ts'
-import { partitionName } from './pause-reasons.ts'
 import { SinkError } from './sink-error.ts'
 import { isStuck, nextStall } from './watchdog.ts'
 

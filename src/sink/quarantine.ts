@@ -2,13 +2,9 @@ import type { SourceRecord, TopicPartition } from '../kafka/source.ts'
 import { legalSegment } from '../mapping/entry-template.ts'
 import type { EntryName, RecordWrite } from '../storage/index.ts'
 
+const BUCKET = 'kafka'
 const CONTENT_TYPE = 'application/vnd.sediment.rejected'
 const CAUSE_LENGTH_MAX = 200
-
-/** Where the rejected messages of a partition are kept: an entry like any other, found by any tool. */
-export function quarantineEntry(bucket: string, { topic, partition }: TopicPartition): EntryName {
-  return { bucket, entry: `quarantine/${legalSegment(topic)}/${partition}` }
-}
 
 /**
  * A rejected message as a record that loses nothing, whatever its key and headers are. The content is one line of
@@ -19,7 +15,6 @@ export function quarantinedRecord(
   record: SourceRecord,
   cause: string,
   { topic, partition }: TopicPartition,
-  target: EntryName,
   arrivalMs: number,
 ): RecordWrite {
   const head = JSON.stringify({
@@ -30,7 +25,7 @@ export function quarantinedRecord(
     isTombstone: record.value === null,
   })
   return {
-    target,
+    target: quarantineEntry(topic, partition),
     timestampUs: Math.floor(arrivalMs) * 1000,
     labels: [
       'offset',
@@ -45,6 +40,11 @@ export function quarantinedRecord(
     contentType: CONTENT_TYPE,
     content: Buffer.concat([Buffer.from(`${head}\n`), record.value ?? new Uint8Array(0)]),
   }
+}
+
+/** Where the rejected messages of a partition are kept: an entry like any other, found by any tool. */
+function quarantineEntry(topic: string, partition: number): EntryName {
+  return { bucket: BUCKET, entry: `quarantine/${legalSegment(topic)}/${partition}` }
 }
 
 function text64(bytes: Uint8Array | null): string | null {

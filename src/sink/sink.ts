@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
+import { heldBytes } from '../kafka/held-bytes.ts'
 import type {
   AssignedPartition,
   SourceBatch,
@@ -8,22 +9,22 @@ import type {
   StartDecision,
   TopicPartition,
 } from '../kafka/source.ts'
+import { place } from '../kafka/topic-partition.ts'
 import type { RecordWrite } from '../storage/index.ts'
 import { encodeCommitMetadata } from './commit-metadata.ts'
 import { Committer, type OffsetToCommit } from './committer.ts'
 import { cutBatch } from './cut-batch.ts'
 import { isDoneWithin } from './deadline.ts'
-import { heldBytes } from './held-bytes.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { type SinkObserver, silentSinkObserver } from './observer.ts'
 import { defaultSinkLimits, type SinkLimits, type SinkOptions } from './options.ts'
 import type { PartitionRecordMapper, PartitionState } from './partition-state.ts'
 import { PartitionTable } from './partition-table.ts'
-import { type PauseReason, PauseReasons } from './pause-reasons.ts'
 import { ProgressWatch } from './progress-watch.ts'
-import { quarantinedRecord, quarantineEntry } from './quarantine.ts'
+import { quarantinedRecord } from './quarantine.ts'
 import { type HoldReason, planInRange, planStart, type StartPlan } from './start-plan.ts'
-import type { DrainReport, PartitionStatus, SinkPhase, SinkStatus } from './status.ts'
+import type { DrainReport, PartitionStatus, PauseReason, SinkPhase, SinkStatus } from './status.ts'
+import { SpaceGate } from './space-gate.ts'
 import { StoreWriter } from './store-writer.ts'
 import { SubmissionQueue } from './submission-queue.ts'
 
@@ -43,7 +44,7 @@ const stoppingHold: StartDecision = { kind: 'hold', reason: 'stopping' satisfies
  * owns them. Offsets below `acceptedOffset` of their partition are dropped at the door.
  */
 export class Sink implements SourceHandler {
-  /** Resolves when the sink is over: with why it failed, or `undefined` after `stop`. */
+  /** Resolves when the sink is over: with why, as soon as it failed, or `undefined` after `stop`. */
   readonly ended: Promise<Error | undefined>
 
   readonly #options: SinkOptions
@@ -52,7 +53,7 @@ export class Sink implements SourceHandler {
   readonly #observer: SinkObserver
   readonly #clock: Clock
   readonly #budget: MemoryBudget
-  readonly #pauses: PauseReasons
+  readonly #space: SpaceGate
   readonly #partitions: PartitionTable
   readonly #queue: SubmissionQueue
   readonly #writer: StoreWriter
@@ -65,10 +66,7 @@ export class Sink implements SourceHandler {
   #isAccepting = false
   #isClaimed = false
   #draining: Promise<DrainReport> | undefined
-  /** Bytes on disk that may still be accepted, by the last look at the disk and what was accepted since. */
-  #roomBytes = Infinity
-  /** Accepted since the last look at the disk began. */
-  #takenBytes = 0
+  #sourceStopped: Promise<void> | undefined
   readonly #rejectionsLogged = new Set<string>()
   #end: (failure: Error | undefined) => void = () => {}
 
@@ -83,9 +81,11 @@ export class Sink implements SourceHandler {
     this.#observer = observer
     this.#clock = clock
     this.#budget = new MemoryBudget(limits.memoryBytesMax)
-    this.#pauses = new PauseReasons((paused, resumed) => {
-      if (paused.length > 0) source.pause(paused)
-      if (resumed.length > 0) source.resume(resumed)
+    this.#space = new SpaceGate({
+      spareBytes: () => storage.spareBytes(),
+      underwayBytes: () => this.#budget.usedBytes,
+      resumeBytes: limits.spareBytesResume,
+      onChange: (isClosed) => this.#spaceChanged(isClosed),
     })
     this.#partitions = new PartitionTable(
       ({ topic, partition }) =>
@@ -121,7 +121,7 @@ export class Sink implements SourceHandler {
       answerMs: limits.watermarkPollMs,
       stuckAfterMs: limits.stuckAfterMs,
       partitions: () => this.#partitions.all,
-      isExempt: (state) => !this.#isAccepting || state.hold !== undefined || this.#pauses.isPaused(state),
+      isExempt: (state) => !this.#isAccepting || state.hold !== undefined || this.#space.isClosed,
       storeChanges: () => storage.changes,
     })
     this.ended = new Promise((resolve) => {
@@ -132,12 +132,12 @@ export class Sink implements SourceHandler {
   /** Starts the source. @throws what `KafkaSource.start` throws, or why the sink failed meanwhile */
   async start(): Promise<void> {
     this.#phase = 'running'
-    await this.#orFail(this.#checkSpace())
+    await this.#orFail(this.#space.look())
     await this.#orFail(this.#options.source.start(this))
     if (this.#failure !== undefined) throw this.#failure
     const { signal } = this.#stopping
     this.#background(this.#committer.run(signal))
-    this.#background(this.#every(this.#limits.diskPollMs, () => this.#checkSpace()))
+    this.#background(this.#every(this.#limits.diskPollMs, () => this.#space.look()))
     this.#background(this.#every(this.#limits.watermarkPollMs, () => this.#progress.check()))
   }
 
@@ -158,7 +158,8 @@ export class Sink implements SourceHandler {
     const begun = partitions.map((partition) => this.#partitions.nextOffset(partition) !== undefined)
     const states = this.#partitions.assign(partitions)
     const decisions = states.map((state, i) => this.#begin(state, partitions[i]!, plans[i]!))
-    this.#pauses.assign(partitions)
+    // The source pauses nothing in a new generation.
+    if (this.#space.isClosed) this.#options.source.pause(partitions.map(place))
     const steps = states.flatMap((state, i) => {
       const plan = plans[i]!
       if (plan.kind === 'hold' || state.hold !== undefined || (begun[i] && plan.gaps.length === 0)) return []
@@ -213,7 +214,6 @@ export class Sink implements SourceHandler {
     const plan = planInRange(state.acceptedOffset, {
       lowWatermark: low,
       highWatermark: high,
-      deleted: this.#options.deleted ?? 'continue',
     })
     const facts = { ...place(partition), wanted, low, high, decision: plan.kind }
     this.#logger.warn(facts, 'position is out of range')
@@ -235,15 +235,6 @@ export class Sink implements SourceHandler {
     this.#fail(error)
   }
 
-  /** Stops reading, of one partition or of all, until `resume`. */
-  pause(partition?: TopicPartition): void {
-    this.#setPaused('operator', true, partition)
-  }
-
-  resume(partition?: TopicPartition): void {
-    this.#setPaused('operator', false, partition)
-  }
-
   /**
    * For shutdown, before `stop`: accepts nothing more, waits until what is accepted is durable, and commits it, all
    * within `deadlineMs`. Idempotent.
@@ -253,13 +244,18 @@ export class Sink implements SourceHandler {
     return this.#draining
   }
 
-  /** Stops the source. Without a `drain` before, what is not durable is delivered again. */
-  async stop(): Promise<void> {
+  /**
+   * Hands nothing more to the store, from the call on, and stops the source, waiting for it `deadlineMs` at most.
+   * Without a `drain` before, what is not durable is delivered again.
+   */
+  async stop(deadlineMs: number): Promise<void> {
     this.#stopAccepting()
     this.#committer.end()
     this.#stopping.abort()
     this.#queue.discardQueued()
-    await this.#stopSource()
+    if (!(await isDoneWithin(this.#stopSource(), deadlineMs, this.#clock))) {
+      this.#logger.warn({ deadlineMs }, 'the source did not leave the group in time')
+    }
     if (this.#failure !== undefined) return
     this.#phase = 'stopped'
     this.#end(undefined)
@@ -275,8 +271,8 @@ export class Sink implements SourceHandler {
       isAssigned: this.#isAccepting,
       epoch: this.#epoch,
       partitions: this.#partitions.all.map((state) => this.#partitionStatus(state, nowMs)),
-      paused: [...this.#pauses.globalReasons, ...(waiting > 0 ? (['memory'] as const) : [])],
-      memory: { usedBytes, bytesMax, waiting },
+      paused: [...this.#pausedFor(), ...(waiting > 0 ? (['memory'] as const) : [])],
+      memory: { usedBytes, bytesMax, waiting, fetchedBytes: this.#options.source.fetchedBytes },
       underway: { submissions, records, bytes },
     }
   }
@@ -292,12 +288,12 @@ export class Sink implements SourceHandler {
       lagRecords,
       durableLagSeconds: state.marks.ageMs(durableOffset, nowMs) / 1000,
       hold,
-      paused: [...this.#pauses.reasonsOf(state), ...(hold === undefined ? [] : (['hold'] as const))],
+      paused: [...this.#pausedFor(), ...(hold === undefined ? [] : (['hold'] as const))],
     }
   }
 
   async #plan(partition: AssignedPartition): Promise<StartPlan> {
-    const { source, start, offsetAtTime, storage, groupId, deleted } = this.#options
+    const { source, start, offsetAtTime, storage, groupId } = this.#options
     const atTime =
       start.kind === 'time' ? await offsetAtTime?.(place(partition), start.timestampMs) : undefined
     return planStart({
@@ -309,7 +305,6 @@ export class Sink implements SourceHandler {
       self: { clusterId: source.clusterId, groupId, storeId: storage.identity.storeId },
       start,
       offsetAtTime: atTime,
-      deleted: deleted ?? 'continue',
     })
   }
 
@@ -326,6 +321,7 @@ export class Sink implements SourceHandler {
   #hold(state: PartitionState, reason: HoldReason, detail: string): StartDecision {
     state.hold = { reason, detail }
     this.#observer.partitionHeld({ ...place(state), reason, detail })
+    this.#observer.paused({ reason: 'hold' })
     this.#logger.error({ ...place(state), reason, detail }, 'partition held')
     return { kind: 'hold', reason }
   }
@@ -361,18 +357,27 @@ export class Sink implements SourceHandler {
   async #takeMemory(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<boolean> {
     const bytes = heldBytes(batch)
     for (;;) {
-      await this.#pauses.flowing(batch, signal)
+      await this.#space.opened(signal)
       if (signal.aborted || this.#accepting(batch, epoch) === undefined) return false
-      const startedMs = this.#clock.monotonicMs()
-      const asked = this.#budget.acquire(bytes, signal)
-      const mustWait = this.#budget.waiting > 0
-      if (!(await asked)) return false
-      if (mustWait) this.#observer.memoryWaited({ durationMs: this.#clock.monotonicMs() - startedMs })
+      if (!(await this.#acquire(bytes, signal))) return false
       const isWanted = !signal.aborted && this.#accepting(batch, epoch) !== undefined
-      if (isWanted && !this.#pauses.isPaused(batch)) return true
+      if (isWanted && !this.#space.isClosed) return true
       this.#budget.release(bytes)
       if (!isWanted) return false
     }
+  }
+
+  /** False when the wait ended without the bytes. */
+  async #acquire(bytes: number, signal: AbortSignal): Promise<boolean> {
+    const startedMs = this.#clock.monotonicMs()
+    const waitingBefore = this.#budget.waiting
+    const asked = this.#budget.acquire(bytes, signal)
+    if (this.#budget.waiting === 0) return asked
+    if (waitingBefore === 0) this.#observer.paused({ reason: 'memory' })
+    const isGranted = await asked
+    if (this.#budget.waiting === 0) this.#observer.resumed({ reason: 'memory' })
+    if (isGranted) this.#observer.memoryWaited({ durationMs: this.#clock.monotonicMs() - startedMs })
+    return isGranted
   }
 
   /** Whether something of the batch holds on to its memory now. */
@@ -390,7 +395,7 @@ export class Sink implements SourceHandler {
     if (pieces.length === 0) return false
     // The callbacks live until the records are durable: they must not hold on to the batch.
     const bytes = heldBytes(batch)
-    this.#takeRoom(bytes)
+    this.#space.take(bytes)
     let piecesLeft = pieces.length
     let records = 0
     for (const piece of pieces) {
@@ -414,8 +419,7 @@ export class Sink implements SourceHandler {
     if (!('rejected' in outcome)) return outcome
     const cause = outcome.rejected
     this.#rejected(state, record.offset, cause)
-    const target = quarantineEntry(this.#options.quarantineBucket ?? 'kafka', state)
-    return quarantinedRecord(record, cause, state, target, arrivalMs)
+    return quarantinedRecord(record, cause, state, arrivalMs)
   }
 
   /** Logs the first of each cause in each partition: there may be millions. */
@@ -457,7 +461,7 @@ export class Sink implements SourceHandler {
 
   #stopAccepting(): void {
     this.#isAccepting = false
-    this.#pauses.cancelWaiting()
+    this.#space.cancelWaiting()
     this.#budget.cancelWaiting()
   }
 
@@ -510,15 +514,16 @@ export class Sink implements SourceHandler {
     this.#committer.end()
     this.#queue.stop()
     this.#stopping.abort()
-    void this.#stopSource().then(() => this.#end(failure))
+    void this.#stopSource()
+    this.#end(failure)
     return failure
   }
 
-  async #stopSource(): Promise<void> {
-    const stopped = this.#options.source.stop().catch((error: unknown) => {
+  #stopSource(): Promise<void> {
+    this.#sourceStopped ??= this.#options.source.stop().catch((error: unknown) => {
       this.#logger.warn({ error }, 'the source did not stop cleanly')
     })
-    await isDoneWithin(stopped, this.#limits.sourceStopMs, this.#clock)
+    return this.#sourceStopped
   }
 
   async #orFail<T>(work: Promise<T>): Promise<T> {
@@ -541,37 +546,22 @@ export class Sink implements SourceHandler {
     }
   }
 
-  #setPaused(reason: PauseReason, isPaused: boolean, partition?: TopicPartition): void {
-    if (isPaused) this.#pauses.add(reason, partition)
-    else this.#pauses.remove(reason, partition)
-    if (isPaused) this.#observer.paused({ reason })
-    else this.#observer.resumed({ reason })
-    this.#logger.warn({ reason, ...(partition && place(partition)) }, isPaused ? 'paused' : 'resumed')
+  #spaceChanged(isClosed: boolean): void {
+    const { source } = this.#options
+    const partitions = this.#partitions.all.map(place)
+    const reason: PauseReason = 'disk-space'
+    if (isClosed) {
+      source.pause(partitions)
+      this.#observer.paused({ reason })
+    } else {
+      source.resume(partitions)
+      this.#observer.resumed({ reason })
+    }
+    this.#logger.warn({ reason }, isClosed ? 'paused' : 'resumed')
   }
 
-  async #checkSpace(): Promise<void> {
-    // What is under way may or may not be on the disk already: it counts either way.
-    const underwayBytes = this.#budget.usedBytes
-    this.#takenBytes = 0
-    const spareBytes = await this.#options.storage.spareBytes()
-    this.#roomBytes = spareBytes - underwayBytes - this.#takenBytes
-    const isPaused = this.#isOutOfSpace()
-    const shouldPause = this.#roomBytes < (isPaused ? this.#limits.spareBytesResume : 0)
-    if (shouldPause !== isPaused) this.#setPaused('disk-space', shouldPause)
+  /** What keeps every partition from being read. */
+  #pausedFor(): PauseReason[] {
+    return this.#space.isClosed ? ['disk-space'] : []
   }
-
-  /** Between two looks at the disk more can be accepted than fits: it pauses without waiting for the next. */
-  #takeRoom(bytes: number): void {
-    this.#takenBytes += bytes
-    this.#roomBytes -= bytes
-    if (this.#roomBytes < 0 && !this.#isOutOfSpace()) this.#setPaused('disk-space', true)
-  }
-
-  #isOutOfSpace(): boolean {
-    return this.#pauses.globalReasons.includes('disk-space')
-  }
-}
-
-function place({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition }
 }

@@ -9,13 +9,9 @@ export type StartPolicy =
   | { readonly kind: 'committed' }
   | { readonly kind: 'time'; readonly timestampMs: number }
 
-/** Whether to go on where Kafka deleted records before we read them. The gap is recorded either way. */
-export type DeletedPolicy = 'continue' | 'hold'
-
 export type HoldReason =
   | 'ledger-behind' // this store committed more than its ledger knows: damaged, or an old copy
   | 'log-truncated' // the partition ends before the position: truncated, or made again
-  | 'offsets-deleted' // Kafka deleted records that were not read, and the policy is to hold
   | 'undecodable' // a record batch is damaged
   | 'no-rule' // no mapping rule takes the topic
   | 'stopping' // the sink is ending
@@ -31,7 +27,6 @@ export interface StartFacts {
   readonly start: StartPolicy
   /** The first offset at or after the time of a `time` policy; `undefined` when there is none yet. */
   readonly offsetAtTime?: number | undefined
-  readonly deleted: DeletedPolicy
 }
 
 export type StartPlan = {
@@ -88,23 +83,21 @@ export function planStart(facts: StartFacts): StartPlan {
   return { ...range, gaps: [...gaps, ...range.gaps], isForeignCommitIgnored }
 }
 
-/** What to do about a position that the partition may not have, below or above what Kafka holds. */
+/**
+ * What to do about a position that the partition may not have. Below what Kafka holds the data is gone, and waiting
+ * would lose more: a gap is recorded. Above it, somebody must look.
+ */
 export function planInRange(
   position: number,
-  facts: Pick<StartFacts, 'lowWatermark' | 'highWatermark' | 'deleted'>,
+  { lowWatermark, highWatermark }: Pick<StartFacts, 'lowWatermark' | 'highWatermark'>,
 ):
   | { readonly kind: 'start'; readonly offset: number; readonly gaps: readonly Gap[] }
   | { readonly kind: 'hold'; readonly reason: HoldReason; readonly detail: string } {
-  const { lowWatermark, highWatermark } = facts
   if (position > highWatermark) {
     const detail = `next is ${position}, but the partition ends at ${highWatermark}`
     return { kind: 'hold', reason: 'log-truncated', detail }
   }
   if (position >= lowWatermark) return { kind: 'start', offset: position, gaps: [] }
-  if (facts.deleted === 'hold') {
-    const detail = `next is ${position}, but the partition begins at ${lowWatermark}`
-    return { kind: 'hold', reason: 'offsets-deleted', detail }
-  }
   const gap: Gap = { class: 'deleted', fromOffset: position, nextOffset: lowWatermark }
   return { kind: 'start', offset: lowWatermark, gaps: [gap] }
 }

@@ -1,6 +1,11 @@
 import type { TopicPartition } from '../kafka/source.ts'
 import type { Hold } from './partition-state.ts'
-import type { PauseReason } from './pause-reasons.ts'
+
+/**
+ * Why something is not read on: everything for lack of disk or memory (a batch that waits for memory keeps its broker
+ * waiting), one partition for a hold.
+ */
+export type PauseReason = 'memory' | 'disk-space' | 'hold'
 
 /**
  * The life of a sink:
@@ -34,7 +39,15 @@ export interface SinkStatus {
   readonly partitions: readonly PartitionStatus[]
   /** Reasons that hold for all partitions. */
   readonly paused: readonly PauseReason[]
-  readonly memory: { readonly usedBytes: number; readonly bytesMax: number; readonly waiting: number }
+  readonly memory: {
+    /** Of batches that are accepted and not durable. */
+    readonly usedBytes: number
+    readonly bytesMax: number
+    /** Batches that wait for memory. */
+    readonly waiting: number
+    /** Of batches that are fetched and not accepted. */
+    readonly fetchedBytes: number
+  }
   /** Accepted and not durable. */
   readonly underway: { readonly submissions: number; readonly records: number; readonly bytes: number }
 }

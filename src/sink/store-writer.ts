@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import type { TopicPartition } from '../kafka/source.ts'
+import { place } from '../kafka/topic-partition.ts'
 import { type Gap, gapOffsets } from '../ledger/gap.ts'
 import { type Advance, encodeDelta } from '../ledger/ledger-codec.ts'
 import type { Piece } from './cut-batch.ts'
@@ -136,8 +136,4 @@ export class StoreWriter {
     const { ledger, clusterId } = this.#options
     return ledger.position({ clusterId: clusterId(), ...place(state) })
   }
-}
-
-function place({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition }
 }

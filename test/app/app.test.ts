@@ -1,11 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { App, type AppParts } from '../../src/app/app.ts'
+import type { Clock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import { errorToExit } from '../../src/cli/exit-codes.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { KafkaSource } from '../../src/kafka/source.ts'
 import { SourceError } from '../../src/kafka/source.ts'
+import type { FileSystem } from '../../src/fs/file-system.ts'
 import { openDirectory } from '../../src/storage/index.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { realClock } from '../support/real-clock.ts'
 import { SimulatedDisk } from '../support/simulated-disk.ts'
 import { FakeSource } from '../support/sink/fake-source.ts'
@@ -29,14 +32,29 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   }
 }
 
+const STEP_MS = 100
+
+/** Lets time pass until `work` is done. */
+async function inTime<Result>(clock: ManualClock, work: Promise<Result>): Promise<Result> {
+  let isDone = false
+  const done = work.finally(() => (isDone = true))
+  done.catch(() => {})
+  while (!isDone) await clock.advance(STEP_MS)
+  return done
+}
+
 describe('App', () => {
   const open: App[] = []
-  const create = (disk: SimulatedDisk, source: KafkaSource): App => {
+  const create = (
+    disk: SimulatedDisk,
+    source: KafkaSource,
+    { clock = realClock, fs = disk.fs }: { clock?: Clock; fs?: FileSystem } = {},
+  ): App => {
     const parts: AppParts = {
       version: '9.9.9',
-      clock: realClock,
+      clock,
       logger: () => silentLogger,
-      openFileSystem: () => Promise.resolve(disk.fs),
+      openFileSystem: () => Promise.resolve(fs),
       createSource: () => source,
     }
     const app = new App(settings, parts)
@@ -139,6 +157,64 @@ describe('App', () => {
     await opened
     expect(app.status().phase).toBe('closed')
     disk.setFreeBytes(10 * settings.storage.spaceReserveBytes)
+    const again = create(disk, new FakeSource())
+    await again.open()
+    expect(again.status().phase).toBe('running')
+  })
+
+  const stopsWithinMs = 10_000
+  it.each([
+    ['brokers that never let it go', 'never', false],
+    ['a disk that never answers again', 'at once', true],
+    ['neither brokers nor disk answering', 'never', true],
+  ] as const)('is closed within its deadline, with %s', async (_what, leaves, hangs) => {
+    const clock = new ManualClock()
+    const disk = new SimulatedDisk()
+    let isHanging = false
+    const fs = new Proxy(disk.fs, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function') return member
+        return (...given: unknown[]): unknown =>
+          isHanging && /^(write|sync)/.test(String(name))
+            ? new Promise(() => {})
+            : Reflect.apply(member, target, given)
+      },
+    })
+    const source = new FakeSource()
+    if (leaves === 'never') source.stop = () => new Promise(() => {})
+    const app = create(disk, source, { clock, fs })
+    await inTime(clock, app.open())
+    source.produce(PLACE, 20)
+    await inTime(clock, source.assign(PLACE))
+    await inTime(clock, source.deliver(PLACE, 10))
+    isHanging = hangs
+    if (hangs) await source.deliver(PLACE, 10)
+    const startedMs = clock.monotonicMs()
+
+    const closed = app.close(stopsWithinMs)
+    await inTime(clock, closed)
+
+    expect(clock.monotonicMs() - startedMs).toBeLessThanOrEqual(stopsWithinMs + STEP_MS)
+    if (hangs) return
+    const again = create(disk, new FakeSource())
+    await again.open()
+    expect(again.status().phase).toBe('running')
+  })
+
+  it('has the store closed although the drain used up all its time', async () => {
+    const clock = new ManualClock()
+    const disk = new SimulatedDisk()
+    const source = new FakeSource()
+    const app = create(disk, source, { clock })
+    await inTime(clock, app.open())
+    source.produce(PLACE, 20)
+    await inTime(clock, source.assign(PLACE))
+    await inTime(clock, source.deliver(PLACE, 10))
+    source.commitError = new SourceError('ERR_BROKER', 'away')
+
+    await inTime(clock, app.close(stopsWithinMs))
+
     const again = create(disk, new FakeSource())
     await again.open()
     expect(again.status().phase).toBe('running')

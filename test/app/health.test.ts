@@ -24,7 +24,7 @@ const sink = (changes: Partial<SinkStatus> = {}): SinkStatus => ({
   epoch: 1,
   partitions: [partition(0)],
   paused: [],
-  memory: { usedBytes: 0, bytesMax: 1, waiting: 0 },
+  memory: { usedBytes: 0, bytesMax: 1, waiting: 0, fetchedBytes: 0 },
   underway: { submissions: 0, records: 0, bytes: 0 },
   ...changes,
 })

@@ -24,7 +24,7 @@ const sink = (changes: Partial<SinkStatus> = {}): SinkStatus => ({
   epoch: 1,
   partitions: [],
   paused: [],
-  memory: { usedBytes: 0, bytesMax: 1, waiting: 0 },
+  memory: { usedBytes: 0, bytesMax: 1, waiting: 0, fetchedBytes: 0 },
   underway: { submissions: 0, records: 1234, bytes: 0 },
   ...changes,
 })

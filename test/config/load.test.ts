@@ -304,10 +304,23 @@ describe('contradictions', () => {
     [['kafka.ssl.caFile=x'], 'kafka.ssl.caFile'],
     [['kafka.ssl.enabled=true', 'kafka.ssl.certFile=x'], 'kafka.ssl.certFile'],
     [['kafka.fetchBytesMax=64KiB'], 'kafka.fetchPartitionBytesMax'],
+    [['kafka.fetchBytesMax=65MiB'], 'kafka.fetchBytesMax'],
+    [['memory.budgetBytes=31MiB'], 'kafka.fetchBytesMax'],
     [['storage.groupBytesMax=200MiB'], 'storage.groupBytesMax'],
     [['storage.logBytesMax=200MiB'], 'storage.logBytesCheckpoint'],
   ])('are found: %j', (set, key) => {
     expect(problemsOf({ set }).map((problem) => problem.key)).toEqual([key])
+  })
+
+  it('of fetching and memory say what may stand there', () => {
+    expect(problemsOf({ set: ['memory.budgetBytes=20MiB'] })).toEqual([
+      {
+        key: 'kafka.fetchBytesMax',
+        value: '16MiB',
+        source: 'default',
+        allowed: expect.stringContaining('not be more than half of memory.budgetBytes, which is 20971520'),
+      },
+    ])
   })
 
   it('without topics are named', () => {

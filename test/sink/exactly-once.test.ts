@@ -158,7 +158,7 @@ class History {
       }
     }
     expect(await this.bench.sink.drain(1000)).toMatchObject({ isComplete: true })
-    await this.bench.sink.stop()
+    await this.bench.sink.stop(1000)
   }
 
   check(): void {

@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import type { SourceRecord } from '../../src/kafka/source.ts'
-import { quarantinedRecord, quarantineEntry } from '../../src/sink/quarantine.ts'
+import { quarantinedRecord } from '../../src/sink/quarantine.ts'
 
 const place = { topic: 'orders.eu', partition: 3 }
-const target = quarantineEntry('kafka', place)
 
 describe('a quarantined message', () => {
   it('keeps value, key, headers and times exactly, with its cause and identity as labels', () => {
@@ -20,7 +19,7 @@ describe('a quarantined message', () => {
       ],
     }
 
-    const write = quarantinedRecord(message, 'label “x”\nis too long', place, target, 1_700_000_000_000)
+    const write = quarantinedRecord(message, 'label “x”\nis too long', place, 1_700_000_000_000)
 
     expect(write.target).toEqual({ bucket: 'kafka', entry: 'quarantine/orders_eu/3' })
     expect(write.timestampUs).toBe(1_700_000_000_000_000)
@@ -54,7 +53,7 @@ describe('a quarantined message', () => {
     const shown = [
       { ...empty, key: null, value: null },
       { ...empty, key: Buffer.alloc(0), value: Buffer.alloc(0) },
-    ].map((message) => Buffer.from(quarantinedRecord(message, 'c', place, target, 0).content).toString())
+    ].map((message) => Buffer.from(quarantinedRecord(message, 'c', place, 0).content).toString())
 
     expect(shown.map((text) => JSON.parse(text) as unknown)).toMatchObject([
       { key: null, isTombstone: true },

@@ -345,21 +345,48 @@ describe('back-pressure', () => {
     expect([...source.paused]).toEqual(['orders/0'])
   })
 
-  it('stays paused for the operator when space is back', async () => {
-    const { source, storage, clock, sink } = await startSink({
+  it('stays paused in a new generation, and reads on in it when space is back', async () => {
+    const { source, storage, clock, partition } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
     })
-    await source.assign(p0, p1)
-    sink.pause(p1)
+    await source.assign(p0)
     storage.spare = -1
     await clock.advance(1000)
+
+    await source.assign(p0, p1)
+    expect([...source.paused]).toEqual(['orders/0', 'orders/1'])
+    expect(partition(p1).paused).toEqual(['disk-space'])
+
     storage.spare = 1 << 30
-
     await clock.advance(1000)
-    expect([...source.paused]).toEqual(['orders/1'])
-
-    sink.resume(p1)
     expect(source.paused.size).toBe(0)
+  })
+
+  it('counts each time that it begins to wait, by reason', async () => {
+    const { source, storage, clock, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    source.produce(p1, 30)
+    const noRule = { topic: 'no-rule-here', partition: 0 }
+    await source.assign(p0, p1, noRule)
+    expect(eventsOf('paused')).toEqual([{ reason: 'hold' }])
+    storage.isInstant = false
+    await source.deliver(p0, 10, 900)
+    const waiting = [source.deliver(p0, 10, 900), source.deliver(p1, 10, 900)]
+    await settled()
+    expect(eventsOf('paused').slice(1)).toEqual([{ reason: 'memory' }])
+    expect(eventsOf('resumed')).toEqual([])
+
+    storage.isInstant = true
+    storage.makeDurable()
+    await Promise.all(waiting)
+    await settled()
+    expect(eventsOf('resumed')).toEqual([{ reason: 'memory' }])
+
+    storage.spare = -1
+    await clock.advance(1000)
+    expect(eventsOf('paused').slice(2)).toEqual([{ reason: 'disk-space' }])
   })
 })
 
@@ -689,7 +716,7 @@ describe('the end', () => {
     expect(source.commits).toMatchObject([{ offset: 10 }])
     expect(source.isStopped).toBe(false)
 
-    await sink.stop()
+    await sink.stop(1000)
     expect(source.isStopped).toBe(true)
     expect(await sink.ended).toBeUndefined()
   })
@@ -771,6 +798,39 @@ describe('the end', () => {
     expect(await sink.ended).toMatchObject({ code: 'ERR_INTEGRITY' })
   })
 
+  it('stops within its time although the source does not, and hands nothing more to the store', async () => {
+    const { sink, source, storage, clock } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      limits: { inFlightBytesMax: 1, memoryBytesMax: 20_000 },
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10)
+    await source.deliver(p0, 10)
+    source.stop = () => new Promise(() => {})
+    let isStopped = false
+    void sink.stop(5000).then(() => (isStopped = true))
+    storage.makeDurable()
+    await settled()
+    expect([storage.inFlight.length, isStopped]).toEqual([0, false])
+
+    await clock.advance(5000)
+
+    expect(isStopped).toBe(true)
+    expect(await sink.ended).toBeUndefined()
+  })
+
+  it('says at once that it failed, however long the source takes to stop', async () => {
+    const { sink, source } = await startSink()
+    const death = new SourceError('ERR_DEAD', 'the consumer crashed')
+    source.stop = () => new Promise(() => {})
+
+    source.handler.failed(death)
+
+    expect(await sink.ended).toBe(death)
+  })
+
   it('passes on why the source has died', async () => {
     const { sink, source } = await startSink()
     const death = new SourceError('ERR_DEAD', 'the consumer crashed')
@@ -829,8 +889,8 @@ describe('the watchdog', () => {
     expect(await sink.ended).toMatchObject({ code: 'ERR_STUCK' })
   })
 
-  it('is patient while brokers are away, nothing is there, or somebody paused it', async () => {
-    const { sink, source, clock, eventsOf } = await startSink({
+  it('is patient while brokers are away, nothing is there, or the disk is full', async () => {
+    const { source, storage, clock, eventsOf } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
     })
     await source.assign(p0)
@@ -839,9 +899,9 @@ describe('the watchdog', () => {
     source.isUnreachable = true
     await clock.advance(300_000)
     source.isUnreachable = false
-    sink.pause()
+    storage.spare = -1
     await clock.advance(300_000)
-    sink.resume()
+    storage.spare = 1 << 30
     await clock.advance(30_000)
 
     expect(eventsOf('failed')).toEqual([])
@@ -849,6 +909,17 @@ describe('the watchdog', () => {
 })
 
 describe('the status', () => {
+  it('tells what is fetched and not accepted beside what is accepted and not durable', async () => {
+    const { source, storage, sink } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    storage.isInstant = false
+    await source.deliver(p0, 10, 900)
+    source.fetchedBytes = 123
+
+    expect(sink.status().memory).toMatchObject({ usedBytes: 4900, fetchedBytes: 123 })
+  })
+
   it('tells how long the oldest record that is not durable has been known', async () => {
     const { source, storage, clock, partition } = await startSink({
       storage: new FakeStorage({ isInstant: true }),

@@ -18,7 +18,6 @@ const facts = (changes: Partial<StartFacts>): StartFacts => ({
   committedMetadata: '',
   self,
   start: { kind: 'earliest' },
-  deleted: 'continue',
   ...changes,
 })
 const startAt = (offset: number, gaps: string[] = [], isForeignCommitIgnored = false): unknown => ({
@@ -86,11 +85,6 @@ describe('planStart for a partition the ledger knows', () => {
     ['is held above the end', { highWatermark: 499 }, holdFor('log-truncated')],
     ['goes on at the very end', { highWatermark: 500 }, startAt(500)],
     ['records what was deleted', { lowWatermark: 600 }, startAt(600, ['deleted 500-600'])],
-    [
-      'is held by choice where offsets were deleted',
-      { lowWatermark: 600, deleted: 'hold' },
-      holdFor('offsets-deleted'),
-    ],
     [
       'records both what is elsewhere and what was deleted',
       { committedOffset: 700, committedMetadata: neighbours, lowWatermark: 750 },

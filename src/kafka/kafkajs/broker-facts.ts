@@ -1,5 +1,6 @@
 import type { AssignedPartition, TopicPartition } from '../source.ts'
 import { SourceError } from '../source.ts'
+import { partitionName } from '../topic-partition.ts'
 import { errorText, type Broker, type Cluster } from './internals.ts'
 
 const LATEST = '-1'
@@ -27,7 +28,7 @@ export async function watermarksOf(
   for (const partition of partitions) {
     const leader = leaderOf(partition)
     if (leader === undefined || leader < 0) {
-      throw new SourceError('ERR_BROKER', `${partition.topic}/${partition.partition} has no leader`)
+      throw new SourceError('ERR_BROKER', `${partitionName(partition)} has no leader`)
     }
     byLeader.set(leader, [...(byLeader.get(leader) ?? []), partition])
   }
@@ -40,13 +41,13 @@ export async function watermarksOf(
           offsetsAt(broker, led, LATEST, isolationLevel),
         ])
         return led.map(({ topic, partition }) => {
-          const key = `${partition} ${topic}`
+          const key = partitionName({ topic, partition })
           return { topic, partition, low: numberAt(lows, key), high: numberAt(highs, key) }
         })
       }),
     )
-    const found = new Map(answers.flat().map((edges) => [`${edges.partition} ${edges.topic}`, edges]))
-    return partitions.map(({ topic, partition }) => found.get(`${partition} ${topic}`)!)
+    const found = new Map(answers.flat().map((edges) => [partitionName(edges), edges]))
+    return partitions.map((partition) => found.get(partitionName(partition))!)
   } catch (error) {
     if (error instanceof SourceError) throw error
     throw new SourceError('ERR_BROKER', `watermarks could not be asked: ${errorText(error)}`, error)
@@ -63,12 +64,12 @@ export async function firstOffsetAt(
   partition: TopicPartition,
   timestampMs: number,
 ): Promise<number | undefined> {
-  const name = `${partition.topic}/${partition.partition}`
+  const name = partitionName(partition)
   if (leader === undefined || leader < 0) throw new SourceError('ERR_BROKER', `${name} has no leader`)
   try {
     const broker = await cluster.findBroker({ nodeId: leader })
     const offsets = await offsetsAt(broker, [partition], String(timestampMs), READ_COMMITTED)
-    const offset = numberAt(offsets, `${partition.partition} ${partition.topic}`)
+    const offset = numberAt(offsets, name)
     return offset < 0 ? undefined : offset
   } catch (error) {
     const why = errorText(error)
@@ -91,11 +92,14 @@ export async function assignedFacts(
   }
   const committed = new Map(
     answer.responses.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, offset, metadata }) => [`${partition} ${topic}`, { offset, metadata }]),
+      partitions.map(({ partition, offset, metadata }) => [
+        partitionName({ topic, partition }),
+        { offset, metadata },
+      ]),
     ),
   )
   return edges.map(({ topic, partition, low, high }) => {
-    const found = committed.get(`${partition} ${topic}`)
+    const found = committed.get(partitionName({ topic, partition }))
     const offset = found === undefined ? -1 : exactOffset(found.offset)
     return {
       topic,
@@ -123,7 +127,7 @@ async function offsetsAt(
   })
   return new Map(
     responses.flatMap(({ topic, partitions: list }) =>
-      list.map(({ partition, offset }) => [`${partition} ${topic}`, exactOffset(offset)]),
+      list.map(({ partition, offset }) => [partitionName({ topic, partition }), exactOffset(offset)]),
     ),
   )
 }

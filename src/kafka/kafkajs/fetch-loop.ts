@@ -2,6 +2,8 @@ import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { SourceBatch, SourceHandler, StartDecision, TopicPartition } from '../source.ts'
 import { SourceError } from '../source.ts'
+import { heldBytes } from '../held-bytes.ts'
+import { partitionName } from '../topic-partition.ts'
 import { Doorbell } from './doorbell.ts'
 import {
   FETCH_VERSION,
@@ -62,20 +64,24 @@ interface Generation {
 /**
  * Fetches the partitions of one group generation and hands their batches to the handler: in order within a
  * partition, side by side between partitions. While the handler looks at batches the next response is fetched
- * already, as long as less than `maxBytes` are out with the handler. A partition that is held, paused or slow stops
+ * already, as long as batches of less than `maxBytes` of memory are out with the handler. A partition that is held, paused or slow stops
  * no other. Positions live here alone; kafkajs has none.
  */
 export class FetchLoop {
   private readonly options: FetchLoopOptions
   private readonly bell: Doorbell
   private generation: Generation | undefined
-  /** Bytes of batches that the handler has not accepted yet. */
   private pendingBytes = 0
   private turn = 0
 
   constructor(options: FetchLoopOptions) {
     this.options = options
     this.bell = new Doorbell(options.clock)
+  }
+
+  /** Memory of batches that the handler has not accepted yet. */
+  get fetchedBytes(): number {
+    return this.pendingBytes
   }
 
   /** Begins a generation; nothing is fetched until `begin` says where. The one before must be closed. */
@@ -95,7 +101,7 @@ export class FetchLoop {
     }))
     this.generation = {
       epoch,
-      partitions: new Map(states.map((state) => [keyOf(state), state])),
+      partitions: new Map(states.map((state) => [partitionName(state), state])),
       ending: new AbortController(),
       deliveries: new Set(),
     }
@@ -212,11 +218,11 @@ export class FetchLoop {
     asked: readonly { readonly topic: string; readonly partition: number; readonly position: number }[],
     fetched: readonly FetchedPartition[],
   ): Promise<boolean> {
-    const positions = new Map(asked.map((position) => [keyOf(position), position.position]))
+    const positions = new Map(asked.map((position) => [partitionName(position), position.position]))
     const taken = await Promise.all(
       fetched.map(async (part) => {
-        const state = generation.partitions.get(keyOf(part))
-        const position = positions.get(keyOf(part))
+        const state = generation.partitions.get(partitionName(part))
+        const position = positions.get(partitionName(part))
         if (state === undefined || position === undefined) return false
         if (part.errorCode !== FetchError.none) {
           this.refused(generation, state, position, part.errorCode)
@@ -245,7 +251,7 @@ export class FetchLoop {
     if (decoded.nextOffset > position) {
       state.position = decoded.nextOffset
       state.failures = 0
-      state.queue.push({
+      const batch: SourceBatch = {
         topic: state.topic,
         partition: state.partition,
         fromOffset: position,
@@ -253,8 +259,9 @@ export class FetchLoop {
         records: decoded.records,
         bytes: decoded.bytes,
         highWatermark: part.lastStableOffset < 0 ? part.highWatermark : part.lastStableOffset,
-      })
-      this.pendingBytes += decoded.bytes
+      }
+      state.queue.push(batch)
+      this.pendingBytes += heldBytes(batch)
       this.deliver(generation, state)
     }
     if (decoded.error !== undefined) this.damaged(generation, state, decoded.error)
@@ -278,7 +285,7 @@ export class FetchLoop {
         await this.options.handler.batch(batch, generation.epoch, signal)
         if (this.generation !== generation) return
         state.queue.shift()
-        this.pendingBytes -= batch.bytes
+        this.pendingBytes -= heldBytes(batch)
         this.bell.ring()
       }
     } catch (error) {
@@ -293,7 +300,7 @@ export class FetchLoop {
     const dropped = state.queue.splice(state.isDelivering ? 1 : 0)
     const first = dropped[0]
     if (first !== undefined) state.position = first.fromOffset
-    for (const batch of dropped) this.pendingBytes -= batch.bytes
+    for (const batch of dropped) this.pendingBytes -= heldBytes(batch)
   }
 
   private refused(generation: Generation, state: PartitionState, position: number, errorCode: number): void {
@@ -354,7 +361,7 @@ export class FetchLoop {
       return
     }
     if (!Number.isSafeInteger(decision.offset) || decision.offset < 0) {
-      throw new Error(`${topic}/${partition} cannot start at offset ${decision.offset}`)
+      throw new Error(`${partitionName(state)} cannot start at offset ${decision.offset}`)
     }
     state.position = decision.offset
     state.failures = 0
@@ -368,12 +375,8 @@ export class FetchLoop {
   }
 
   private statesOf(partitions: readonly TopicPartition[]): PartitionState[] {
-    return partitions.flatMap((partition) => this.generation?.partitions.get(keyOf(partition)) ?? [])
+    return partitions.flatMap((partition) => this.generation?.partitions.get(partitionName(partition)) ?? [])
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${partition} ${topic}`
 }
 
 /** `undefined` as soon as `signal` is aborted, whatever `promise` does later. */

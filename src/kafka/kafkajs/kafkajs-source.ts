@@ -68,7 +68,7 @@ export interface KafkajsSourceOptions {
   readonly topics: readonly (string | RegExp)[]
   readonly startTimeoutMs: number
   readonly sessionTimeoutMs: number
-  /** Of one fetch response; also how much may be out with the handler before fetching waits. */
+  /** Of one fetch response; also how much memory may be out with the handler before fetching waits. */
   readonly maxBytes: number
   readonly maxBytesPerPartition: number
   /** How long a broker waits for data, and the longest that a fetch loop sleeps. */
@@ -113,6 +113,7 @@ export class KafkajsSource implements KafkaSource {
   /** A broker answered and the named topics exist. */
   private isReached = false
   private isStopping = false
+  private stopped: Promise<void> | undefined
   private hasFailed = false
 
   constructor(options: KafkajsSourceOptions) {
@@ -124,6 +125,10 @@ export class KafkajsSource implements KafkaSource {
 
   get clusterId(): string {
     return this.knownClusterId
+  }
+
+  get fetchedBytes(): number {
+    return this.loop?.fetchedBytes ?? 0
   }
 
   async probe(): Promise<void> {
@@ -197,8 +202,12 @@ export class KafkajsSource implements KafkaSource {
     return this.edgesOf(this.assigned, 'readable')
   }
 
-  async stop(): Promise<void> {
-    if (this.isStopping) return
+  stop(): Promise<void> {
+    this.stopped ??= this.isStopping ? Promise.resolve() : this.endMembership()
+    return this.stopped
+  }
+
+  private async endMembership(): Promise<void> {
     this.isStopping = true
     this.membership = undefined
     this.bell.ring()

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals'
 import { loadCrc32c } from '../../../src/base/crc32c.ts'
 import { silentLogger } from '../../../src/base/logger.ts'
+import { heldBytes } from '../../../src/kafka/held-bytes.ts'
 import { FetchLoop } from '../../../src/kafka/kafkajs/fetch-loop.ts'
 import type { FetchedPartition } from '../../../src/kafka/kafkajs/fetch-protocol.ts'
 import type { Cluster, ProtocolRequest } from '../../../src/kafka/kafkajs/internals.ts'
@@ -145,6 +146,26 @@ test('fetching waits while the handler has as much as it may have', async () => 
   expect(broker.asked.length).toBe(1)
   release()
   await run(() => handler.batches.length === 50)
+})
+
+test('what is fetched and not accepted counts with the objects of its records', async () => {
+  // Under the bytes of five batches, above those of one with the objects of its records.
+  const { broker, handler, loop, run } = rig(1, 1000)
+  const waiting: { bytes: number; release: () => void }[] = []
+  handler.accept = (batch) =>
+    new Promise((resolve) => waiting.push({ bytes: heldBytes(batch), release: resolve }))
+  expect(loop.fetchedBytes).toBe(0)
+  await run(() => waiting.length === 1)
+  let turns = 0
+  await run(() => ++turns === 10)
+  expect(broker.asked.length).toBe(1)
+  expect(loop.fetchedBytes).toBe(waiting[0]!.bytes)
+  expect(loop.fetchedBytes).toBeGreaterThan(RECORDS_PER_BATCH * 300)
+
+  loop.pause([{ topic: 't', partition: 0 }])
+  waiting[0]!.release()
+  await run(() => handler.batches.length === 1)
+  expect(loop.fetchedBytes).toBe(0)
 })
 
 test('the end of a generation stops its handlers and its deliveries', async () => {

@@ -39,6 +39,7 @@ export class FakeSource implements KafkaSource {
   readonly held = new Map<string, string>()
   readonly positions = new Map<string, number>()
   readonly #logs = new Map<string, Log>()
+  fetchedBytes = 0
   isStopped = false
   isUnreachable = false
   commitError: Error | undefined

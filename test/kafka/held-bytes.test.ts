@@ -1,7 +1,7 @@
 // Goal: the budget bounds memory also when records are small and their objects weigh more than their bytes.
 import { describe, expect, it } from '@jest/globals'
 import type { SourceRecord } from '../../src/kafka/source.ts'
-import { heldBytes } from '../../src/sink/held-bytes.ts'
+import { heldBytes } from '../../src/kafka/held-bytes.ts'
 
 const record = (offset: number): SourceRecord => ({
   offset,
