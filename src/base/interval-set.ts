@@ -102,6 +102,12 @@ export class IntervalSet {
     this.addRange(value, value + 1)
   }
 
+  /** The greatest number in the set. */
+  get last(): number | undefined {
+    const chunk = this.#chunks.at(-1)
+    return chunk === undefined ? undefined : chunk.ends[chunk.length - 1]! - 1
+  }
+
   /** Adds the first free number at or above `from` and returns it. */
   addFirstFree(from: number): number {
     const value = this.firstFree(from)
@@ -143,6 +149,22 @@ export class IntervalSet {
 
   addAll(other: IntervalSet): void {
     for (const { start, end } of other.runs()) this.addRange(start, end)
+  }
+
+  /** Removes one number; nothing happens where it is not in the set. */
+  remove(value: number): void {
+    const chunkIndex = this.#floorChunk(value)
+    const chunk = this.#chunks[chunkIndex]
+    const index = chunk?.floor(value) ?? -1
+    if (chunk === undefined || index < 0 || chunk.ends[index]! <= value) return
+    const start = chunk.starts[index]!
+    const end = chunk.ends[index]!
+    chunk.remove(index, 1)
+    if (chunk.length === 0) this.#chunks.splice(chunkIndex, 1)
+    this.#runCount -= 1
+    this.#count -= end - start
+    this.addRange(start, value)
+    this.addRange(value + 1, end)
   }
 
   /** Removes every number below `limit`. */

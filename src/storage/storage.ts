@@ -228,7 +228,8 @@ export class Storage implements RecordReader {
    * Stores `writes` and `delta` as one atom. Resolves when they are durable and visible to readers.
    * Submissions become durable in the order of the calls. Back-pressure is the caller's: what is submitted is
    * held in memory until it resolves.
-   * @throws {StorageError} `ERR_INVALID` (nothing was stored), `ERR_POISONED`, `ERR_CLOSED`
+   * @throws {StorageError} `ERR_INVALID`, `ERR_CORRUPT` (it needs a block that is damaged, or its stream has a hole):
+   *   nothing of it was stored, others go on; `ERR_POISONED`, `ERR_CLOSED`
    */
   async submit(submission: Submission): Promise<void> {
     for (const write of submission.writes) this.#check(write)

@@ -8,6 +8,7 @@ type Step =
   | { kind: 'range'; start: number; length: number }
   | { kind: 'first-free'; from: number }
   | { kind: 'remove-below'; limit: number }
+  | { kind: 'remove'; value: number }
 
 const steps = (spread: number): fc.Arbitrary<Step[]> =>
   fc.array(
@@ -27,6 +28,10 @@ const steps = (spread: number): fc.Arbitrary<Step[]> =>
       {
         weight: 1,
         arbitrary: fc.record({ kind: fc.constant('remove-below' as const), limit: fc.nat(spread >> 2) }),
+      },
+      {
+        weight: 4,
+        arbitrary: fc.record({ kind: fc.constant('remove' as const), value: fc.nat(spread) }),
       },
     ),
     { maxLength: 200 },
@@ -65,11 +70,15 @@ const expectLikeModel = (all: readonly Step[]): void => {
       expect(set.has(step.from)).toBe(model.has(step.from))
       expect(set.addFirstFree(step.from)).toBe(expected)
       model.add(expected)
+    } else if (step.kind === 'remove') {
+      set.remove(step.value)
+      model.delete(step.value)
     } else {
       set.removeBelow(step.limit)
       for (const value of [...model]) if (value < step.limit) model.delete(value)
     }
     expect(set.count).toBe(model.size)
+    expect(set.last).toBe(model.size === 0 ? undefined : Math.max(...model))
   }
   expect(numbersOf(set)).toEqual([...model].sort((a, b) => a - b))
 }
@@ -101,6 +110,12 @@ describe('IntervalSet', () => {
         for (let value = 0; value < 9000; value += 37) {
           expect(set.firstFree(value)).toBe(firstFreeOf(model, value))
         }
+        for (let value = 0; value < 9000; value += 3) {
+          set.remove(value)
+          model.delete(value)
+        }
+        expect(set.count).toBe(model.size)
+        expect(numbersOf(set)).toEqual([...model].sort((a, b) => a - b))
       }),
       { numRuns: 8 },
     )

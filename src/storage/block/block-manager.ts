@@ -6,7 +6,8 @@ import type { StorageObserver } from '../observer.ts'
 import type { RecordWrite } from '../record.ts'
 import { OpenBlock } from './block.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
-import { placeRecord, type Placement } from './placement.ts'
+import { StorageError } from '../errors.ts'
+import { placeRecord, type Place, type Placement } from './placement.ts'
 
 /** Reads a cold block back so that it can take records: positions, counts, occupied slots. */
 export type BlockLoader = (entry: Entry, cold: IndexEntry) => Promise<OpenBlock>
@@ -20,6 +21,8 @@ export class BlockManager {
   readonly #cache = new Set<OpenBlock>()
   /** Groups of the frame being built, in order of first touch. */
   #building: BlockGroup[] = []
+  /** The group of every record reserved since `beginUnit`, in order. */
+  #unit: BlockGroup[] = []
 
   constructor(options: { clock: Clock; observer: StorageObserver; load: BlockLoader }) {
     this.#clock = options.clock
@@ -47,11 +50,12 @@ export class BlockManager {
   /**
    * Reserves slot, data range and cache place for `write` in the group being built. Not reentrant. The only place
    * where blocks are chosen. Waits only where a cold block has to be read; what it then decides is decided anew.
-   * @throws {StorageError} `ERR_CORRUPT` when the cold block cannot be read
+   * @throws {StorageError} `ERR_CORRUPT` when the cold block cannot be read, or cannot take records: nothing was reserved
    */
   async reserve(entry: Entry, write: RecordWrite): Promise<void> {
     let placement = this.place(entry, write)
-    while (placement.kind === 'load') {
+    while (placement.kind === 'load' || placement.kind === 'full') {
+      if (placement.kind === 'full') throw noRoom(entry, placement.cold, write)
       this.#observer.cacheMissed('write')
       const block = await this.#load(entry, placement.cold)
       this.adopt(block)
@@ -64,17 +68,28 @@ export class BlockManager {
   /** The synchronous half of `reserve`: `undefined` when a cold block must be read first. */
   tryReserve(entry: Entry, write: RecordWrite): boolean {
     const placement = this.place(entry, write)
-    if (placement.kind === 'load') return false
+    if (placement.kind === 'load' || placement.kind === 'full') return false
     if (placement.kind === 'append') this.#observer.cacheHit('write')
     else this.#observer.cacheMissed('write')
     this.commit(entry, placement, write)
     return true
   }
 
+  /** What is reserved from now on is taken back together, or not at all. */
+  beginUnit(): void {
+    this.#unit = []
+  }
+
+  /** Undoes every reservation since `beginUnit`, in the group being built. Blocks that were read back stay open. */
+  takeBackUnit(): void {
+    for (let group = this.#unit.pop(); group !== undefined; group = this.#unit.pop()) this.takeBackLast(group)
+  }
+
   /** The group reserved so far; the next `reserve` begins a new one. */
   takeGroup(): BlockGroup[] {
     const groups = this.#building
     this.#building = []
+    this.#unit = []
     for (const group of groups) group.block.building = undefined
     return groups
   }
@@ -90,11 +105,40 @@ export class BlockManager {
     this.#cache.delete(block)
   }
 
+  private takeBackLast(group: BlockGroup): void {
+    const { block } = group
+    const write = group.writes.pop()
+    const slotUs = group.slotsUs.pop()
+    assert(write !== undefined && slotUs !== undefined, 'a record was taken back twice')
+    group.contentBytes -= write.content.byteLength
+    block.blkReservedBytes -= write.content.byteLength
+    block.recordCount -= 1
+    block.slots.remove(slotUs)
+    block.latestUs = block.slots.last ?? 0
+    if (group.writes.length > 0) return
+    this.#building = this.#building.filter((other) => other !== group)
+    block.building = undefined
+    block.pendingGroups -= 1
+    const wasStarted =
+      block.pendingGroups === 0 && block.walReservedBytes === 0 && block.baseCrc64 === undefined
+    if (wasStarted) this.unstart(block)
+  }
+
+  /** No frame and no file knows the block. */
+  private unstart(block: OpenBlock): void {
+    const { index, open } = block.entry
+    const previous = index.at(index.floorPosition(BigInt(block.id)) - 1)
+    const previousOpen = previous === undefined ? undefined : open.get(Number(previous.id))
+    if (previousOpen !== undefined) previousOpen.nextIdUs = block.nextIdUs
+    index.delete(BigInt(block.id))
+    this.forget(block)
+  }
+
   private place(entry: Entry, write: RecordWrite): Placement {
     return placeRecord(entry, write.timestampUs, write.content.byteLength, this.#clock)
   }
 
-  private commit(entry: Entry, placement: Exclude<Placement, { kind: 'load' }>, write: RecordWrite): void {
+  private commit(entry: Entry, placement: Place, write: RecordWrite): void {
     const { slotUs } = placement
     let block: OpenBlock
     if (placement.kind === 'start') {
@@ -127,6 +171,7 @@ export class BlockManager {
       this.#cache.delete(block)
       this.#cache.add(block)
     }
+    this.#unit.push(group)
     group.writes.push(write)
     group.slotsUs.push(slotUs)
     group.contentBytes += write.content.byteLength
@@ -135,6 +180,15 @@ export class BlockManager {
     block.reservations += 1
     entry.hot = block
   }
+}
+
+function noRoom({ name, paths }: Entry, cold: IndexEntry, { timestampUs }: RecordWrite): StorageError {
+  const path = paths.descriptor(cold.id)
+  return new StorageError(
+    'ERR_CORRUPT',
+    `block ${path} cannot take records and covers all times from ${cold.id} on`,
+    { ...name, path, timestampUs: BigInt(timestampUs) },
+  )
 }
 
 /** Sets where the range of a block that was just added ends, and that of the open block before it. */

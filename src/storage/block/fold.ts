@@ -56,6 +56,8 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
     const wal = await fs.read(block.wal.path, 0, block.walProjectedBytes + 1)
     const merged = mergeBlock(BigInt(block.id), base, wal, context.lastFrame())
     if (!isUntouched()) return false
+    // A fold that gave up for a reservation that was then taken back has left its CRC in the index (W1).
+    if (!block.isListedOpen) await projector.run(() => listOpen(block, context))
     assert(
       merged.recordCount === block.recordCount,
       `${path}: ${merged.recordCount} records, not ${block.recordCount}`,
@@ -90,6 +92,14 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
   } finally {
     block.isFolding = false
   }
+}
+
+async function listOpen(block: OpenBlock, { fs, dirty }: FoldContext): Promise<void> {
+  const { indexFile } = block.entry
+  if (block.isListedOpen) return
+  block.isListedOpen = true
+  dirty.file(indexFile.file)
+  await writeAll(fs, 'projection', [indexFile.append(block.entry.indexEntryOf(block))])
 }
 
 /**

@@ -1,17 +1,29 @@
 import { crc64 } from '../../base/crc64.ts'
-import type { FileSystem } from '../../fs/file-system.ts'
+import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import type { Entry } from '../entry.ts'
+import { StorageError } from '../errors.ts'
 import { scanWal } from '../wal/wal-codec.ts'
 import { OpenBlock } from './block.ts'
 import { checkDescriptor, mergeBlock } from './block-content.ts'
 
-/** Reads a cold block so that it can take records; its WAL restarts at 0. @throws {StorageError} `ERR_CORRUPT` */
+/**
+ * Reads a cold block so that it can take records; its WAL restarts at 0.
+ * @throws {StorageError} `ERR_CORRUPT` when its descriptor is missing, damaged, or on sectors that cannot be read
+ */
 export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEntry): Promise<OpenBlock> {
   const path = entry.paths.descriptor(cold.id)
-  const bytes = await fs.readFile(path)
+  const bytes = await fs.readFile(path).catch((error: unknown) => {
+    if (!(error instanceof FileSystemError) || error.code !== 'ERR_IO') throw error
+    throw new StorageError('ERR_CORRUPT', `descriptor ${path} cannot be read`, { path }, error)
+  })
   const descriptor = checkDescriptor(bytes, path, cold.crc64)
+  if ((descriptor.timestampsUs.at(-1) ?? 0n) > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new StorageError('ERR_CORRUPT', `descriptor ${path} has times that its index entry denies`, {
+      path,
+    })
+  }
   const block = new OpenBlock(entry, Number(cold.id), 0)
   block.baseCrc64 = crc64(descriptor.bytes)
   fill(block, descriptor)

@@ -5,12 +5,20 @@ import type { IndexEntry } from '../codec/index-codec.ts'
 
 const HOUR_US = 3_600_000_000
 const DAY_US = 86_400_000_000
+const COMPRESSION_NONE = 0
 
-/** Where a record goes. `load`: the containing block is cold and must be read first. */
+/**
+ * Where a record goes. `load`: the containing block is cold and must be read first. `full`: a block that we cannot
+ * extend takes all times up to the greatest that we write.
+ */
 export type Placement =
   | { readonly kind: 'append'; readonly block: OpenBlock; readonly slotUs: number; readonly isLate: boolean }
   | { readonly kind: 'start'; readonly id: number; readonly slotUs: number; readonly isLate: boolean }
   | { readonly kind: 'load'; readonly cold: IndexEntry }
+  | { readonly kind: 'full'; readonly cold: IndexEntry }
+
+/** A placement that can be carried out at once. */
+export type Place = Extract<Placement, { kind: 'append' | 'start' }>
 
 /**
  * Chooses block and slot for a record of `contentBytes` wanted at `timestampUs`; changes nothing.
@@ -22,6 +30,8 @@ export type Placement =
  *  - a record more than an hour ahead of its entry and of the clock starts a block of its own, so that one bad
  *    clock cannot stretch a block over years;
  *  - every other record goes into the containing block, even over the limits: it is late;
+ *  - a cold block that we cannot extend (compressed or flagged corrupted by ReductStore, or with times that are not
+ *    safe integers) counts as occupied up to its latest time: the record goes to the first free microsecond behind it;
  *  - a record before all blocks opens one whose id is the start of its UTC day: a reverse backfill makes one block a
  *    day, not one a record;
  *  - the slot is the first free microsecond at or after the wanted time, in the next block if the range ends first.
@@ -57,14 +67,23 @@ export function placeRecord(
       if (placement !== undefined) return placement
       wantedUs = open.nextIdUs
       position += 1
-    } else {
+    } else if (isExtensible(known)) {
       if (
         wantedUs > Number(known.latestUs) &&
         mustStart(entry, known, wantedUs, contentBytes, position, clock)
       ) {
-        return { kind: 'start', id: wantedUs, slotUs: wantedUs, isLate: false }
+        return { kind: 'start', id: wantedUs, slotUs: wantedUs, isLate: wantedUs !== timestampUs }
       }
       return { kind: 'load', cold: known }
+    } else {
+      const endUs = known.latestUs > known.id ? known.latestUs : known.id
+      if (endUs >= BigInt(Number.MAX_SAFE_INTEGER)) return { kind: 'full', cold: known }
+      wantedUs = Math.max(wantedUs, Number(endUs) + 1)
+      const behind = entry.index.floorPosition(BigInt(wantedUs))
+      if (behind === position) {
+        return { kind: 'start', id: wantedUs, slotUs: wantedUs, isLate: wantedUs !== timestampUs }
+      }
+      position = behind
     }
   }
 }
@@ -75,7 +94,7 @@ function placeInOpen(
   timestampUs: number,
   contentBytes: number,
   clock: Clock,
-): Exclude<Placement, { kind: 'load' }> | undefined {
+): Place | undefined {
   if (block.recordCount === 0) return { kind: 'append', block, slotUs: timestampUs, isLate: false }
   const latestUs = block.latestUs
   const slotUs = timestampUs > latestUs ? timestampUs : block.slots.firstFree(timestampUs)
@@ -104,6 +123,10 @@ function mustStart(
     cold.sizeBytes + BigInt(contentBytes) > BigInt(blockBytesMax) || cold.recordCount >= blockRecordsMax
   const isLast = position === entry.index.size - 1
   const isAhead = isLast && wantedUs - Number(cold.latestUs) > HOUR_US && wantedUs - clock.nowUs() > HOUR_US
-  // A foreign descriptor that we cannot extend is left alone.
-  return isFull || isAhead || cold.corrupted === true || cold.compression !== undefined
+  return isFull || isAhead
+}
+
+function isExtensible({ corrupted, compression = COMPRESSION_NONE, latestUs }: IndexEntry): boolean {
+  const isLeftAlone = corrupted === true || compression !== COMPRESSION_NONE
+  return !isLeftAlone && latestUs <= BigInt(Number.MAX_SAFE_INTEGER)
 }

@@ -59,6 +59,8 @@ export class GroupCommit {
   #isWatermarkOwed = false
   #lastFrameMs: number
   #jobs: { run: () => Promise<void>; resolve: () => void; reject: (error: unknown) => void }[] = []
+  /** Streams with a hole, and why. */
+  readonly #broken = new WeakMap<object, StorageError>()
   readonly #projections = new Set<Promise<void>>()
   readonly #done: Promise<void>
   /** The frame being built stands on these, not on the log: the log is one frame behind. */
@@ -74,7 +76,11 @@ export class GroupCommit {
     this.#done = this.#run()
   }
 
-  /** Resolves when the submission is durable and projected. @throws {StorageError} `ERR_POISONED`, `ERR_CLOSED` */
+  /**
+   * Resolves when the submission is durable and projected.
+   * @throws {StorageError} `ERR_CORRUPT` when it needs a block that cannot be read: nothing of it was stored, others go
+   *   on; `ERR_POISONED`, `ERR_CLOSED`
+   */
   submit(submission: Submission): Promise<void> {
     if (this.#state !== 'running') return Promise.reject(this.#refusal())
     let bytes = submission.delta?.byteLength ?? 0
@@ -175,20 +181,20 @@ export class GroupCommit {
 
   async #build(submissions: readonly PendingSubmission[]): Promise<BuiltGroup> {
     const { manager, findEntry, makeEntries, limits, log, clock } = this.#options
+    const accepted: PendingSubmission[] = []
     const missing = new Set<EntryName>()
     for (const { writes } of submissions) {
       for (const { target } of writes) if (findEntry(target)?.isNameDurable !== true) missing.add(target)
     }
     if (missing.size > 0) await makeEntries([...missing])
-    for (const { writes } of submissions) {
-      for (const write of writes) {
-        const entry = findEntry(write.target) as Entry
-        if (!manager.tryReserve(entry, write)) await manager.reserve(entry, write)
-      }
+    for (const submission of submissions) {
+      const refusal = await this.#reserve(submission)
+      if (refusal === undefined) accepted.push(submission)
+      else submission.reject(refusal)
     }
     const built = await buildGroup(
       manager.takeGroup(),
-      submissions,
+      accepted,
       { sequence: this.#nextSequence, generation: log.generation, previousChain: this.#previousChain },
       limits,
       this.#buffers,
@@ -197,6 +203,26 @@ export class GroupCommit {
     this.#nextSequence += 1
     this.#previousChain = built.chain
     return built
+  }
+
+  /** Reserves for all records of a submission, or for none: then it says why. */
+  async #reserve({ writes, stream }: PendingSubmission): Promise<StorageError | undefined> {
+    const { manager, findEntry } = this.#options
+    const broken = stream === undefined ? undefined : this.#broken.get(stream)
+    if (broken !== undefined) return broken
+    manager.beginUnit()
+    try {
+      for (const write of writes) {
+        const entry = findEntry(write.target) as Entry
+        if (!manager.tryReserve(entry, write)) await manager.reserve(entry, write)
+      }
+      return undefined
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
+      manager.takeBackUnit()
+      if (stream !== undefined) this.#broken.set(stream, error)
+      return error
+    }
   }
 
   async #write(built: BuiltGroup): Promise<void> {

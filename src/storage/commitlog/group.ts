@@ -6,6 +6,11 @@ export interface Submission {
   readonly writes: readonly RecordWrite[]
   /** Goes to the log companion together with the writes. */
   readonly delta?: Uint8Array
+  /**
+   * Submissions of one stream are stored without holes: behind one that was refused all later ones of the same stream
+   * are refused too, for the same reason. Who begins anew makes a new object.
+   */
+  readonly stream?: object
 }
 
 /** A submission waiting for its frame. */

@@ -47,6 +47,7 @@ export async function rebuildIndex(fs: FileSystem, paths: EntryPaths): Promise<B
         metadataBytes: BigInt(descriptor.bytes.byteLength),
         latestUs: descriptor.timestampsUs.at(-1) ?? 0n,
         crc64: crc64(descriptor.bytes),
+        ...(descriptor.corrupted ? { corrupted: true } : {}),
       })
     } catch {
       undecodable.push(path)

@@ -159,6 +159,7 @@ export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
     metadataBytes: BigInt(descriptor.bytes.byteLength),
     latestUs: descriptor.timestampsUs.at(-1) ?? 0n,
     crc64: crc64(descriptor.bytes),
+    ...(descriptor.corrupted ? { corrupted: true } : {}),
   }
 }
 

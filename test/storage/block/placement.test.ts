@@ -1,7 +1,8 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { BlockIndex } from '../../../src/storage/block/block-index.ts'
 import { BlockManager } from '../../../src/storage/block/block-manager.ts'
 import { IndexFile } from '../../../src/storage/block/index-file.ts'
+import type { IndexEntry } from '../../../src/storage/codec/index-codec.ts'
 import { OpenBlock } from '../../../src/storage/block/block.ts'
 import { Entry } from '../../../src/storage/entry.ts'
 import { silentStorageObserver } from '../../../src/storage/observer.ts'
@@ -65,7 +66,8 @@ function make({ blockRecordsMax = 4, blockBytesMax = 1_000 }: Made = {}) {
     }
   }
   const ids = () => entry.index.blocks.map(({ id }) => Number(id))
-  return { put, fold, ids, counts, slotsOf }
+  const foreign = (block: IndexEntry) => entry.index.set(block)
+  return { put, fold, ids, counts, slotsOf, foreign }
 }
 
 test('the first record names its block', async () => {
@@ -194,4 +196,73 @@ test('no block ever holds a time of another, whatever the order', async () => {
     }
   }
   expect(seen.size).toBe(3_000)
+})
+
+const sealed = (id: number, latestUs: number | bigint): IndexEntry => ({
+  id: BigInt(id),
+  sizeBytes: 2n,
+  recordCount: 2,
+  metadataBytes: 50n,
+  latestUs: BigInt(latestUs),
+  crc64: 7n,
+})
+
+describe.each([
+  ['compressed', { compression: 1 }],
+  ['flagged corrupted', { corrupted: true }],
+])('a foreign block that is %s', (_name, flags) => {
+  test('counts as occupied: a late record goes behind its latest time, into a block of its own', async () => {
+    const { put, ids, counts, foreign } = make()
+    foreign({ ...sealed(startUs, startUs + 100), ...flags })
+    foreign(sealed(startUs + 1_000, startUs + 2_000))
+    expect(await put(startUs)).toEqual({ id: startUs + 101, slotUs: startUs + 101 })
+    expect(await put(startUs + 7)).toEqual({ id: startUs + 101, slotUs: startUs + 102 })
+    expect(await put(startUs + 500)).toEqual({ id: startUs + 101, slotUs: startUs + 500 })
+    expect(ids()).toEqual([startUs, startUs + 101, startUs + 1_000])
+    expect(counts.late).toBeGreaterThan(0)
+  })
+
+  test('sends what it displaces into the next block where nothing is free before that', async () => {
+    const { put, ids, foreign, fold } = make({ blockRecordsMax: 3 })
+    for (const us of [0, 1, 3, 50]) await put(startUs + 101 + us)
+    fold()
+    foreign({ ...sealed(startUs, startUs + 100), ...flags })
+    expect(await put(startUs + 9)).toEqual({ id: startUs + 101, slotUs: startUs + 103 })
+    expect(await put(startUs + 9)).toEqual({ id: startUs + 105, slotUs: startUs + 105 })
+    expect(ids()).toEqual([startUs, startUs + 101, startUs + 105, startUs + 151])
+  })
+
+  test('is passed over, several of them in a row too', async () => {
+    const { put, foreign } = make()
+    foreign({ ...sealed(startUs, startUs + 100), ...flags })
+    foreign({ ...sealed(startUs + 101, startUs + 200), ...flags })
+    // Blocks of others may overlap.
+    foreign({ ...sealed(startUs + 150, startUs + 180), ...flags })
+    expect(await put(startUs + 9)).toEqual({ id: startUs + 201, slotUs: startUs + 201 })
+  })
+
+  test('is never replaced by a block of the same id', async () => {
+    const { put, foreign, ids } = make()
+    foreign({ ...sealed(startUs, 0), recordCount: 0, ...flags })
+    expect(await put(startUs)).toEqual({ id: startUs + 1, slotUs: startUs + 1 })
+    expect(ids()).toEqual([startUs, startUs + 1])
+  })
+})
+
+test('a block without compression is not one that is compressed', async () => {
+  const { put, fold, foreign, ids } = make()
+  await put(startUs)
+  fold()
+  foreign({ ...sealed(startUs, startUs), recordCount: 1, compression: 0 })
+  await put(startUs)
+  expect(ids()).toEqual([startUs])
+})
+
+test('behind a foreign block with times from 2^53 on nothing is stored, before it everything is', async () => {
+  const { put, foreign, ids } = make()
+  foreign(sealed(startUs, 2n ** 53n + 1n))
+  await expect(put(startUs + 5)).rejects.toMatchObject({ code: 'ERR_CORRUPT' })
+  const day = Math.floor((startUs - 5) / DAY_US) * DAY_US
+  expect(await put(startUs - 5)).toEqual({ id: day, slotUs: startUs - 5 })
+  expect(ids()).toEqual([day, startUs])
 })

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../src/base/clock.ts'
 import type { FileSystem } from '../../../src/fs/file-system.ts'
 import type { StorageObserver } from '../../../src/storage/observer.ts'
-import type { StorageLimits } from '../../../src/storage/options.ts'
+import type { LogCompanion, StorageLimits } from '../../../src/storage/options.ts'
 import type { BucketSettings, EntryName, LabelList, RecordWrite } from '../../../src/storage/record.ts'
 import { Storage } from '../../../src/storage/storage.ts'
 import { mapFiles, type ReadOnlyFiles } from '../independent/files.ts'
@@ -11,6 +11,7 @@ export interface StoreSetup {
   readonly dataPath?: string
   readonly clock?: Clock
   readonly observer?: StorageObserver
+  readonly companion?: LogCompanion
   readonly limits?: Partial<StorageLimits>
   readonly settings?: Partial<BucketSettings>
 }
@@ -30,6 +31,7 @@ export function openStore(fs: FileSystem, setup: StoreSetup = {}): Promise<Stora
     randomUuid: () => '00000000-0000-4000-8000-000000000000',
     bucketSettings: () => settings,
     ...(setup.observer === undefined ? {} : { observer: setup.observer }),
+    ...(setup.companion === undefined ? {} : { companion: setup.companion }),
     ...(setup.limits === undefined ? {} : { limits: setup.limits }),
   })
 }

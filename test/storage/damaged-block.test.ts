@@ -1,0 +1,131 @@
+import { describe, expect, it } from '@jest/globals'
+import type { EntryName, RecordWrite } from '../../src/storage/record.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+import { verifyDirectory } from '../../src/storage/verify.ts'
+import { SimulatedDisk } from '../support/simulated-disk.ts'
+import { openStore, write } from '../support/storage/store.ts'
+
+/**
+ * Goal: damage to one sealed block stops what belongs into that block, and nothing else.
+ * Method: its descriptor is changed, removed or made unreadable on the simulated disk before a late record needs it.
+ */
+
+const t0 = 1_750_000_000_000_000
+const hurt: EntryName = { bucket: 'kafka', entry: 'hurt/0' }
+const sound: EntryName = { bucket: 'kafka', entry: 'sound/0' }
+const path = `/data/kafka/hurt/0/${t0 + 2}.meta`
+
+/** An open store; the blocks of `hurt` are sealed: two records each, the first block without a gap before the second. */
+async function sealedStore(): Promise<{ disk: SimulatedDisk; storage: Storage }> {
+  const disk = new SimulatedDisk({ seed: 5 })
+  const storage = await openStore(disk.fs, { settings: { blockRecordsMax: 2 } })
+  await storage.submit({ writes: [0, 1, 2, 30, 40].map((us) => write(hurt, t0 + us)) })
+  await storage.settle()
+  return { disk, storage }
+}
+
+async function timesOf(storage: Storage, entry: EntryName): Promise<number[]> {
+  const times: number[] = []
+  for await (const { timestampUs } of storage.records(entry)) times.push(Number(timestampUs) - t0)
+  return times
+}
+
+const damages: [string, (disk: SimulatedDisk) => void][] = [
+  ['has a flipped bit', (disk) => disk.flipBit(path, 77)],
+  ['cannot be read', (disk) => disk.failNext('read', { path })],
+]
+
+describe.each(damages)('a sealed block whose descriptor %s', (_name, damage) => {
+  it('refuses the submission that needs it, whole, and takes all others', async () => {
+    const { disk, storage } = await sealedStore()
+    damage(disk)
+    const outcomes = await Promise.allSettled([
+      storage.submit({ writes: [write(sound, t0)] }),
+      storage.submit({ writes: [write(sound, t0 + 1), write(hurt, t0 + 50), write(hurt, t0 + 7)] }),
+      storage.submit({ writes: [write(sound, t0 + 2), write(hurt, t0 + 60)] }),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(outcomes[1]).toMatchObject({ reason: { code: 'ERR_CORRUPT', facts: { path } } })
+    expect(await timesOf(storage, sound)).toEqual([0, 2])
+    expect((await storage.entries()).map((info) => Number(info.recordCount))).toEqual([6, 2])
+    await storage.close()
+  })
+})
+
+describe('a sealed block that is damaged', () => {
+  it('takes records again when its descriptor is back, and nothing of the refused ones is there', async () => {
+    const { disk, storage } = await sealedStore()
+    disk.flipBit(path, 77)
+    const late = [write(sound, t0 + 1), write(hurt, t0 + 50), write(hurt, t0 + 7)]
+    await expect(storage.submit({ writes: late })).rejects.toMatchObject({ code: 'ERR_CORRUPT' })
+    disk.flipBit(path, 77)
+    await storage.submit({ writes: [write(hurt, t0 + 7)] })
+    expect(await timesOf(storage, hurt)).toEqual([0, 1, 2, 7, 30, 40])
+    expect(await timesOf(storage, sound)).toEqual([])
+    await storage.close()
+    const again = await openStore(disk.restart())
+    expect(await timesOf(again, hurt)).toEqual([0, 1, 2, 7, 30, 40])
+    await again.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('is noticed by records that overflow into it from the block before', async () => {
+    const { disk, storage } = await sealedStore()
+    disk.flipBit(path, 77)
+    // The first goes to a new block behind all others, the second finds no free microsecond before the damaged block.
+    const writes = [write(hurt, t0 + 90), write(hurt, t0 + 91), write(hurt, t0 + 92), write(hurt, t0)]
+    await expect(storage.submit({ writes })).rejects.toMatchObject({ code: 'ERR_CORRUPT' })
+    await storage.submit({ writes: [write(hurt, t0 + 93)] })
+    const infos = await storage.entries()
+    await storage.close()
+    expect(infos.map((info) => Number(info.recordCount))).toEqual([6])
+    disk.flipBit(path, 77)
+    const again = await openStore(disk.restart())
+    expect(await timesOf(again, hurt)).toEqual([0, 1, 2, 30, 40, 93])
+    await again.close()
+  })
+
+  it('stops the stream of the refused submission, whatever it goes on with, and no other', async () => {
+    const { disk, storage } = await sealedStore()
+    disk.flipBit(path, 77)
+    const stream = {}
+    const submit = (writes: RecordWrite[], of?: object): Promise<string> =>
+      storage.submit({ writes, ...(of === undefined ? {} : { stream: of }) }).then(
+        () => 'stored',
+        (error: { code: string }) => error.code,
+      )
+    expect(
+      await Promise.all([
+        submit([write(sound, t0)], stream),
+        submit([write(hurt, t0 + 7)], stream),
+        submit([write(sound, t0 + 1)], stream),
+        submit([write(sound, t0 + 2)], {}),
+      ]),
+    ).toEqual(['stored', 'ERR_CORRUPT', 'ERR_CORRUPT', 'stored'])
+    expect(await submit([], stream)).toBe('ERR_CORRUPT')
+    expect(await submit([write(sound, t0 + 3)])).toBe('stored')
+    expect(await timesOf(storage, sound)).toEqual([0, 2, 3])
+    await storage.close()
+  })
+
+  it('leaves no hole in the companion: what was refused was never applied', async () => {
+    const { disk, storage } = await sealedStore()
+    await storage.close()
+    const applied: number[] = []
+    const companion = {
+      snapshot: () => new Uint8Array(0),
+      restore: () => undefined,
+      apply: (delta: Uint8Array) => void applied.push(delta[0] as number),
+    }
+    const again = await openStore(disk.fs, { companion })
+    disk.flipBit(path, 77)
+    const stream = {}
+    await Promise.allSettled(
+      [t0 + 100, t0 + 7, t0 + 101].map((us, index) =>
+        again.submit({ writes: [write(hurt, us)], delta: Uint8Array.of(index), stream }),
+      ),
+    )
+    expect(applied).toEqual([0])
+    await again.close()
+  })
+})
