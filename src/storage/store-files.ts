@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
 import { CommitLog } from './commitlog/commit-log.ts'
@@ -71,7 +72,10 @@ export async function makeRoot(fs: FileSystem, paths: StorePaths): Promise<void>
     await fs.makeDirectory(root)
   } catch (error) {
     if (!(error instanceof FileSystemError) || error.code !== 'ERR_NOT_FOUND') throw error
-    throw refused('cannot be made: the directory above it is missing', error)
+    throw refused(
+      `cannot be made: there is no ${dirname(root)}, make or mount it, or correct the path`,
+      error,
+    )
   }
 }
 

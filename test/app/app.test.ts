@@ -4,6 +4,7 @@ import type { Clock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import { errorToExit } from '../../src/cli/exit-codes.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import type { KafkaSource } from '../../src/kafka/source.ts'
 import { SourceError } from '../../src/kafka/source.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'
@@ -48,7 +49,11 @@ describe('App', () => {
   const create = (
     disk: SimulatedDisk,
     source: KafkaSource,
-    { clock = realClock, fs = disk.fs }: { clock?: Clock; fs?: FileSystem } = {},
+    {
+      clock = realClock,
+      fs = disk.fs,
+      settings: given = settings,
+    }: { clock?: Clock; fs?: FileSystem; settings?: Settings } = {},
   ): App => {
     const parts: AppParts = {
       version: '9.9.9',
@@ -57,7 +62,7 @@ describe('App', () => {
       openFileSystem: () => Promise.resolve(fs),
       createSource: () => source,
     }
-    const app = new App(settings, parts)
+    const app = new App(given, parts)
     open.push(app)
     return app
   }
@@ -227,6 +232,20 @@ describe('App', () => {
     })
     await expect(create(disk, source).open()).rejects.toMatchObject({ code: 'ERR_BROKER' })
     expect(disk.operations).toBe(0)
+  })
+
+  it('refuses a data path whose directory above is missing: exit code 2, one line that says what to do', async () => {
+    const disk = new SimulatedDisk()
+    const mistyped = { ...settings, dataPath: '/dtaa/sediment' }
+    const failure = await create(disk, new FakeSource(), { settings: mistyped })
+      .open()
+      .catch((error: unknown) => error)
+    expect(errorToExit(failure)).toEqual({
+      code: 2,
+      message:
+        '/dtaa/sediment cannot be made: there is no /dtaa, make or mount it, or correct the path; give the data directory with --data or dataPath',
+    })
+    expect(await disk.fs.list('/dtaa')).toBeUndefined()
   })
 
   it('refuses a directory that another process has', async () => {
