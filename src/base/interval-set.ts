@@ -74,20 +74,10 @@ class Chunk {
  */
 export class IntervalSet {
   #chunks: Chunk[] = []
-  #count = 0
   #runCount = 0
-
-  /** How many numbers are in the set. */
-  get count(): number {
-    return this.#count
-  }
 
   get runCount(): number {
     return this.#runCount
-  }
-
-  has(value: number): boolean {
-    return this.firstFree(value) !== value
   }
 
   /** The smallest number at or above `from` that is not in the set. */
@@ -108,13 +98,6 @@ export class IntervalSet {
     return chunk === undefined ? undefined : chunk.ends[chunk.length - 1]! - 1
   }
 
-  /** Adds the first free number at or above `from` and returns it. */
-  addFirstFree(from: number): number {
-    const value = this.firstFree(from)
-    this.addRange(value, value + 1)
-    return value
-  }
-
   /** Adds every number from `start` up to, not including, `end`. */
   addRange(start: number, end: number): void {
     if (!(start < end)) return
@@ -127,7 +110,6 @@ export class IntervalSet {
     let index = chunk.floor(start)
     if (index >= 0 && chunk.ends[index]! >= start) {
       if (chunk.ends[index]! >= end) return
-      this.#count += end - chunk.ends[index]!
       chunk.ends[index] = end
     } else {
       if (chunk.length === CHUNK_RUNS_MAX) {
@@ -141,14 +123,9 @@ export class IntervalSet {
       }
       index += 1
       chunk.insert(index, start, end)
-      this.#count += end - start
       this.#runCount += 1
     }
     this.#absorb(chunkIndex, index)
-  }
-
-  addAll(other: IntervalSet): void {
-    for (const { start, end } of other.runs()) this.addRange(start, end)
   }
 
   /** Removes one number; nothing happens where it is not in the set. */
@@ -162,7 +139,6 @@ export class IntervalSet {
     chunk.remove(index, 1)
     if (chunk.length === 0) this.#chunks.splice(chunkIndex, 1)
     this.#runCount -= 1
-    this.#count -= end - start
     this.addRange(start, value)
     this.addRange(value + 1, end)
   }
@@ -173,14 +149,12 @@ export class IntervalSet {
     for (const chunk of this.#chunks) {
       let gone = 0
       while (gone < chunk.length && chunk.ends[gone]! <= limit) {
-        this.#count -= chunk.ends[gone]! - chunk.starts[gone]!
         gone += 1
       }
       chunk.remove(0, gone)
       this.#runCount -= gone
       if (chunk.length > 0) {
         if (chunk.starts[0]! < limit) {
-          this.#count -= limit - chunk.starts[0]!
           chunk.starts[0] = limit
         }
         break
@@ -218,9 +192,7 @@ export class IntervalSet {
     for (;;) {
       let to = from
       while (to < chunk.length && chunk.starts[to]! <= home.ends[index]!) {
-        const reached = Math.max(home.ends[index]!, chunk.ends[to]!)
-        this.#count += reached - home.ends[index]! - (chunk.ends[to]! - chunk.starts[to]!)
-        home.ends[index] = reached
+        home.ends[index] = Math.max(home.ends[index]!, chunk.ends[to]!)
         to += 1
       }
       const isExhausted = to === chunk.length

@@ -2,7 +2,7 @@ export interface LruOptions<K, V> {
   readonly bytesMax: number
   /** Bytes that an item counts for, asked once per `set`. */
   readonly weigh: (value: V, key: K) => number
-  /** Called for items that give way, not for those deleted or replaced. */
+  /** Called for items that give way, not for those replaced. */
   readonly onEvict?: (key: K, value: V) => void
 }
 
@@ -33,46 +33,28 @@ export class Lru<K, V> {
     return item.value
   }
 
-  /** Does not count as a use. */
-  peek(key: K): V | undefined {
-    return this.#items.get(key)?.value
-  }
-
   /**
    * Inserts, replaces or weighs again; counts as a use. Others give way until the budget holds; the item itself
    * stays even when it is larger than the whole budget.
    */
   set(key: K, value: V): void {
-    this.delete(key)
+    this.#delete(key)
     const bytes = this.#options.weigh(value, key)
     this.#items.set(key, { value, bytes })
     this.#bytes += bytes
     this.#makeRoom(key)
   }
 
-  delete(key: K): boolean {
-    const item = this.#items.get(key)
-    if (item === undefined) return false
+  #delete(key: K): void {
+    this.#bytes -= this.#items.get(key)?.bytes ?? 0
     this.#items.delete(key)
-    this.#bytes -= item.bytes
-    return true
-  }
-
-  clear(): void {
-    this.#items.clear()
-    this.#bytes = 0
-  }
-
-  /** Keys and values, the least recently used first. */
-  *entries(): IterableIterator<[K, V]> {
-    for (const [key, item] of this.#items) yield [key, item.value]
   }
 
   #makeRoom(keep: K): void {
     while (this.#bytes > this.#options.bytesMax && this.#items.size > 1) {
       const [oldest] = this.#items as Iterable<[K, { value: V; bytes: number }]>
       if (oldest === undefined || oldest[0] === keep) return
-      this.delete(oldest[0])
+      this.#delete(oldest[0])
       this.#options.onEvict?.(oldest[0], oldest[1].value)
     }
   }

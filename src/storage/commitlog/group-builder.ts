@@ -106,7 +106,6 @@ export async function buildGroup(
       blkAtBytes: group.blkAtBytes,
       entries: buffer.bytes.subarray(range.from, range.to),
       content: contentRanges.get(group) as Uint8Array,
-      recordCount: group.writes.length,
     }
   })
   return {

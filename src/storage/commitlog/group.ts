@@ -38,7 +38,6 @@ export interface BuiltBlock {
   /** Entries with the 0xFF behind them. */
   readonly entries: Uint8Array
   readonly content: Uint8Array
-  readonly recordCount: number
 }
 
 /** A frame ready to be written, and what to do once it is durable. */

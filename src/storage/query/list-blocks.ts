@@ -13,20 +13,17 @@ export interface BlockListing {
 }
 
 /** The blocks of an entry by its index, or by its descriptors where the index is missing, damaged or wrongly empty. */
-export async function listBlocks(
-  fs: FileSystem,
-  paths: EntryPaths,
-): Promise<BlockListing & { indexBytes: number }> {
+export async function listBlocks(fs: FileSystem, paths: EntryPaths): Promise<BlockListing> {
   const bytes = await fs.readFile(paths.index)
   const decoded = bytes === undefined ? undefined : decodeIndex(bytes)
   if (decoded?.verdict === 'valid' && decoded.entries.size > 0) {
-    return { entries: decoded.entries, source: 'index', undecodable: [], indexBytes: bytes?.byteLength ?? 0 }
+    return { entries: decoded.entries, source: 'index', undecodable: [] }
   }
   const rebuilt = await rebuildIndex(fs, paths)
   // An empty index beside descriptors is what a crash of ReductStore leaves (W12).
   const isEmpty =
     decoded?.verdict === 'valid' && rebuilt.entries.size === 0 && rebuilt.undecodable.length === 0
-  return { ...rebuilt, source: isEmpty ? 'index' : 'descriptors', indexBytes: bytes?.byteLength ?? 0 }
+  return { ...rebuilt, source: isEmpty ? 'index' : 'descriptors' }
 }
 
 /** Reads every descriptor of the entry. */

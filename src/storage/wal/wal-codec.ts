@@ -30,13 +30,6 @@ export function finishWalEntry(
   return payloadToBytes + walTailBytes
 }
 
-/** The entry that says a whole block is being removed. */
-export function removeBlockEntry(): Uint8Array {
-  const bytes = new Uint8Array(walHeadBytes + walTailBytes)
-  finishWalEntry(bytes, 0, walEntryType.removeBlock, walHeadBytes)
-  return bytes
-}
-
 interface WalEntry {
   readonly type: WalEntryType
   readonly atBytes: number

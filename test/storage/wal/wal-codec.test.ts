@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { loadCrc64 } from '../../../src/base/crc64.ts'
 import {
   finishWalEntry,
-  removeBlockEntry,
   scanWal,
   walEntryType,
   walHeadBytes,
@@ -41,10 +40,6 @@ describe('the WAL codec', () => {
     ],
   ])('writes %s as ReductStore does', (_, type, payload, head, crc) => {
     expect(toHex(entry(type, payload))).toBe(head + toHex(payload) + crc)
-  })
-
-  it('has the removal of a block ready', () => {
-    expect(removeBlockEntry()).toEqual(entry(walEntryType.removeBlock, new Uint8Array(0)))
   })
 
   it('reads back what it wrote, and where', () => {
