@@ -26,6 +26,7 @@ const HOLD_REASONS = Object.keys({
   'ledger-behind': true,
   'log-truncated': true,
   undecodable: true,
+  'damaged-block': true,
   'no-rule': true,
   stopping: true,
 } satisfies Record<HoldReason, true>)

@@ -35,6 +35,8 @@ export class PartitionState implements TopicPartition {
   committedOffset: number | undefined
   highWatermark = 0
   hold: Hold | undefined
+  /** Why the store takes nothing more of this state's stream; the next state of the partition has another. */
+  refusal: string | undefined
   stall: Stall | undefined
   /** Submissions that are neither durable nor discarded. */
   pending = 0
@@ -72,6 +74,12 @@ export class PartitionState implements TopicPartition {
   becameDurable(fromOffset: number, nextOffset: number): void {
     this.pending -= 1
     this.marks.reached(this.#durable.complete(fromOffset, nextOffset))
+  }
+
+  /** What the store does not take is discarded, and so is everything behind it. */
+  wasRefused(fromOffset: number, why: string): void {
+    this.refusal ??= why
+    this.wasDiscarded(fromOffset)
   }
 
   /** What remains accepted ends where the oldest discarded step began. */

@@ -113,6 +113,7 @@ export class Sink implements SourceHandler {
       observer,
       logger,
       onDurableBytes: (bytes) => this.#committer.noteDurable(bytes),
+      onRefused: (state) => this.#refused(state),
     })
     this.#progress = new ProgressWatch({
       source,
@@ -313,6 +314,7 @@ export class Sink implements SourceHandler {
     state.wasAssigned(mapper, partition.committedOffset)
     state.sawHighWatermark(partition.highWatermark, this.#clock.monotonicMs())
     if (plan.isForeignCommitIgnored) this.#foreignCommitIgnored(partition)
+    if (state.refusal !== undefined) return this.#hold(state, 'damaged-block', state.refusal)
     if (mapper === undefined) return this.#hold(state, 'no-rule', 'no mapping rule takes this topic')
     if (plan.kind === 'hold') return this.#hold(state, plan.reason, plan.detail)
     return { kind: 'start', offset: plan.offset }
@@ -324,6 +326,13 @@ export class Sink implements SourceHandler {
     this.#observer.paused({ reason: 'hold' })
     this.#logger.error({ ...place(state), reason, detail }, 'partition held')
     return { kind: 'hold', reason }
+  }
+
+  /** Nothing of the partition is stored any more; nobody has asked for a decision, so it is paused. */
+  #refused(state: PartitionState): void {
+    if (state.hold !== undefined || this.#partitions.owned(state) !== state) return
+    this.#hold(state, 'damaged-block', state.refusal ?? '')
+    this.#options.source.pause([place(state)])
   }
 
   #foreignCommitIgnored(partition: AssignedPartition): void {
@@ -447,9 +456,11 @@ export class Sink implements SourceHandler {
   }
 
   #uncommitted(): PartitionState[] {
-    return this.#partitions.all.filter(
-      (state) => state.hold === undefined && state.committedOffset !== state.durableOffset,
-    )
+    return this.#partitions.all.filter(({ hold, committedOffset, durableOffset }) => {
+      // What was stored before the block was needed goes to Kafka: the partition may move to another store.
+      if (hold?.reason === 'damaged-block') return durableOffset > (committedOffset ?? -1)
+      return hold === undefined && committedOffset !== durableOffset
+    })
   }
 
   #committed(offsets: readonly OffsetToCommit[]): void {
@@ -548,7 +559,7 @@ export class Sink implements SourceHandler {
 
   #spaceChanged(isClosed: boolean): void {
     const { source } = this.#options
-    const partitions = this.#partitions.all.map(place)
+    const partitions = this.#partitions.all.filter(({ hold }) => hold === undefined).map(place)
     const reason: PauseReason = 'disk-space'
     if (isClosed) {
       source.pause(partitions)

@@ -13,6 +13,7 @@ export type HoldReason =
   | 'ledger-behind' // this store committed more than its ledger knows: damaged, or an old copy
   | 'log-truncated' // the partition ends before the position: truncated, or made again
   | 'undecodable' // a record batch is damaged
+  | 'damaged-block' // a record belongs into a block of the store that is damaged
   | 'no-rule' // no mapping rule takes the topic
   | 'stopping' // the sink is ending
 

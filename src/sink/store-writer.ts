@@ -25,6 +25,8 @@ export interface StoreWriterOptions {
   readonly observer: SinkObserver
   readonly logger: Logger
   readonly onDurableBytes: (bytes: number) => void
+  /** Called for each submission of the partition that the store does not take; it takes those of others. */
+  readonly onRefused: (state: PartitionState) => void
 }
 
 /** Accepts: queues writes together with the ledger's step over their offsets, and moves the marks of the partition. */
@@ -46,7 +48,7 @@ export class StoreWriter {
     state.pending += 1
     state.acceptedOffset = piece.nextOffset
     queue.enqueue({
-      submission: { writes: piece.writes, delta },
+      submission: { writes: piece.writes, delta, stream: state },
       bytes,
       records,
       durable: () => {
@@ -61,12 +63,23 @@ export class StoreWriter {
         release()
         state.wasDiscarded(piece.fromOffset)
       },
+      refused: (error) => {
+        release()
+        this.#wasRefused(state, piece.fromOffset, error)
+      },
     })
   }
 
-  /** Resolves when the steps are durable, as one atom, or discarded. */
+  /** Resolves when the steps are durable, discarded, or refused. */
   async recordSteps(steps: readonly Step[]): Promise<void> {
-    if (steps.length === 0) return
+    // A step behind something that the store may yet refuse must not take others with it.
+    const [behind, alone] = [steps.filter(isBehind), steps.filter((step) => !isBehind(step))]
+    await Promise.all([...behind.map((step) => [step]), alone].map((atom) => this.#recordAtom(atom)))
+  }
+
+  async #recordAtom(steps: readonly Step[]): Promise<void> {
+    const [first] = steps
+    if (first === undefined) return
     const advances = steps.map((step) => {
       const fromOffset = step.state.acceptedOffset
       return { state: step.state, advance: this.#advance(step.state, { ...step, fromOffset }) }
@@ -81,7 +94,7 @@ export class StoreWriter {
     }
     await new Promise<void>((resolve) => {
       this.#options.queue.enqueue({
-        submission: { writes: [], delta },
+        submission: { writes: [], delta, ...(steps.length === 1 ? { stream: first.state } : {}) },
         bytes: delta.byteLength,
         records: 0,
         durable: () => {
@@ -93,6 +106,10 @@ export class StoreWriter {
         },
         discarded: () => {
           for (const { state, advance } of advances) state.wasDiscarded(advance.fromOffset)
+          resolve()
+        },
+        refused: (error) => {
+          for (const { state, advance } of advances) this.#wasRefused(state, advance.fromOffset, error)
           resolve()
         },
       })
@@ -120,6 +137,15 @@ export class StoreWriter {
     for (const gap of gaps) this.#gapRecorded(state, gap)
   }
 
+  #wasRefused(state: PartitionState, fromOffset: number, { message }: Error): void {
+    state.wasRefused(
+      fromOffset,
+      `${message}, and offset ${fromOffset} or one soon after it belongs into this block: ` +
+        'run `sediment verify`, put the file back from a copy, and restart',
+    )
+    this.#options.onRefused(state)
+  }
+
   #gapRecorded(state: PartitionState, gap: Gap): void {
     const offsets = gap.nextOffset - gap.fromOffset
     this.#options.observer.gapRecorded({ ...place(state), class: gap.class, offsets })
@@ -136,4 +162,8 @@ export class StoreWriter {
     const { ledger, clusterId } = this.#options
     return ledger.position({ clusterId: clusterId(), ...place(state) })
   }
+}
+
+function isBehind({ state }: Step): boolean {
+  return state.pending > 0
 }

@@ -1,9 +1,11 @@
-import type { RecordWrite } from '../storage/index.ts'
+import { type RecordWrite, StorageError } from '../storage/index.ts'
 
 /** One atom for the store: records, and what the ledger learns with them. */
 export interface StoreSubmission {
   readonly writes: readonly RecordWrite[]
   readonly delta: Uint8Array
+  /** Behind a refused submission the store refuses all later ones of the same stream. */
+  readonly stream?: object
 }
 
 export interface QueuedSubmission {
@@ -11,15 +13,17 @@ export interface QueuedSubmission {
   readonly bytes: number
   readonly records: number
   durable(): void
-  /** It was not handed to the store, or the store refused it. */
+  /** It was not handed to the store, or the store failed. */
   discarded(): void
+  /** The store did not take it, and takes nothing more of its stream. It takes others. */
+  refused(error: StorageError): void
 }
 
 export interface SubmissionQueueOptions {
   readonly submit: (submission: StoreSubmission) => Promise<void>
   /** Handed to the store and not durable; one larger submission is handed over alone. */
   readonly inFlightBytesMax: number
-  /** Called once, when the store refused a submission; nothing is handed over afterwards. */
+  /** Called once, when the store failed; nothing is handed over afterwards. */
   readonly onFailed: (error: unknown) => void
 }
 
@@ -102,10 +106,14 @@ export class SubmissionQueue {
       this.#land(item)
       item.durable()
     } catch (error) {
-      const isFirst = !this.#isFailed
-      if (this.#land(item)) item.discarded()
-      this.stop()
-      if (isFirst) this.#options.onFailed(error)
+      const isLanded = this.#land(item)
+      if (isLanded && isRefusal(error)) item.refused(error)
+      else {
+        const isFirst = !this.#isFailed
+        if (isLanded) item.discarded()
+        this.stop()
+        if (isFirst) this.#options.onFailed(error)
+      }
     }
     this.#pump()
     this.#settleIdle()
@@ -124,4 +132,9 @@ export class SubmissionQueue {
     this.#idleWaiters = []
     for (const resolve of waiters) resolve()
   }
+}
+
+/** A store that is damaged as a whole says `ERR_POISONED`. */
+function isRefusal(error: unknown): error is StorageError {
+  return error instanceof StorageError && error.code === 'ERR_CORRUPT'
 }

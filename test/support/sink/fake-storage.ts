@@ -1,7 +1,7 @@
 import { OffsetLedger } from '../../../src/ledger/offset-ledger.ts'
 import type { SinkStorage } from '../../../src/sink/options.ts'
 import type { StoreSubmission } from '../../../src/sink/submission-queue.ts'
-import type { RecordWrite } from '../../../src/storage/index.ts'
+import { type RecordWrite, StorageError } from '../../../src/storage/index.ts'
 
 interface Pending {
   readonly submission: StoreSubmission
@@ -18,10 +18,13 @@ export class FakeStorage implements SinkStorage {
   ledger = new OffsetLedger()
   spare = 1 << 30
   changes = 0
+  /** An entry that takes nothing. */
+  damagedEntry: string | undefined
   /** Makes everything durable at once. */
   isInstant: boolean
   #inFlight: Pending[] = []
   #durable: Pending[] = []
+  readonly #broken = new WeakSet<object>()
 
   constructor({ storeId = 'store-a', isInstant = false } = {}) {
     this.identity = { storeId }
@@ -58,6 +61,10 @@ export class FakeStorage implements SinkStorage {
   /** On disk and in the ledger, but not acknowledged yet. */
   writeFrames(count = Infinity): void {
     for (const pending of this.#inFlight.splice(0, count)) {
+      if (this.#isRefused(pending.submission)) {
+        pending.reject(new StorageError('ERR_CORRUPT', 'descriptor d.meta is missing'))
+        continue
+      }
       this.ledger.apply(pending.submission.delta)
       this.stored.push(...pending.submission.writes)
       this.#durable.push(pending)
@@ -74,6 +81,13 @@ export class FakeStorage implements SinkStorage {
 
   poison(error: Error): void {
     for (const { reject } of this.#inFlight.splice(0)) reject(error)
+  }
+
+  #isRefused({ writes, stream }: StoreSubmission): boolean {
+    const isBroken = stream !== undefined && this.#broken.has(stream)
+    if (!isBroken && !writes.some(({ target }) => target.entry === this.damagedEntry)) return false
+    if (stream !== undefined) this.#broken.add(stream)
+    return true
   }
 
   /** The process dies: what was not durable is gone, and the ledger is read from its snapshot. */
