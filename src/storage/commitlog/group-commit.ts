@@ -50,7 +50,6 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #buffers: FrameBuffers
   #queue: PendingSubmission[] = []
-  #queueHead = 0
   #queuedBytes = 0
   #inFlight: Promise<void> = Promise.resolve()
   #isInFlight = false
@@ -113,9 +112,8 @@ export class GroupCommit {
   fail(cause: unknown): void {
     if (typeof this.#state === 'object') return
     this.#state = { poisoned: cause }
-    const waiting = this.#queue.slice(this.#queueHead)
+    const waiting = this.#queue
     this.#queue = []
-    this.#queueHead = 0
     for (const submission of waiting) submission.reject(this.#refusal())
     for (const job of this.#jobs.splice(0)) job.reject(this.#refusal())
     this.#wake()
@@ -140,7 +138,7 @@ export class GroupCommit {
       await beginCheckpoint()
     }
     await logRoom()
-    if (this.#queueHead === this.#queue.length) {
+    if (this.#queue.length === 0) {
       if (this.#isWatermarkOwed && clock.monotonicMs() - this.#lastFrameMs >= WATERMARK_IDLE_MS) {
         await this.#commit([])
         this.#isWatermarkOwed = false
@@ -280,27 +278,19 @@ export class GroupCommit {
 
   #takeGroup(): PendingSubmission[] {
     const { groupBytesMax, groupRecordsMax } = this.#options.limits
-    const taken: PendingSubmission[] = []
+    let count = 0
     let bytes = 0
     let records = 0
-    while (this.#queueHead < this.#queue.length) {
-      const next = this.#queue[this.#queueHead] as PendingSubmission
-      if (
-        taken.length > 0 &&
-        (bytes + next.bytes > groupBytesMax || records + next.writes.length > groupRecordsMax)
-      )
-        break
-      taken.push(next)
+    for (const next of this.#queue) {
+      const isFull = bytes + next.bytes > groupBytesMax || records + next.writes.length > groupRecordsMax
+      if (count > 0 && isFull) break
+      count += 1
       bytes += next.bytes
       records += next.writes.length
-      this.#queueHead += 1
     }
     this.#queuedBytes -= bytes
-    if (this.#queueHead === this.#queue.length) {
-      this.#queue = []
-      this.#queueHead = 0
-    }
-    return taken
+    // Nothing that was taken stays in the queue: while the store is busy it never runs empty.
+    return this.#queue.splice(0, count)
   }
 
   async #runJobs(): Promise<void> {
@@ -319,14 +309,14 @@ export class GroupCommit {
   }
 
   #isIdle(): boolean {
-    return this.#queueHead === this.#queue.length && !this.#isInFlight
+    return this.#queue.length === 0 && !this.#isInFlight
   }
 
   /** Resolves with false when there is nothing more to do, ever. */
   async #waitForWork(): Promise<boolean> {
     for (;;) {
       if (typeof this.#state === 'object') return false
-      if (this.#queueHead < this.#queue.length || this.#jobs.length > 0) return true
+      if (this.#queue.length > 0 || this.#jobs.length > 0) return true
       if (this.#state === 'closing') return false
       const idleMs = this.#options.clock.monotonicMs() - this.#lastFrameMs
       // A frame in flight wakes this loop when it is durable.

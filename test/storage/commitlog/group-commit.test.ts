@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals'
+import { collectOnce } from '../../../src/base/first-collection.ts'
+import type { EntryName } from '../../../src/storage/record.ts'
+import type { Storage } from '../../../src/storage/index.ts'
+import { SimulatedDisk } from '../../support/simulated-disk.ts'
+import { openStore, write } from '../../support/storage/store.ts'
+
+const t0 = 1_750_000_000_000_000
+const entry: EntryName = { bucket: 'kafka', entry: 'topic/0' }
+
+/** Hands over `count` submissions at once, each a group of its own. */
+function submitMany(
+  storage: Storage,
+  count: number,
+): { durable: Promise<void>[]; contents: WeakRef<Uint8Array>[] } {
+  const durable: Promise<void>[] = []
+  const contents: WeakRef<Uint8Array>[] = []
+  for (let number = 0; number < count; number++) {
+    const content = new Uint8Array(2000)
+    contents.push(new WeakRef(content))
+    durable.push(storage.submit({ writes: [{ ...write(entry, t0 + number), content }] }))
+  }
+  return { durable, contents }
+}
+
+describe('a store that is never idle', () => {
+  it('lets go of what is durable while more is waiting', async () => {
+    const { fs } = new SimulatedDisk({ seed: 31 })
+    const storage = await openStore(fs, { limits: { groupBytesMax: 1000 } })
+    const { durable, contents } = submitMany(storage, 40)
+    let isAllDurable = false
+    const all = Promise.all(durable).then(() => (isAllDurable = true))
+
+    await durable[29]
+    // A WeakRef that was just made keeps its target until the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve))
+    collectOnce()
+
+    expect(isAllDurable).toBe(false)
+    const kept = contents.slice(0, 20).filter((content) => content.deref() !== undefined)
+    // One that happens to lie on the stack is no leak.
+    expect(kept.length).toBeLessThan(5)
+    await all
+    await storage.close()
+  })
+})
