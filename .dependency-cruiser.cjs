@@ -33,7 +33,7 @@ module.exports = {
     down('sink', ['base', 'storage', 'mapping', 'ledger', 'kafka']),
     down('metrics', ['base', 'fs', 'storage', 'ledger', 'sink', 'kafka']),
     down('http', ['base']),
-    down('config', ['base']),
+    down('config', ['base', 'storage', 'mapping']),
     down('logging', ['base']),
     down('app', [
       'base',

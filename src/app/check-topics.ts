@@ -1,6 +1,6 @@
 import { findEntryConflicts } from '../mapping/entry-conflicts.ts'
 import type { MappingRule } from '../mapping/rule.ts'
-import { ruleFinder } from '../mapping/topic-pattern.ts'
+import { ruleFinder, topicExpression } from '../mapping/topic-pattern.ts'
 import { AppError } from './app-error.ts'
 
 /**
@@ -10,7 +10,7 @@ import { AppError } from './app-error.ts'
  * @throws {AppError}
  */
 export function checkTopics(rules: readonly MappingRule[], topics: readonly string[]): void {
-  const names = topics.filter((topic) => !topic.startsWith('/'))
+  const names = topics.filter((topic) => topicExpression(topic) === undefined)
   const findRule = ruleFinder(rules)
   const orphan = names.find((name) => findRule(name) === undefined)
   if (orphan !== undefined) {

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Settings } from '../config/settings.ts'
 import { KafkajsSource, type KafkajsSourceOptions } from '../kafka/kafkajs/kafkajs-source.ts'
+import { topicExpression } from '../mapping/topic-pattern.ts'
 import { UsageError } from './usage-error.ts'
 
 type KafkaSettings = Settings['kafka']
@@ -16,7 +17,7 @@ export function createSource(settings: KafkaSettings, clock: Clock, logger: Logg
     clientId: settings.clientId,
     groupId: settings.groupId,
     ...(settings.groupInstanceId === undefined ? {} : { groupInstanceId: settings.groupInstanceId }),
-    topics: settings.topics.map(topicOrExpression),
+    topics: settings.topics.map((topic) => topicExpression(topic) ?? topic),
     startTimeoutMs: settings.startTimeoutMs,
     sessionTimeoutMs: settings.sessionTimeoutMs,
     maxBytes: settings.fetchBytesMax,
@@ -27,12 +28,6 @@ export function createSource(settings: KafkaSettings, clock: Clock, logger: Logg
     clock,
     logger,
   })
-}
-
-function topicOrExpression(topic: string): string | RegExp {
-  return topic.length > 1 && topic.startsWith('/') && topic.endsWith('/')
-    ? new RegExp(topic.slice(1, -1))
-    : topic
 }
 
 function tlsOptions(ssl: KafkaSettings['ssl']): KafkajsSourceOptions['ssl'] {

@@ -1,3 +1,5 @@
+import { topicExpression } from '../mapping/topic-pattern.ts'
+
 /** A value as the settings hold it: `null` stands for "not set". */
 export type ConfigValue = string | number | boolean | null | readonly unknown[]
 
@@ -87,7 +89,11 @@ export const broker: Format = simple('host:port', (raw) => {
 /** A topic's name, or an expression that may match anywhere in a name. */
 export const topic: Format = simple('a topic name, or a regular expression written /…/', (raw) => {
   if (!isText(raw)) return undefined
-  if (/^\/.+\/$/.test(raw)) return compiles(raw.slice(1, -1)) ? raw : undefined
+  try {
+    if (topicExpression(raw) !== undefined) return raw
+  } catch {
+    return undefined
+  }
   return /^[A-Za-z0-9._-]{1,249}$/.test(raw) && raw !== '.' && raw !== '..' ? raw : undefined
 })
 
@@ -124,15 +130,6 @@ export function simple(
 
 export function isText(raw: unknown): raw is string {
   return typeof raw === 'string'
-}
-
-function compiles(expression: string): boolean {
-  try {
-    new RegExp(expression)
-    return true
-  } catch {
-    return false
-  }
 }
 
 const KIB = 1024

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { parseDocument } from 'yaml'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import type { ConfigValue } from './format.ts'
-import { defaultRuleSettings, isMap, unknownKey } from './rule-format.ts'
+import { defaultRule } from '../mapping/default-rule.ts'
+import { isMap, unknownKey } from './rule-format.ts'
 import { createSchema, schemaKeys, type ConfigKey } from './schema.ts'
 import { findContradictions } from './contradictions.ts'
 import type { Settings, StartPosition } from './settings.ts'
@@ -197,7 +198,7 @@ function toSettings(properties: Record<string, unknown>): Settings {
   return deepFreeze({
     ...plain,
     kafka: withStart,
-    mapping: { rules: [...plain.mapping.rules, defaultRuleSettings] },
+    mapping: { rules: [...plain.mapping.rules, defaultRule] },
   })
 }
 

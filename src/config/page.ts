@@ -1,4 +1,5 @@
-import { ruleDefaults, schemaKeys, type ConfigKey } from './schema.ts'
+import { defaultRule } from '../mapping/default-rule.ts'
+import { schemaKeys, type ConfigKey } from './schema.ts'
 
 /** The text of CONFIGURATION.md: every key, its default, its variable and what it may be. */
 export function renderConfigurationPage(): string {
@@ -33,20 +34,20 @@ mapping:
     # Names, or regular expressions that may match anywhere in a name.
     - topics: [orders, '/^sensor-/']
       exclude: []
-      bucket: ${ruleDefaults.bucket}
+      bucket: ${defaultRule.bucket}
       # Also {key} and {header:NAME}. No two topics may meet in one entry.
-      entry: '${ruleDefaults.entry}'
-      contentType: ${ruleDefaults.contentType}
+      entry: '${defaultRule.entry}'
+      contentType: ${defaultRule.contentType}
       labels:
         # The same for every record, such as { site: berlin }.
         constants: {}
         # Headers that become labels, by name or all of them.
         headers: ['*']
         # Whether the key becomes the label \`key\`. It is kept exactly either way, as are all headers.
-        key: ${ruleDefaults.labels.key}
+        key: ${defaultRule.labels.key}
       timestamp:
         # Times before this, and times this far ahead of the arrival, are replaced by the arrival.
-        minMs: ${ruleDefaults.timestamp.minMs}
+        minMs: ${defaultRule.timestamp.minMs}
         aheadMsMax: 1d
 \`\`\`
 

@@ -12,21 +12,12 @@ import {
   type Format,
   type Reading,
 } from './format.ts'
+import { defaultRule } from '../mapping/default-rule.ts'
+import { isReservedLabel } from '../mapping/label-names.ts'
+import { labelText } from '../mapping/label-text.ts'
 import { nearestName } from './nearest.ts'
-import type { RuleSettings } from './settings.ts'
 
 const DAY_MS = 86_400_000
-
-/** What a rule is where it says nothing, and what becomes of topics that no rule names. */
-export const defaultRuleSettings: RuleSettings = {
-  topics: ['/.*/'],
-  exclude: [],
-  bucket: 'kafka',
-  entry: '{topic}/{partition}',
-  contentType: 'application/octet-stream',
-  labels: { constants: {}, headers: ['*'], key: true },
-  timestamp: { minMs: 0, aheadMsMax: DAY_MS },
-}
 
 /** A list of rules, or YAML or JSON text of one. */
 export const rules: Format = {
@@ -70,7 +61,6 @@ const contentType = simple('a media type such as application/json', (raw) =>
   isText(raw) && /^[!-+\--~]([ -+\--~]{0,250}[!-+\--~])?$/.test(raw) ? raw : undefined,
 )
 
-/** What labels may be named and hold; `src/mapping/label-names.ts` and `label-text.ts` say why. */
 const constants: Format = {
   allowed: 'label names with values',
   read(raw): Reading {
@@ -89,16 +79,11 @@ const constantValues =
   'text of 1 to 1024 printable ASCII characters, no blank or quotation mark at its start, no blank at its end, no quotation mark together with a comma'
 
 function isConstantName(name: string): boolean {
-  return /^[A-Za-z0-9_-]{1,128}$/.test(name) && !/^(offset|topic|partition|key)$|^(kafka-|ts_|h_)/i.test(name)
+  return /^[A-Za-z0-9_-]{1,128}$/.test(name) && !isReservedLabel(name)
 }
 
 function isConstantValue(value: unknown): boolean {
-  return (
-    isText(value) &&
-    value.length <= 1024 &&
-    /^[!#-~]([ -~]*[!-~])?$/.test(value) &&
-    !(value.includes('"') && value.includes(','))
-  )
+  return isText(value) && labelText(Buffer.from(value)) !== undefined
 }
 
 const hundredYearsMs = 36_525 * DAY_MS
@@ -115,18 +100,18 @@ const header = simple('a header name, or *', (raw) => (isText(raw) && raw !== ''
 
 const ruleFields: FieldTree = {
   topics: { format: list(topic, { min: 1 }), default: undefined },
-  exclude: { format: list(topic), default: defaultRuleSettings.exclude },
-  bucket: { format: bucket, default: defaultRuleSettings.bucket },
-  entry: { format: entry, default: defaultRuleSettings.entry },
-  contentType: { format: contentType, default: defaultRuleSettings.contentType },
+  exclude: { format: list(topic), default: defaultRule.exclude },
+  bucket: { format: bucket, default: defaultRule.bucket },
+  entry: { format: entry, default: defaultRule.entry },
+  contentType: { format: contentType, default: defaultRule.contentType },
   labels: {
-    constants: { format: constants, default: defaultRuleSettings.labels.constants },
-    headers: { format: list(header), default: defaultRuleSettings.labels.headers },
-    key: { format: flag, default: defaultRuleSettings.labels.key },
+    constants: { format: constants, default: defaultRule.labels.constants },
+    headers: { format: list(header), default: defaultRule.labels.headers },
+    key: { format: flag, default: defaultRule.labels.key },
   },
   timestamp: {
-    minMs: { format: timeMs, default: defaultRuleSettings.timestamp.minMs },
-    aheadMsMax: { format: duration(0, hundredYearsMs), default: defaultRuleSettings.timestamp.aheadMsMax },
+    minMs: { format: timeMs, default: defaultRule.timestamp.minMs },
+    aheadMsMax: { format: duration(0, hundredYearsMs), default: defaultRule.timestamp.aheadMsMax },
   },
 }
 

@@ -14,7 +14,8 @@ import {
   type ConfigValue,
   type Format,
 } from './format.ts'
-import { defaultRuleSettings, rules } from './rule-format.ts'
+import { defaultBucketSettings, defaultLimits } from '../storage/index.ts'
+import { rules } from './rule-format.ts'
 
 /** One key of the configuration. */
 export interface ConfigKey {
@@ -126,12 +127,12 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
 
   'storage.bucket.blockBytesMax': [
     bytes(MIB, 4 * GIB),
-    64_000_000,
+    defaultBucketSettings.blockBytesMax,
     'Size of a block, for buckets that do not exist yet.',
   ],
   'storage.bucket.blockRecordsMax': [
     count(16, 65_536),
-    8192,
+    defaultBucketSettings.blockRecordsMax,
     'Records in a block, for buckets that do not exist yet.',
   ],
   'storage.spaceReserveBytes': [
@@ -141,43 +142,59 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   ],
   'storage.groupBytesMax': [
     bytes(64 * KIB, 256 * MIB),
-    8 * MIB,
+    defaultLimits.groupBytesMax,
     'Most bytes that become durable by one sync.',
   ],
-  'storage.groupRecordsMax': [count(1, 1_000_000), 65_536, 'Most records that become durable by one sync.'],
+  'storage.groupRecordsMax': [
+    count(1, 1_000_000),
+    defaultLimits.groupRecordsMax,
+    'Most records that become durable by one sync.',
+  ],
   'storage.directBytesMin': [
     bytes(64 * KIB, GIB),
-    MIB,
+    defaultLimits.directBytesMin,
     'From this size on what a group holds for one block is written into the block at once, not into the log first.',
   ],
-  'storage.directBlocksMax': [count(0, 64), 8, 'Most blocks a group may write directly.'],
+  'storage.directBlocksMax': [
+    count(0, 64),
+    defaultLimits.directBlocksMax,
+    'Most blocks a group may write directly.',
+  ],
   'storage.logBytesCheckpoint': [
     bytes(MIB, 16 * GIB),
-    256 * MIB,
+    defaultLimits.logBytesCheckpoint,
     'Size of the commit log at which a checkpoint is due. More: fewer checkpoints, longer recovery.',
   ],
   'storage.logBytesMax': [
     bytes(2 * MIB, 32 * GIB),
-    GIB,
+    defaultLimits.logBytesMax,
     'Size of the commit log at which writing waits for the checkpoint.',
   ],
   'storage.idleCheckpointMs': [
     duration(100, 24 * 60 * MINUTE_MS),
-    MINUTE_MS,
+    defaultLimits.idleCheckpointMs,
     'A checkpoint is due after this long without writes.',
   ],
   'storage.sealIdleMs': [
     duration(0, 24 * 60 * MINUTE_MS),
-    30 * SECOND_MS,
+    defaultLimits.sealIdleMs,
     'A full block is sealed after this long without writes.',
   ],
   'storage.walBytesMax': [
     bytes(64 * KIB, GIB),
-    16 * MIB,
+    defaultLimits.walBytesMax,
     'Size of the write-ahead log of a block at which it is folded into the descriptor.',
   ],
-  'storage.writeCacheBytesMax': [bytes(MIB, 64 * GIB), 64 * MIB, 'Memory for the states of open blocks.'],
-  'storage.readCacheBytesMax': [bytes(MIB, 64 * GIB), 32 * MIB, 'Memory for descriptors of sealed blocks.'],
+  'storage.writeCacheBytesMax': [
+    bytes(MIB, 64 * GIB),
+    defaultLimits.writeCacheBytesMax,
+    'Memory for the states of open blocks.',
+  ],
+  'storage.readCacheBytesMax': [
+    bytes(MIB, 64 * GIB),
+    defaultLimits.readCacheBytesMax,
+    'Memory for descriptors of sealed blocks.',
+  ],
 
   'memory.budgetBytes': [
     bytes(16 * MIB, 64 * GIB),
@@ -217,9 +234,6 @@ const keys: readonly ConfigKey[] = Object.entries(definitions).map(([key, [forma
 export function schemaKeys(): readonly ConfigKey[] {
   return keys
 }
-
-/** Fields of a mapping rule with their defaults, for the documentation. */
-export const ruleDefaults = defaultRuleSettings
 
 /** The keys as a convict schema, holding defaults only: it reads neither the environment nor the command line. */
 export function createSchema(): convict.Config<Record<string, unknown>> {

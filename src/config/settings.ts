@@ -1,9 +1,12 @@
+import type { MappingRule } from '../mapping/rule.ts'
+import type { BucketSettings, StorageLimits } from '../storage/index.ts'
+
 /** The whole configuration, checked, complete and frozen. Sizes in bytes, durations in milliseconds. */
 export interface Settings {
   /** As written; relative to the working directory. */
   readonly dataPath: string
   readonly kafka: KafkaSettings
-  readonly mapping: { readonly rules: readonly RuleSettings[] }
+  readonly mapping: { readonly rules: readonly MappingRule[] }
   readonly storage: StorageSettings
   readonly memory: { readonly budgetBytes: number }
   readonly http: { readonly host: string; readonly port: number }
@@ -42,35 +45,9 @@ interface KafkaSettings {
 /** Where a partition without a ledger begins. */
 export type StartPosition = 'earliest' | 'latest' | 'committed' | { readonly timestampMs: number }
 
-/** A mapping rule, with every default filled in. */
-export interface RuleSettings {
-  readonly topics: readonly string[]
-  readonly exclude: readonly string[]
-  readonly bucket: string
-  readonly entry: string
-  readonly contentType: string
-  readonly labels: {
-    readonly constants: Readonly<Record<string, string>>
-    readonly headers: readonly string[]
-    readonly key: boolean
-  }
-  readonly timestamp: { readonly minMs: number; readonly aheadMsMax: number }
-}
-
-interface StorageSettings {
-  readonly groupBytesMax: number
-  readonly groupRecordsMax: number
-  readonly directBytesMin: number
-  readonly directBlocksMax: number
-  readonly logBytesCheckpoint: number
-  readonly logBytesMax: number
-  readonly idleCheckpointMs: number
-  readonly sealIdleMs: number
-  readonly walBytesMax: number
-  readonly writeCacheBytesMax: number
-  readonly readCacheBytesMax: number
+interface StorageSettings extends StorageLimits {
   /** Of buckets that do not exist yet. */
-  readonly bucket: { readonly blockBytesMax: number; readonly blockRecordsMax: number }
+  readonly bucket: Pick<BucketSettings, 'blockBytesMax' | 'blockRecordsMax'>
   /** Consumption pauses while less is free beyond what recovery needs. */
   readonly spaceReserveBytes: number
 }

@@ -1,6 +1,6 @@
 import type { MappingRule } from './rule.ts'
 
-/** What becomes of a topic that no other rule names. */
+/** What a rule is where it says nothing, and what becomes of a topic that no other rule names. */
 export const defaultRule: MappingRule = {
   topics: ['/.*/'],
   exclude: [],

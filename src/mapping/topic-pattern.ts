@@ -5,8 +5,13 @@ import type { MappingRule } from './rule.ts'
  * @throws {SyntaxError} for an expression that does not compile
  */
 function topicPattern(patterns: readonly string[]): (topic: string) => boolean {
-  const names = new Set(patterns.filter((pattern) => !isExpression(pattern)))
-  const expressions = patterns.filter(isExpression).map((pattern) => new RegExp(pattern.slice(1, -1)))
+  const names = new Set<string>()
+  const expressions: RegExp[] = []
+  for (const pattern of patterns) {
+    const expression = topicExpression(pattern)
+    if (expression === undefined) names.add(pattern)
+    else expressions.push(expression)
+  }
   return (topic) => names.has(topic) || expressions.some((expression) => expression.test(topic))
 }
 
@@ -20,6 +25,10 @@ export function ruleFinder(rules: readonly MappingRule[]): (topic: string) => Ma
   return (topic) => tests.find(({ included, excluded }) => included(topic) && !excluded(topic))?.rule
 }
 
-function isExpression(pattern: string): boolean {
-  return pattern.length >= 2 && pattern.startsWith('/') && pattern.endsWith('/')
+/**
+ * The expression that `/…/` stands for; `undefined` for a topic name, which holds no slash.
+ * @throws {SyntaxError} when it does not compile
+ */
+export function topicExpression(pattern: string): RegExp | undefined {
+  return /^\/.+\/$/.test(pattern) ? new RegExp(pattern.slice(1, -1)) : undefined
 }

@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals'
 import { checkTopics } from '../../src/app/check-topics.ts'
 import { guardTopics } from '../../src/app/topic-guard.ts'
 import { silentLogger } from '../../src/base/logger.ts'
-import { defaultRuleSettings } from '../../src/config/rule-format.ts'
+import { defaultRule } from '../../src/mapping/default-rule.ts'
 import { createMapper } from '../../src/mapping/mapper.ts'
 
-const rules = [{ ...defaultRuleSettings, exclude: ['left-out'] }]
+const rules = [{ ...defaultRule, exclude: ['left-out'] }]
 
 describe('checkTopics', () => {
   it('passes topics that keep apart, and expressions', () => {

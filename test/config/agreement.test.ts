@@ -1,39 +1,20 @@
-// Goal: what config/ may not import it repeats; here both sides are held together, and the documents with them.
+// Goal: what the configuration accepts the mapping can do, and documents and ready-made files agree with the schema.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { loadSettings } from '../../src/config/load.ts'
 import { renderConfigurationPage } from '../../src/config/page.ts'
-import { defaultRuleSettings, rules } from '../../src/config/rule-format.ts'
+import { rules } from '../../src/config/rule-format.ts'
 import { schemaKeys } from '../../src/config/schema.ts'
-import type { RuleSettings, Settings } from '../../src/config/settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import { defaultRule } from '../../src/mapping/default-rule.ts'
 import { isReservedLabel } from '../../src/mapping/label-names.ts'
 import { labelText } from '../../src/mapping/label-text.ts'
 import { createMapper } from '../../src/mapping/mapper.ts'
 import type { MappingRule } from '../../src/mapping/rule.ts'
-import { defaultBucketSettings, defaultLimits, type StorageLimits } from '../../src/storage/options.ts'
 
 const root = new URL('../../', import.meta.url)
 const textOf = (path: string): string => readFileSync(new URL(path, root), 'utf8')
-
-describe('the defaults', () => {
-  const { settings } = loadSettings({ env: { SEDIMENT_KAFKA_TOPICS: 'a' }, set: [] })
-
-  it('of storage are those of the engine', () => {
-    const { bucket, spaceReserveBytes: _, ...limits } = settings.storage
-    const typed: StorageLimits = limits
-
-    expect(typed).toEqual(defaultLimits)
-    expect(defaultBucketSettings).toMatchObject(bucket)
-  })
-
-  it('of rules are those of the mapping', () => {
-    const typed: MappingRule = defaultRuleSettings
-
-    expect(typed).toEqual(defaultRule)
-  })
-})
 
 describe('a rule that the configuration accepts', () => {
   const accepts = (rule: unknown): boolean => 'value' in rules.read([rule])
@@ -58,7 +39,7 @@ describe('a rule that the configuration accepts', () => {
         const entry = pieces.join('')
         if (!accepts({ topics: ['t'], entry })) return
 
-        const rule: RuleSettings = { ...defaultRuleSettings, entry }
+        const rule: MappingRule = { ...defaultRule, entry }
         expect(createMapper([rule]).forPartition('t', 0)).toBeDefined()
       }),
     )

@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { ConfigError, type ConfigProblem } from '../../src/config/config-error.ts'
 import { describeSettings } from '../../src/config/describe.ts'
 import { loadSettings, type ConfigSources, type LoadedSettings } from '../../src/config/load.ts'
-import { defaultRuleSettings } from '../../src/config/rule-format.ts'
+import { defaultRule } from '../../src/mapping/default-rule.ts'
 import { schemaKeys } from '../../src/config/schema.ts'
 
 type Given = Partial<ConfigSources> & { yaml?: string }
@@ -56,10 +56,7 @@ const samples: Record<string, [file: unknown, asText: string, expected: unknown]
   'mapping.rules': [
     [rule],
     JSON.stringify([rule]),
-    [
-      { ...defaultRuleSettings, ...rule, labels: { ...defaultRuleSettings.labels, ...rule.labels } },
-      defaultRuleSettings,
-    ],
+    [{ ...defaultRule, ...rule, labels: { ...defaultRule.labels, ...rule.labels } }, defaultRule],
   ],
   'storage.bucket.blockBytesMax': ['128MB', '128MB', 128_000_000],
   'storage.bucket.blockRecordsMax': [1024, '1024', 1024],
@@ -146,7 +143,7 @@ describe('settings', () => {
     const { settings } = loadSettings({ env: { SEDIMENT_KAFKA_TOPICS: 'orders' }, set: [] })
 
     expect(settings.kafka.topics).toEqual(['orders'])
-    expect(settings.mapping.rules).toEqual([defaultRuleSettings])
+    expect(settings.mapping.rules).toEqual([defaultRule])
     expect(settings.kafka.sasl.mechanism).toBeUndefined()
   })
 
