@@ -14,16 +14,8 @@ import { assignedFacts, firstOffsetAt, watermarksOf, type Edges } from './broker
 import { Doorbell } from './doorbell.ts'
 import { FetchLoop } from './fetch-loop.ts'
 import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
-import {
-  causes,
-  errorText,
-  errorName,
-  errorType,
-  KafkaJSError,
-  type Broker,
-  type Cluster,
-  type ConsumerGroup,
-} from './internals.ts'
+import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
+import { errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
 import { logBridge } from './log-bridge.ts'
 import { probe } from './probe.ts'
 import { createSocket } from './response-assembly.ts'
@@ -39,23 +31,6 @@ const STOPPING_TURN_MS = 10
 const RETRY_MS = 250
 const RETRY_MAX_MS = 2_000
 const UNKNOWN_TOPIC_CODE = 3
-
-/** These end a membership: what a commit under it wanted does not count any more. */
-const MEMBERSHIP_OVER: ReadonlySet<string> = new Set([
-  'ILLEGAL_GENERATION',
-  'UNKNOWN_MEMBER_ID',
-  'REBALANCE_IN_PROGRESS',
-  'FENCED_INSTANCE_ID',
-])
-/** These the coordinator answers a heartbeat with when the group must be joined anew. */
-const REJOIN: ReadonlySet<string> = new Set([...MEMBERSHIP_OVER, 'NOT_COORDINATOR_FOR_GROUP'])
-const CONNECTION_TROUBLE: ReadonlySet<string> = new Set([
-  'KafkaJSConnectionError',
-  'KafkaJSConnectionClosedError',
-  'KafkaJSRequestTimeoutError',
-  'KafkaJSBrokerNotFound',
-  'KafkaJSLockTimeout',
-])
 
 export interface KafkajsSourceOptions {
   /** `host:port`. */
@@ -182,7 +157,7 @@ export class KafkajsSource implements KafkaSource {
       })
     } catch (error) {
       const type = errorType(error)
-      if (MEMBERSHIP_OVER.has(type)) {
+      if (endsMembership(error)) {
         throw new SourceError('ERR_STALE_EPOCH', `the group has moved on from epoch ${epoch}: ${type}`, error)
       }
       if (type === 'NOT_COORDINATOR_FOR_GROUP') group.coordinator = null
@@ -408,8 +383,8 @@ export class KafkajsSource implements KafkaSource {
     try {
       await beat()
     } catch (error) {
-      if (REJOIN.has(errorType(error))) this.loop?.interrupt()
-      if (this.isStopping || !CONNECTION_TROUBLE.has(errorName(error))) throw error
+      if (asksToRejoin(error)) this.loop?.interrupt()
+      if (this.isStopping || !isConnectionTrouble(error)) throw error
       this.logger.warn({ error: errorText(error) }, 'the group coordinator does not answer; looking for it')
       await this.clock.sleep(RETRY_MS)
       try {
@@ -546,25 +521,4 @@ export class KafkajsSource implements KafkaSource {
   private get rebalanceTimeoutMs(): number {
     return this.options.sessionTimeoutMs * 2
   }
-}
-
-/** An answer that trying again does not change: wrong credentials, or no right to the group. */
-function refusalOf(error: unknown): SourceError | undefined {
-  if (error instanceof SourceError) return error.code === 'ERR_BROKER' ? error : undefined
-  for (const cause of causes(error)) {
-    if (
-      cause.name === 'KafkaJSSASLAuthenticationError' ||
-      errorType(cause).endsWith('_AUTHORIZATION_FAILED')
-    ) {
-      return new SourceError('ERR_BROKER', `the broker refuses us: ${cause.message}`, error)
-    }
-  }
-  return undefined
-}
-
-/** What kafkajs takes for the broker's word that the group must be joined anew. */
-function rejoinError(): Error {
-  return Object.assign(new KafkaJSError('the group must be joined anew', { retriable: true }), {
-    type: 'REBALANCE_IN_PROGRESS',
-  })
 }

@@ -1,0 +1,55 @@
+import { SourceError } from '../source.ts'
+import { causes, errorName, errorType, KafkaJSError } from './internals.ts'
+
+/** These end a membership: what a commit under it wanted does not count any more. */
+const MEMBERSHIP_OVER: ReadonlySet<string> = new Set([
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'REBALANCE_IN_PROGRESS',
+  'FENCED_INSTANCE_ID',
+])
+/** These the coordinator answers a heartbeat with when the group must be joined anew. */
+const REJOIN: ReadonlySet<string> = new Set([...MEMBERSHIP_OVER, 'NOT_COORDINATOR_FOR_GROUP'])
+const CONNECTION_TROUBLE: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSLockTimeout',
+])
+
+/** Whether the broker says that the generation is over. */
+export function endsMembership(error: unknown): boolean {
+  return MEMBERSHIP_OVER.has(errorType(error))
+}
+
+/** Whether a heartbeat was answered with the order to join anew. */
+export function asksToRejoin(error: unknown): boolean {
+  return REJOIN.has(errorType(error))
+}
+
+/** Whether the broker was not reached: it has said nothing about the group. */
+export function isConnectionTrouble(error: unknown): boolean {
+  return CONNECTION_TROUBLE.has(errorName(error))
+}
+
+/** An answer that trying again does not change: wrong credentials, or no right to the group. */
+export function refusalOf(error: unknown): SourceError | undefined {
+  if (error instanceof SourceError) return error.code === 'ERR_BROKER' ? error : undefined
+  for (const cause of causes(error)) {
+    if (
+      cause.name === 'KafkaJSSASLAuthenticationError' ||
+      errorType(cause).endsWith('_AUTHORIZATION_FAILED')
+    ) {
+      return new SourceError('ERR_BROKER', `the broker refuses us: ${cause.message}`, error)
+    }
+  }
+  return undefined
+}
+
+/** What kafkajs takes for the broker's word that the group must be joined anew. */
+export function rejoinError(): Error {
+  return Object.assign(new KafkaJSError('the group must be joined anew', { retriable: true }), {
+    type: 'REBALANCE_IN_PROGRESS',
+  })
+}
