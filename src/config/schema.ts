@@ -198,7 +198,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
 
   'memory.budgetBytes': [
     bytes(16 * MIB, 64 * GIB),
-    128 * MIB,
+    64 * MIB,
     'Memory for messages that are fetched and not yet durable; when it is used up, fetching waits. Beside it the process needs an answer of each broker that is just arriving (kafka.fetchBytesMax at most, decompressed more), the caches (storage.writeCacheBytesMax, storage.readCacheBytesMax) and about 200 MiB.',
   ],
 

@@ -44,7 +44,7 @@ export interface SinkLimits {
 }
 
 export const defaultSinkLimits: SinkLimits = {
-  memoryBytesMax: 128 * 1024 * 1024,
+  memoryBytesMax: 64 * 1024 * 1024,
   submissionBytesMax: 4 * 1024 * 1024,
   inFlightBytesMax: 32 * 1024 * 1024,
   commitIntervalMs: 1000,
