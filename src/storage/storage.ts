@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { loadCrc64 } from '../base/crc64.ts'
+import { inParallel } from '../base/in-parallel.ts'
 import type { Clock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
@@ -24,6 +25,7 @@ import { entryInfo } from './query/entry-info.ts'
 import { LiveBlocks } from './query/live-blocks.ts'
 import { getRecord, readRecords } from './query/read-records.ts'
 import type { EntryInfo, EntryName, RecordReader, RecordWrite, StoredRecord, TimeRange } from './record.ts'
+import { byEntry } from './recovery/apply.ts'
 import { readCheckpoint, recover, type Recovery } from './recovery/recover.ts'
 import { takeOverWals } from './recovery/take-over-wals.ts'
 import {
@@ -369,6 +371,7 @@ interface StorageParts {
 
 /** Each open block needs two files and its entry's directories; recovery needs a few more names. */
 const INODES_RESERVED = 1_000
+const ENTRIES_ADOPTED_AT_ONCE = 8
 
 async function makeDirectories(fs: FileSystem, paths: StorePaths): Promise<void> {
   await makeRoot(fs, paths)
@@ -385,15 +388,17 @@ async function adoptOpenBlocks(
   catalogue: Catalogue,
   manager: BlockManager,
 ): Promise<void> {
-  for (const { facts, plan } of recovery.blocks) {
-    if (plan.kind !== 'open') continue
-    const entry = catalogue.find(facts)
-    if (entry === undefined)
-      throw new StorageError('ERR_CORRUPT', `entry ${facts.bucket}/${facts.entry} is missing`, facts)
-    const block = await loadOpenBlock(fs, entry, facts.blockId)
-    entry.index.set(entry.indexEntryOf(block))
-    manager.adopt(block)
-  }
+  await inParallel(ENTRIES_ADOPTED_AT_ONCE, byEntry(recovery.blocks), async (blocks) => {
+    for (const { facts, plan } of blocks) {
+      if (plan.kind !== 'open') continue
+      const entry = catalogue.find(facts)
+      if (entry === undefined)
+        throw new StorageError('ERR_CORRUPT', `entry ${facts.bucket}/${facts.entry} is missing`, facts)
+      const block = await loadOpenBlock(fs, entry, facts.blockId)
+      entry.index.set(entry.indexEntryOf(block))
+      manager.adopt(block)
+    }
+  })
 }
 
 /** R10: a checkpoint at the last frame, and only then the older logs go. */

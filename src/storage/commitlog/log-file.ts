@@ -7,7 +7,8 @@ import { StorageError } from '../errors.ts'
  *
  *     magic "SEDLOG01" u64 | number u64 | first sequence u64 | chain before it u64 | crc64 of these u64 | zeros
  *
- * Numbers are never reused. A header that does not verify means: this file holds no frame.
+ * Numbers are never reused. A header that does not verify was torn while the file was begun, and no frame follows; or
+ * it is damaged.
  */
 export const LOG_HEADER_BYTES = 512
 const LOG_MAGIC = 0x3130_474f_4c44_4553n

@@ -1,20 +1,20 @@
 import { dirname } from 'node:path'
 import { crc64 } from '../../base/crc64.ts'
 import { atomicWrite } from '../../fs/atomic-write.ts'
-import type { FileRef, FileSystem, WriteOp } from '../../fs/file-system.ts'
+import { inParallel } from '../../base/in-parallel.ts'
+import type { FileRef, FileSystem } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
-import { encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
+import type { Descriptor } from '../codec/descriptor-codec.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
-import { decodeRecord, encodeRecord, recordBytes, scanRecord } from '../codec/record-codec.ts'
-import { StorageError } from '../errors.ts'
 import { EntryPaths, directoriesUpTo } from '../paths.ts'
 import { rebuildIndex } from '../query/list-blocks.ts'
-import { scanWal, walEntryType, walStopMarker } from '../wal/wal-codec.ts'
+import { walStopMarker } from '../wal/wal-codec.ts'
 import { itemContentMatches } from './scan-log.ts'
 import type { BlockFacts, LoggedItem } from './facts.ts'
+import { findCutContent, mergeIntoDescriptor } from './merge-into-descriptor.ts'
 import type { BlockPlan } from './plan.ts'
-import { recordIndex } from './scan-blocks.ts'
+import { readIfThere } from './read-if-there.ts'
 
 export interface PlannedBlock {
   readonly facts: BlockFacts
@@ -24,6 +24,9 @@ export interface PlannedBlock {
 /** Direct content is compared with its CRC-32 up to this much, the newest first. */
 const DIRECT_CHECK_BYTES_MAX = 1024 * 1024 * 1024
 
+/** Entries that are brought up to date at once. */
+const PARALLEL = 8
+
 /** The last part of step R4: content that went home before its frame must be there. */
 export async function findLostDirectContent(
   fs: FileSystem,
@@ -31,10 +34,15 @@ export async function findLostDirectContent(
   blocks: readonly PlannedBlock[],
 ): Promise<string[]> {
   const direct = blocks
-    .flatMap(({ facts }) => facts.items)
+    .flatMap(({ facts, plan }) => (plan.kind === 'merge' ? [] : facts.items))
     .filter((item) => item.direct)
     .sort((a, b) => b.sequence - a.sequence)
   const damage: string[] = []
+  for (const { facts, plan } of blocks) {
+    if (plan.kind !== 'merge') continue
+    const cut = await findCutContent(fs, new EntryPaths(dataPath, facts), facts.blockId, plan.entries)
+    if (cut !== undefined) damage.push(cut)
+  }
   let budgetBytes = DIRECT_CHECK_BYTES_MAX
   for (const item of direct) {
     budgetBytes -= item.contentBytes
@@ -56,16 +64,9 @@ export async function applyPlans(
   dataPath: string,
   blocks: readonly PlannedBlock[],
 ): Promise<void> {
-  const byEntry = new Map<string, PlannedBlock[]>()
-  for (const block of blocks) {
-    const key = `${block.facts.bucket}/${block.facts.entry}`
-    const known = byEntry.get(key)
-    if (known === undefined) byEntry.set(key, [block])
-    else known.push(block)
-  }
   const touched: FileRef[] = []
   const directories = new Set<string>()
-  for (const entryBlocks of byEntry.values()) {
+  await inParallel(PARALLEL, byEntry(blocks), async (entryBlocks) => {
     const paths = new EntryPaths(dataPath, (entryBlocks[0] as PlannedBlock).facts)
     await makeEntryDirectory(fs, dataPath, paths)
     directories.add(paths.walDirectory)
@@ -82,9 +83,21 @@ export async function applyPlans(
       else if (plan.kind === 'open') touched.push({ path: paths.wal(facts.blockId), kind: 'wal' })
       else await fs.unlink(paths.wal(facts.blockId))
     }
-  }
+  })
   await fs.syncFiles(touched)
   await fs.syncDirectories([...directories])
+}
+
+/** The blocks of each entry, in the order given: what is done to one entry is done in turn. */
+export function byEntry(blocks: readonly PlannedBlock[]): PlannedBlock[][] {
+  const entries = new Map<string, PlannedBlock[]>()
+  for (const block of blocks) {
+    const key = `${block.facts.bucket}/${block.facts.entry}`
+    const known = entries.get(key)
+    if (known === undefined) entries.set(key, [block])
+    else known.push(block)
+  }
+  return [...entries.values()]
 }
 
 /** Entries are durable before a frame names them; what is missing here was taken away since. */
@@ -161,97 +174,4 @@ export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
     crc64: crc64(descriptor.bytes),
     ...(descriptor.corrupted ? { corrupted: true } : {}),
   }
-}
-
-/**
- * Rule R7 where ReductStore saved the block after the kill: the records of the frames that it does not hold are
- * inserted behind its present end, at the first free microsecond; nothing of stock's is overwritten.
- */
-async function mergeIntoDescriptor(
-  fs: FileSystem,
-  paths: EntryPaths,
-  blockId: number,
-  items: readonly LoggedItem[],
-): Promise<void> {
-  const path = paths.descriptor(blockId)
-  const descriptor = checkDescriptor(await fs.readFile(path), path, undefined)
-  const records = Array.from(descriptor.timestampsUs, (_, index) =>
-    descriptor.bytes.subarray(descriptor.recordFromBytes[index], descriptor.recordToBytes[index]),
-  )
-  const taken = new Set(descriptor.timestampsUs)
-  let sizeBytes = descriptor.sizeBytes
-  const ops: WriteOp[] = []
-  const data: FileRef = { path: paths.data(blockId), kind: 'data' }
-  for (const item of items) {
-    const content = item.direct
-      ? await readIfThere(fs, data.path, item.blkAtBytes, item.contentBytes)
-      : await fs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
-    if (!itemContentMatches(item, content)) {
-      throw new StorageError(
-        'ERR_CORRUPT',
-        `${data.path}: ReductStore cut content of group ${item.sequence}`,
-        {
-          path: data.path,
-        },
-      )
-    }
-    for (const entry of scanWal(item.entries).entries) {
-      if (entry.type !== walEntryType.writeRecord) continue
-      const record = decodeRecord(item.entries, entry.payloadFromBytes, entry.payloadToBytes)
-      if (holds(descriptor, record.timestampUs, record.endBytes - record.beginBytes)) continue
-      let timestampUs = record.timestampUs
-      while (taken.has(timestampUs)) timestampUs += 1n
-      taken.add(timestampUs)
-      const bytes = content.slice(record.beginBytes - item.blkAtBytes, record.endBytes - item.blkAtBytes)
-      ops.push({ file: data, atBytes: sizeBytes, bytes })
-      const moved = {
-        ...record,
-        timestampUs: Number(timestampUs),
-        beginBytes: sizeBytes,
-        endBytes: sizeBytes + bytes.byteLength,
-      }
-      const encoded = new Uint8Array(recordBytes(moved))
-      encodeRecord(encoded, 0, moved)
-      records.push(encoded)
-      sizeBytes = moved.endBytes
-    }
-  }
-  await writeAll(fs, 'projection', ops)
-  await fs.syncFiles([data])
-  records.sort((a, b) => {
-    const difference =
-      BigInt(scanRecord(a, 0, a.byteLength).timestampUs) - BigInt(scanRecord(b, 0, b.byteLength).timestampUs)
-    return difference < 0n ? -1 : difference > 0n ? 1 : 0
-  })
-  const lastFrame = items.at(-1)?.sequence
-  const head = { id: BigInt(blockId), sizeBytes, lastFrame, otherFields: descriptor.otherFields }
-  // The index must not hold a CRC while the descriptor changes (W1).
-  const listed = await fs.readFile(paths.index)
-  const decoded = listed === undefined ? undefined : decodeIndex(listed)
-  if (decoded?.verdict === 'valid') {
-    const entries = [...decoded.entries.values()].map((entry) =>
-      entry.id === BigInt(blockId) ? { ...entry, crc64: undefined } : entry,
-    )
-    await atomicWrite(fs, paths.index, 'index', encodeIndex(entries).bytes)
-  }
-  await atomicWrite(fs, path, 'descriptor', encodeDescriptor(head, records))
-}
-
-function holds(descriptor: Descriptor, timestampUs: bigint, lengthBytes: number): boolean {
-  const index = recordIndex(descriptor, timestampUs)
-  if (index === undefined) return false
-  const from = descriptor.recordFromBytes[index] as number
-  const facts = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
-  return facts.endBytes - facts.beginBytes === lengthBytes
-}
-
-async function readIfThere(
-  fs: FileSystem,
-  path: string,
-  atBytes: number,
-  lengthBytes: number,
-): Promise<Uint8Array> {
-  return (await fs.fileBytes(path)) === undefined
-    ? new Uint8Array(0)
-    : await fs.read(path, atBytes, lengthBytes)
 }

@@ -1,10 +1,13 @@
 import { crc64 } from '../../base/crc64.ts'
+import { inParallel } from '../../base/in-parallel.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor, firstRecordFrom, type Descriptor } from '../codec/descriptor-codec.ts'
 import { scanRecord } from '../codec/record-codec.ts'
 import { EntryPaths } from '../paths.ts'
 import { scanWal } from '../wal/wal-codec.ts'
 import type { BlockFacts, LogFacts, LoggedItem } from './facts.ts'
+
+const PARALLEL = 8
 
 /** Looks at the files of every block that checkpoint or frames mention. */
 export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts): Promise<BlockFacts[]> {
@@ -25,11 +28,11 @@ export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts
   for (const frame of log.frames) for (const item of frame.items) mention(item).items.push(item)
 
   const facts: BlockFacts[] = []
-  for (const [key, block] of mentioned) {
+  await inParallel(PARALLEL, [...[...mentioned].entries()], async ([index, [key, block]]) => {
     const paths = new EntryPaths(dataPath, block)
     const wal = await fs.readFile(paths.wal(block.blockId))
     const scan = wal === undefined ? undefined : scanWal(wal)
-    facts.push({
+    facts[index] = {
       ...block,
       checkpointed: checkpointed.get(key),
       checkpointSequence: log.checkpoint.sequence,
@@ -38,8 +41,8 @@ export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts
           ? undefined
           : { validEndBytes: scan.endBytes, endsWithMarker: scan.ending === 'marker' },
       descriptor: await descriptorFacts(fs, paths.descriptor(block.blockId), block.items),
-    })
-  }
+    }
+  })
   return facts
 }
 

@@ -37,6 +37,14 @@ export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Che
     const window = new FileWindow(fs, path, (await fs.fileBytes(path)) ?? 0)
     logBytes += window.fileBytes
     const header = decodeLogHeader(await window.view(0, LOG_HEADER_BYTES))
+    const rotten =
+      header?.number === number
+        ? undefined
+        : await rottenHeader(window, number, checkpoint, lastFrame().sequence)
+    if (rotten !== undefined) {
+      damage.push(rotten)
+      break
+    }
     if (header === undefined || header.number !== number) continue
     if (header.firstSequence > lastFrame().sequence + 1) {
       damage.push(
@@ -74,6 +82,22 @@ export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Che
     }
   }
   return { checkpoint, frames, logNumberMax: numbers.at(-1) ?? 0, logBytes, tornTailBytes, damage }
+}
+
+/**
+ * Why a header that does not verify is no torn one: it is synced before a frame follows or a checkpoint names its file.
+ */
+async function rottenHeader(
+  window: FileWindow,
+  number: number,
+  checkpoint: Checkpoint,
+  sequence: number,
+): Promise<string | undefined> {
+  if (number === checkpoint.firstLog) {
+    return `${window.path}: the header is damaged of the file that the checkpoint begins with`
+  }
+  const later = await findFrame(window, LOG_HEADER_BYTES, (frame) => frame.sequence > sequence)
+  return later && `${window.path}: the header is damaged, and group ${later.sequence} stands behind it`
 }
 
 /** The valid frames of one file that follow `before`, and where the first invalid one would begin. */
@@ -144,9 +168,23 @@ async function findLaterFrame(
   fromBytes: number,
   sequence: number,
 ): Promise<number | undefined> {
+  const later = await findFrame(
+    window,
+    fromBytes,
+    (frame) => frame.sequence > sequence && frame.watermark > sequence,
+  )
+  return later?.watermark
+}
+
+/** The first whole frame from `fromBytes` on that is `wanted`. */
+async function findFrame(
+  window: FileWindow,
+  fromBytes: number,
+  wanted: (frame: Frame) => boolean,
+): Promise<Frame | undefined> {
   for (let at = fromBytes; at + FRAME_HEADER_BYTES <= window.fileBytes; at += FRAME_ALIGN_BYTES) {
     const frame = await readFrame(window, at)
-    if (frame !== undefined && frame.sequence > sequence && frame.watermark > sequence) return frame.watermark
+    if (frame !== undefined && wanted(frame)) return frame
   }
   return undefined
 }

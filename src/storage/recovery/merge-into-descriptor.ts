@@ -1,0 +1,150 @@
+import { crc32 } from 'node:zlib'
+import type { FileRef, FileSystem, WriteOp } from '../../fs/file-system.ts'
+import { atomicWrite } from '../../fs/atomic-write.ts'
+import { writeAll } from '../../fs/write-all.ts'
+import { checkDescriptor } from '../block/block-content.ts'
+import { encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
+import { decodeIndex, encodeIndex } from '../codec/index-codec.ts'
+import {
+  decodeRecord,
+  encodeRecord,
+  recordBytes,
+  scanRecord,
+  type DecodedRecord,
+} from '../codec/record-codec.ts'
+import { StorageError } from '../errors.ts'
+import type { EntryPaths } from '../paths.ts'
+import { scanWal, walEntryType } from '../wal/wal-codec.ts'
+import type { LoggedItem } from './facts.ts'
+import { readIfThere } from './read-if-there.ts'
+import { recordIndex } from './scan-blocks.ts'
+
+/** A record of the log that the descriptor does not hold. */
+interface MissingRecord {
+  readonly record: DecodedRecord
+  /** `undefined`: it went home before its frame, and ReductStore has cut the data file since. */
+  readonly content: Uint8Array | undefined
+}
+
+/**
+ * Before anything is written: why the records of `items` cannot be inserted into a block that ReductStore saved;
+ * `undefined` when they can.
+ */
+export async function findCutContent(
+  fs: FileSystem,
+  paths: EntryPaths,
+  blockId: number,
+  items: readonly LoggedItem[],
+): Promise<string | undefined> {
+  const descriptor = await readDescriptor(fs, paths, blockId)
+  const cutUs: (number | bigint)[] = []
+  for await (const { record, content } of missingRecords(fs, paths, blockId, descriptor, items)) {
+    if (content === undefined) cutUs.push(record.timestampUs)
+  }
+  if (cutUs.length === 0) return undefined
+  cutUs.sort((a, b) => (a < b ? -1 : 1))
+  return (
+    `${paths.data(blockId)}: ReductStore has cut the content of ${cutUs.length} records, with times from ${cutUs[0]} ` +
+    `to ${cutUs.at(-1)}: put the files of this block back from a copy made before ReductStore opened the directory`
+  )
+}
+
+/**
+ * Rule R7 where ReductStore saved the block after the kill: the records of the frames that it does not hold are
+ * inserted behind its present end, at the first free microsecond; nothing of stock's is overwritten.
+ * @throws {StorageError} `ERR_CORRUPT` where `findCutContent` finds something
+ */
+export async function mergeIntoDescriptor(
+  fs: FileSystem,
+  paths: EntryPaths,
+  blockId: number,
+  items: readonly LoggedItem[],
+): Promise<void> {
+  const path = paths.descriptor(blockId)
+  const descriptor = await readDescriptor(fs, paths, blockId)
+  const records = Array.from(descriptor.timestampsUs, (_, index) =>
+    descriptor.bytes.subarray(descriptor.recordFromBytes[index], descriptor.recordToBytes[index]),
+  )
+  const taken = new Set(descriptor.timestampsUs)
+  let sizeBytes = descriptor.sizeBytes
+  const ops: WriteOp[] = []
+  const data: FileRef = { path: paths.data(blockId), kind: 'data' }
+  for await (const { record, content } of missingRecords(fs, paths, blockId, descriptor, items)) {
+    if (content === undefined) {
+      const facts = { path: data.path, timestampUs: BigInt(record.timestampUs) }
+      throw new StorageError('ERR_CORRUPT', `${data.path}: content is not there`, facts)
+    }
+    let timestampUs = BigInt(record.timestampUs)
+    while (taken.has(timestampUs)) timestampUs += 1n
+    taken.add(timestampUs)
+    ops.push({ file: data, atBytes: sizeBytes, bytes: content })
+    const moved = {
+      ...record,
+      timestampUs: Number(timestampUs),
+      beginBytes: sizeBytes,
+      endBytes: sizeBytes + content.byteLength,
+    }
+    const encoded = new Uint8Array(recordBytes(moved))
+    encodeRecord(encoded, 0, moved)
+    records.push(encoded)
+    sizeBytes = moved.endBytes
+  }
+  await writeAll(fs, 'projection', ops)
+  await fs.syncFiles([data])
+  records.sort((a, b) => {
+    const difference =
+      BigInt(scanRecord(a, 0, a.byteLength).timestampUs) - BigInt(scanRecord(b, 0, b.byteLength).timestampUs)
+    return difference < 0n ? -1 : difference > 0n ? 1 : 0
+  })
+  const lastFrame = items.at(-1)?.sequence
+  const head = { id: BigInt(blockId), sizeBytes, lastFrame, otherFields: descriptor.otherFields }
+  // The index must not hold a CRC while the descriptor changes (W1).
+  const listed = await fs.readFile(paths.index)
+  const decoded = listed === undefined ? undefined : decodeIndex(listed)
+  if (decoded?.verdict === 'valid') {
+    const entries = [...decoded.entries.values()].map((entry) =>
+      entry.id === BigInt(blockId) ? { ...entry, crc64: undefined } : entry,
+    )
+    await atomicWrite(fs, paths.index, 'index', encodeIndex(entries).bytes)
+  }
+  await atomicWrite(fs, path, 'descriptor', encodeDescriptor(head, records))
+}
+
+async function readDescriptor(fs: FileSystem, paths: EntryPaths, blockId: number): Promise<Descriptor> {
+  const path = paths.descriptor(blockId)
+  return checkDescriptor(await fs.readFile(path), path, undefined)
+}
+
+/** In the order of the log. */
+async function* missingRecords(
+  fs: FileSystem,
+  paths: EntryPaths,
+  blockId: number,
+  descriptor: Descriptor,
+  items: readonly LoggedItem[],
+): AsyncGenerator<MissingRecord> {
+  for (const item of items) {
+    const contents = item.direct
+      ? await readIfThere(fs, paths.data(blockId), item.blkAtBytes, item.contentBytes)
+      : await fs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
+    for (const entry of scanWal(item.entries).entries) {
+      if (entry.type !== walEntryType.writeRecord) continue
+      const record = decodeRecord(item.entries, entry.payloadFromBytes, entry.payloadToBytes)
+      const lengthBytes = record.endBytes - record.beginBytes
+      if (holds(descriptor, BigInt(record.timestampUs), lengthBytes)) continue
+      const content = contents.slice(record.beginBytes - item.blkAtBytes, record.endBytes - item.blkAtBytes)
+      const isWhole =
+        content.byteLength === lengthBytes &&
+        (record.contentCrc32 === undefined || crc32(content) === record.contentCrc32)
+      yield { record, content: isWhole ? content : undefined }
+    }
+  }
+}
+
+function holds(descriptor: Descriptor, timestampUs: bigint, lengthBytes: number): boolean {
+  const index = recordIndex(descriptor, timestampUs)
+  if (index === undefined) return false
+  const from = descriptor.recordFromBytes[index] as number
+  const facts = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
+  return facts.endBytes - facts.beginBytes === lengthBytes
+}
