@@ -32,7 +32,13 @@ function createContext(stdout: Output): Context {
     env: process.env,
     version: readVersion(),
     nowUs: () => systemClock.nowUs(),
-    onStop: (stop) => onStopSignals(process, { stop, note, exit: (code) => process.exit(code) }),
+    onStop: (stop) =>
+      onStopSignals(process, {
+        stop,
+        note,
+        exit: (code) => process.exit(code),
+        nowMs: () => systemClock.monotonicMs(),
+      }),
   }
 }
 
