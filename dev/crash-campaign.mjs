@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * `npm run crash:campaign -- --states 1000000 --seed 1 [--workers 2] [--json]`: the crash simulation until so many
- * distinct crash images were recovered and compared. `--replay SEED` runs one seed and prints what happened in it.
+ * distinct crash images were recovered and compared. Interrupted (SIGINT, SIGTERM) it reports what it has done, and
+ * with which `--seed` to go on. `--replay SEED` runs one seed and prints what happened in it.
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
@@ -29,9 +30,13 @@ if (values.replay !== undefined) {
 const statesMin = Number(values.states)
 const firstSeed = Number(values.seed)
 const failuresMax = 20
-const seedsAtOnce = 10
+const seedsAtOnce = 5
 
 let nextSeed = firstSeed
+let seedsDone = 0
+let isInterrupted = false
+/** First seeds of the orders that are out. */
+const underWay = new Set()
 const counts = new Map()
 const digests = new Set()
 const failures = []
@@ -39,7 +44,7 @@ const startedMs = performance.now()
 let printedMs = startedMs
 
 const seconds = () => (performance.now() - startedMs) / 1000
-const isDone = () => digests.size >= statesMin || failures.length >= failuresMax
+const isDone = () => isInterrupted || digests.size >= statesMin || failures.length >= failuresMax
 
 function take({ counts: more, digests: seen, failures: failed }) {
   for (const [name, count] of more) counts.set(name, (counts.get(name) ?? 0) + count)
@@ -50,14 +55,30 @@ function take({ counts: more, digests: seen, failures: failed }) {
   }
   if (performance.now() - printedMs < 5_000) return
   printedMs = performance.now()
-  const rate = (digests.size / seconds()).toFixed(0)
-  console.error(`${digests.size} of ${statesMin} images, seed ${nextSeed}, ${rate} a second`)
+  const rate = digests.size / seconds()
+  const minutes = ((statesMin - digests.size) / rate / 60).toFixed(0)
+  console.error(
+    `${digests.size} of ${statesMin} images, ${seedsDone} seeds up to ${nextSeed - 1}, ${failures.length} failures, ` +
+      `${rate.toFixed(0)} images a second, ${minutes} minutes left`,
+  )
+}
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    if (isInterrupted) process.exit(130)
+    isInterrupted = true
+    console.error('interrupted: reports after the seeds that are under way; once more ends at once')
+  })
 }
 
 await startWorkers(projectRoot, Number(values.workers), async (ask) => {
   while (!isDone()) {
-    const seeds = Array.from({ length: seedsAtOnce }, () => nextSeed++)
-    take(await ask({ seeds }))
+    const first = nextSeed
+    nextSeed += seedsAtOnce
+    underWay.add(first)
+    take(await ask({ seeds: Array.from({ length: seedsAtOnce }, (_, index) => first + index) }))
+    underWay.delete(first)
+    seedsDone += seedsAtOnce
   }
 })
 
@@ -65,8 +86,9 @@ counts.set('distinctImages', digests.size)
 const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1))
 const result = {
   firstSeed,
-  seeds: nextSeed - firstSeed,
+  seeds: seedsDone,
   seconds: seconds(),
+  isInterrupted,
   counts: Object.fromEntries(sorted),
   failures,
 }
@@ -76,5 +98,6 @@ else {
   console.log(
     `${result.seeds} seeds from ${firstSeed}, ${digests.size} distinct images, ${failures.length} failures, ${seconds().toFixed(0)} s`,
   )
+  if (isInterrupted) console.log(`to go on: --seed ${nextSeed} --states ${statesMin - digests.size}`)
 }
-process.exitCode = failures.length > 0 ? 1 : 0
+process.exitCode = failures.length > 0 ? 1 : isInterrupted ? 130 : 0

@@ -1,4 +1,3 @@
-import type { Random } from '../support/random.ts'
 import type { OperationCall, SimulatedDisk } from '../support/simulated-disk.ts'
 import type { CrashPlace } from './coverage.ts'
 import { checkEverything, checkSettledDirectory, checkStock, type Slots, type Visible } from './judge.ts'
@@ -26,8 +25,11 @@ export interface Snapshot {
   readonly place: CrashPlace
 }
 
-/** `soup`: un-synced sectors of every file stand as they were at some moment, or are garbage; all names stay. */
-type Way = 'kill' | 'power' | 'soup'
+/**
+ * `soup`: un-synced sectors of every file stand as they were at some moment, or are garbage; `hole`: one of them is
+ * lost, or garbage. All names stay.
+ */
+type Way = 'kill' | 'power' | 'soup' | 'hole'
 
 /** How many crashes within recovery follow each other. */
 const DEPTH_MAX = 2
@@ -52,7 +54,7 @@ export class SnapshotTaker {
   readonly snapshots: Snapshot[] = []
   readonly #tools: Tools
   readonly #chance: number
-  readonly #max: number
+  #max: number
 
   constructor(tools: Tools, chance: number, max: number) {
     this.#tools = tools
@@ -60,10 +62,16 @@ export class SnapshotTaker {
     this.#max = max
   }
 
+  /** Takes so many more. */
+  extend(count: number): void {
+    this.#max += count
+  }
+
   offer(disk: SimulatedDisk, place: CrashPlace, call: OperationCall, bounds: () => Bounds): void {
-    const { random, coverage } = this.#tools
+    const { random, coverage, options } = this.#tools
     // Before its sync a frame is written and may be lost; before its write there is nothing of it.
-    const chance = this.#chance * likelihood[place] * (place === 'frame' && call === 'write' ? 0.3 : 1)
+    const ofCall = place === 'frame' && call === 'write' ? 0.3 : 1
+    const chance = this.#chance * likelihood[place] * (options.emphasis[place] ?? 1) * ofCall
     if (this.snapshots.length >= this.#max || !random.chance(chance)) return
     coverage.add(`crash.${place}`)
     this.snapshots.push({ disk: disk.fork(random.seed()), bounds: bounds(), place })
@@ -80,11 +88,12 @@ export async function checkSnapshots(
 ): Promise<void> {
   const { random, options, coverage } = tools
   for (const { disk, bounds, place } of snapshots) {
-    for (const way of waysOf(place, bounds, depth, random)) {
+    for (const way of waysOf(place, bounds, depth, tools)) {
       const image = disk.fork(random.seed())
       image.setFreeBytes(Number.MAX_SAFE_INTEGER)
       if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
-      if (way === 'soup') image.cutPower({ seed: random.seed(), garbage: 0.5, data: 'soup', names: 'all' })
+      if (way === 'soup' || way === 'hole')
+        image.cutPower({ seed: random.seed(), garbage: 0.4, data: way, names: 'all' })
       coverage.add(`images.${way}`)
       try {
         await checkImage(
@@ -93,7 +102,7 @@ export async function checkSnapshots(
           image,
           { ...bounds, stockSees: bounds.stockSees && way === 'kill', onlyPower: false },
           slots,
-          depth,
+          { place, way, depth },
         )
       } catch (error) {
         throw during(error, `${way} in ${place}, depth ${depth}`)
@@ -106,28 +115,42 @@ function visibleOf({ lineage, acked }: Bounds): Visible {
   return { floor: (lineage[acked] as Progress).next, ceiling: (lineage.at(-1) as Progress).next }
 }
 
-function waysOf(place: CrashPlace, { onlyPower }: Bounds, depth: number, random: Random): readonly Way[] {
-  if (depth > 0) return [random.pick(onlyPower ? ['power', 'soup'] : ['kill', 'power'])]
+function waysOf(
+  place: CrashPlace,
+  { onlyPower }: Bounds,
+  depth: number,
+  { random, options }: Tools,
+): readonly Way[] {
+  if (depth > 0) return [random.pick(onlyPower ? ['power', 'soup'] : ['kill', 'power', 'power'])]
   if (onlyPower) return ['power', 'power']
   // A frame in flight is what its checksums are for.
-  if (place === 'frame') return ['kill', 'power', 'soup', 'soup']
+  if (place === 'frame')
+    return ['kill', 'power', 'soup', ...Array.from({ length: options.tornFrames }, () => 'hole' as const)]
   return ['kill', 'power', 'power']
 }
 
+/** How an image came to be. */
+interface Crash {
+  readonly place: CrashPlace
+  readonly way: Way
+  /** Recoveries before this one that were crashed. */
+  readonly depth: number
+}
+
 /** Recovers one image and holds what it shows against what it may show. */
-export async function checkImage(
+async function checkImage(
   tools: Tools,
   topic: Topic,
   disk: SimulatedDisk,
   bounds: Bounds,
   knownSlots: Slots,
-  depth: number,
+  crash: Crash,
 ): Promise<void> {
-  const { random, coverage } = tools
+  const { coverage } = tools
   coverage.image(disk.digest())
   const visible = visibleOf(bounds)
   if (bounds.stockSees) checkStock(disk, topic, visible)
-  const taker = new SnapshotTaker(tools, 0.2, depth < DEPTH_MAX && random.chance(0.15) ? 1 : 0)
+  const taker = recoveryTaker(tools, crash)
   const process = new StoreProcess(tools, disk, (place, _operation, call) => {
     if (process.isOpening) taker.offer(disk, place, call, () => bounds)
   })
@@ -142,10 +165,23 @@ export async function checkImage(
     process,
     { lineage: [shown.state], acked: 0, stockSees: true, onlyPower: false },
     slots,
+    crash,
   )
   if (!process.isDead) process.kill()
   if (taker.snapshots.length > 0) coverage.add('crashesInImageRecovery', taker.snapshots.length)
-  await checkSnapshots(tools, topic, taker.snapshots, knownSlots, depth + 1)
+  await checkSnapshots(tools, topic, taker.snapshots, knownSlots, crash.depth + 1)
+}
+
+/** A frame that only the page cache knows must be durable before recovery believes it. */
+function isFrameInCache({ place, way, depth }: Crash): boolean {
+  return place === 'frame' && way === 'kill' && depth === 0
+}
+
+function recoveryTaker(tools: Tools, crash: Crash): SnapshotTaker {
+  const { random, options } = tools
+  if (isFrameInCache(crash)) return new SnapshotTaker(tools, 0.7, random.chance(0.7) ? 3 : 0)
+  const isTaken = crash.depth < DEPTH_MAX && random.chance(options.recoveryCrashChance)
+  return new SnapshotTaker(tools, 0.25, isTaken ? 1 : 0)
 }
 
 /** What was shown stays, whatever comes next. */
@@ -155,9 +191,14 @@ async function checkAfterwards(
   process: StoreProcess,
   bounds: Bounds,
   slots: Slots,
+  crash: Crash,
 ): Promise<void> {
   const { random } = tools
-  const way = random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work', 'work'] as const)
+  // Names that only the page cache knows must be made durable by whoever goes on with them.
+  const isNaming = (crash.place === 'naming' || crash.place === 'indexAppend') && crash.way === 'kill'
+  const way = isNaming
+    ? 'work'
+    : random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work', 'work'] as const)
   if (way === 'nothing') return
   const { disk } = process
   let then = bounds
@@ -165,8 +206,8 @@ async function checkAfterwards(
     await process.run(process.storage.close())
     checkSettledDirectory(disk)
   }
-  if (way === 'work') then = await workOn(tools, topic, process, bounds)
-  if (way === 'power' || (way !== 'kill' && random.chance(0.6))) process.cutPower()
+  if (way === 'work') then = await workOn(tools, topic, process, bounds, isNaming)
+  if (way === 'power' || isNaming || (way !== 'kill' && random.chance(0.6))) process.cutPower()
   else process.kill()
   const visible = visibleOf(then)
   if (way === 'kill') checkStock(disk, topic, visible)
@@ -182,12 +223,23 @@ async function checkAfterwards(
   }
 }
 
-/** A few more records on what was recovered. */
-async function workOn(tools: Tools, topic: Topic, process: StoreProcess, bounds: Bounds): Promise<Bounds> {
+/** A few more records on what was recovered. `isNaming`: the very next ones of every partition, and a checkpoint. */
+async function workOn(
+  tools: Tools,
+  topic: Topic,
+  process: StoreProcess,
+  bounds: Bounds,
+  isNaming: boolean,
+): Promise<Bounds> {
   const state = bounds.lineage[0] as Progress
   const lineage = { states: [state], acked: 0, lastSubmission: state.submission + 1_000_000 }
+  const { random } = tools
   const session = new Session(tools, topic, process, lineage, new Map())
-  for (let count = tools.random.between(1, 3); count > 0; count--) session.submit()
+  if (isNaming) session.submitFrom([...state.next.keys()], () => random.between(1, 2))
+  else for (let count = random.between(1, 3); count > 0; count--) session.submit()
+  if (isNaming || random.chance(0.5)) await session.drain()
+  if (random.chance(0.3)) session.foldAll()
+  if (isNaming || random.chance(0.5)) session.checkpoint()
   await session.drain()
   requireReason(process, false)
   return { ...bounds, lineage: lineage.states, acked: lineage.acked }

@@ -70,7 +70,8 @@ export class RandomTopic implements Topic {
       : random.pick(this.#targets)
     const labels = ['offset', identity]
     if (random.chance(0.2)) labels.push('key', 'k"1')
-    if (random.chance(this.#options.longLabelChance)) labels.push('trace', identity.repeat(100))
+    if (random.chance(this.#options.longLabelChance))
+      labels.push('trace', identity.repeat(random.pick([100, 300])))
     const write = {
       target,
       timestampUs,

@@ -1,4 +1,5 @@
 import type { FileKind } from '../../src/fs/file-system.ts'
+import type { CrashPlace } from './coverage.ts'
 import type { StorageLimits } from '../../src/storage/index.ts'
 import type { BucketSettings } from '../../src/storage/index.ts'
 import { Random } from '../support/random.ts'
@@ -6,6 +7,7 @@ import { Random } from '../support/random.ts'
 /** Everything that a seed decides before its first operation: kinds of events are switched on and off ("swarm"). */
 export interface SimulationOptions {
   readonly seed: number
+  readonly focuses: readonly Focus[]
   readonly partitions: number
   readonly entries: readonly string[]
   readonly buckets: readonly string[]
@@ -25,7 +27,19 @@ export interface SimulationOptions {
   /** Chance that a running operation is taken as a crash point. */
   readonly snapshotChance: number
   readonly snapshotsMax: number
+  /** Places that are taken so many times likelier than else. */
+  readonly emphasis: Readonly<Partial<Record<CrashPlace, number>>>
+  /** Images with a lost sector that are made of each crash within a frame. */
+  readonly tornFrames: number
+  /** Chance that the recovery of an image is crashed as well. */
+  readonly recoveryCrashChance: number
+  /** Chance that a second checkpoint is asked for right behind the first. */
+  readonly checkpointTwiceChance: number
+  /** Chance that a fault is armed within a life. */
+  readonly faultChance: number
   readonly faults: readonly Fault[]
+  /** A fault strikes up to so many matching operations later. */
+  readonly faultsNthMax: number
   /** Files that writes and syncs fail of. */
   readonly faultKinds: readonly FileKind[]
   readonly ends: readonly End[]
@@ -55,6 +69,9 @@ export const actionNames = [
 ] as const
 export type Action = (typeof actionNames)[number]
 
+/** What a seed presses on beside what it draws anyway. `dense` stands alone: its seeds have full microseconds. */
+export type Focus = 'frames' | 'names' | 'faults' | 'appends' | 'folds' | 'checkpoints' | 'recovery' | 'dense'
+
 export type Fault = 'sync' | 'syncDirectory' | 'write' | 'name' | 'short' | 'full'
 /** Those that are hard to meet stand here several times. */
 const faults: readonly Fault[] = [
@@ -67,12 +84,112 @@ export type End = 'kill' | 'power' | 'killThenPower' | 'close' | 'settleAndClose
 
 export function chooseOptions(seed: number): SimulationOptions {
   const random = new Random(seed)
+  const focuses = chooseFocuses(random)
+  let options: SimulationOptions = { ...chooseSwarm(seed, random), focuses }
+  for (const focus of focuses) options = { ...options, ...focusOn[focus](options, random) }
+  return options
+}
+
+function chooseFocuses(random: Random): Focus[] {
+  if (random.chance(0.02)) return ['dense']
+  return (['frames', 'names', 'faults', 'appends', 'folds', 'checkpoints', 'recovery'] as const).filter(() =>
+    random.chance(0.3),
+  )
+}
+
+const focusOn: Readonly<
+  Record<Focus, (options: SimulationOptions, random: Random) => Partial<SimulationOptions>>
+> = {
+  frames: ({ limits, emphasis }, random) => ({
+    // Frames of several sectors, without contents or nothing but contents: each checksum has work of its own.
+    longLabelChance: 0.5,
+    contents: [
+      [0, 20],
+      [0, 20],
+      [600, 3_000],
+    ],
+    limits: { ...limits, groupBytesMax: 16_000, groupRecordsMax: 30, directBytesMin: 1_000_000 },
+    messagesPerSubmissionMax: random.pick([1, 2, 4]),
+    emphasis: { ...emphasis, frame: 3 },
+    tornFrames: 4,
+  }),
+  names: ({ emphasis }, random) => ({
+    entries: ['a', 'b/c', 'd/e/f', 'g/h', 'b', 'i/j/k'].slice(0, random.between(3, 6)),
+    messagesPerSubmissionMax: random.pick([1, 3]),
+    buckets: random.chance(0.5) ? ['one', 'two'] : ['one'],
+    emphasis: { ...emphasis, naming: 6, blockRoll: 2 },
+  }),
+  faults: ({ actions }, random) => ({
+    faultChance: 1,
+    faults: random.pick([['write', 'sync'], ['write'], ['sync'], ['sync', 'syncDirectory']] as const),
+    faultKinds: random.pick([
+      ['log'],
+      ['log'],
+      ['data', 'wal', 'index'],
+      ['data'],
+      ['wal'],
+      ['descriptor'],
+    ] as const),
+    faultsNthMax: 2,
+    actions: { ...actions, checkpoint: 3, fold: 2, submitAndWait: 1 },
+    actionsMax: 12,
+    generations: 5,
+  }),
+  appends: ({ limits, blocks, actions, emphasis }) => ({
+    limits: { ...limits, groupRecordsMax: 6, directBytesMin: 1_000_000, walBytesMax: 100_000 },
+    blocks: { ...blocks, blockRecordsMax: 20, blockBytesMax: 10_000 },
+    actions: { ...actions, submitAndWait: 10 },
+    emphasis: { ...emphasis, projection: 5 },
+  }),
+  folds: ({ limits, blocks, actions, times, emphasis }, random) => ({
+    // Late records reopen what was folded.
+    times: { ...times, lateChance: 0.5, lateStepsMax: 10 },
+    limits: { ...limits, sealIdleMs: random.pick([0, 100]), walBytesMax: random.pick([250, 1_000]) },
+    blocks: { ...blocks, blockRecordsMax: random.pick([1, 2, 3]) },
+    actions: { ...actions, fold: 8 },
+    emphasis: { ...emphasis, fold: 3, indexAppend: 2, contentSync: 2 },
+  }),
+  checkpoints: ({ limits, blocks, actions, emphasis }, random) => ({
+    limits: { ...limits, logBytesCheckpoint: random.pick([1_500, 1_000_000]), logBytesMax: 4_000_000 },
+    blocks: { ...blocks, blockRecordsMax: random.pick([1, 2]) },
+    actions: { ...actions, checkpoint: 6 },
+    checkpointTwiceChance: 0.9,
+    messagesPerSubmissionMax: 8,
+    emphasis: { ...emphasis, checkpoint: 2, logRoll: 2 },
+  }),
+  recovery: () => ({ recoveryCrashChance: 0.6 }),
+  dense: ({ limits, blocks, times, actions }, random) => ({
+    partitions: 1,
+    entries: ['a'],
+    buckets: ['one'],
+    limits: { ...limits, groupBytesMax: 1_000_000, groupRecordsMax: 10_000 },
+    blocks: { ...blocks, blockRecordsMax: random.pick([300, 1_000]), blockBytesMax: 100_000 },
+    times: {
+      ...times,
+      equalChance: 0.998,
+      lateChance: random.pick([0, 0.005]),
+      lateStepsMax: 2,
+      stepMsMax: 1,
+    },
+    contents: [[0, 2]],
+    longLabelChance: 0,
+    messagesPerSubmissionMax: 1_000,
+    actions: { ...actions, submitAndWait: 10 },
+    actionsMax: 8,
+    generations: 2,
+    snapshotsMax: 2,
+    faults: [],
+  }),
+}
+
+function chooseSwarm(seed: number, random: Random): SimulationOptions {
   const on = (probability: number, weight: number): number => (random.chance(probability) ? weight : 0)
   const logBytesCheckpoint = random.pick([1_500, 4_000, 12_000, 40_000, 1_000_000])
   const hasFaults = random.chance(0.6)
   const entries = ['a', 'b/c', 'b', 'd'].slice(0, random.between(1, 4))
   return {
     seed,
+    focuses: [],
     partitions: random.between(1, 3),
     entries,
     buckets: random.chance(0.3) ? ['one', 'two'] : ['one'],
@@ -122,6 +239,12 @@ export function chooseOptions(seed: number): SimulationOptions {
     pace: random.pick([0.02, 0.2, 0.7]),
     snapshotChance: random.pick([0.02, 0.06]),
     snapshotsMax: 8,
+    emphasis: {},
+    tornFrames: 1,
+    recoveryCrashChance: 0.15,
+    checkpointTwiceChance: 0.4,
+    faultChance: 0.8,
+    faultsNthMax: random.pick([2, 6]),
     faults: hasFaults ? chooseSome(random, faults) : [],
     faultKinds: chooseSome(random, faultKinds),
     ends: (['kill', 'power', 'killThenPower', 'close', 'settleAndClose'] as const).filter(

@@ -78,7 +78,7 @@ export class Session {
         return this.#settle()
       case 'checkpoint':
         this.checkpoint()
-        if (random.chance(0.4)) this.checkpoint()
+        if (random.chance(this.#tools.options.checkpointTwiceChance)) this.checkpoint()
         return random.chance(0.5) ? this.drain() : process.run(Promise.resolve())
     }
   }

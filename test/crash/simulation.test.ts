@@ -66,6 +66,7 @@ test.each([
   ['groups.direct', 300],
   ['submissions.overEntries', 300],
   ['records.late', 300],
+  ['records.spilled', 300],
   ['blocks.started', 1_000],
   ['blocks.sealed', 500],
   ['blocks.reopened', 300],

@@ -1,4 +1,5 @@
 import { loadCrc64 } from '../../src/base/crc64.ts'
+import type { FileKind } from '../../src/fs/file-system.ts'
 import { Random } from '../support/random.ts'
 import { SimulatedDisk, type OperationCall } from '../support/simulated-disk.ts'
 import { crashPlaces, type Coverage, type CrashPlace } from './coverage.ts'
@@ -120,10 +121,10 @@ class World {
       }
     }
     const process = new StoreProcess(tools, disk, onOperation, true)
-    if (random.chance(0.3)) this.#armFault()
+    if (options.faults.length > 0 && random.chance(0.3)) this.#armFault()
     try {
       await this.#open(process)
-      await this.#work(process)
+      await this.#work(process, taker)
       await this.#end(process, end)
     } catch (error) {
       if (!(error instanceof ProcessEnded)) throw error
@@ -173,19 +174,16 @@ class World {
     }
   }
 
-  async #work(process: StoreProcess): Promise<void> {
+  async #work(process: StoreProcess, taker: SnapshotTaker): Promise<void> {
     const { random, options, coverage } = this.#tools
     const session = new Session(this.#tools, this.#topic, process, this.#lineage, this.#slots)
     const count = random.between(1, options.actionsMax)
-    if (options.faults.length > 0 && random.chance(0.8)) {
+    if (options.faults.length > 0 && random.chance(options.faultChance)) {
       await session.act(random.below(count))
-      this.#armFault()
-      // A checkpoint that is under way when something fails must not vouch for it.
-      if (process.poison === undefined && random.chance(0.6)) {
-        session.submit()
-        session.checkpoint()
-        if (random.chance(0.5)) session.checkpoint()
-      }
+      const kind = this.#armFault()
+      // Crashes before it say nothing about it.
+      taker.extend(3)
+      await this.#meetFault(process, session, kind)
     }
     await session.act(count)
     if (random.chance(0.3) && process.poison === undefined) await session.drain()
@@ -196,6 +194,17 @@ class World {
     await session.endPoisoned()
     this.#crash(process, random.pick(['kill', 'power', 'killThenPower'] as const))
     throw new ProcessEnded()
+  }
+
+  /** What the fault is to strike: frames, or a checkpoint that must not vouch for what has failed beside it. */
+  async #meetFault(process: StoreProcess, session: Session, kind: FileKind): Promise<void> {
+    const { random } = this.#tools
+    const ofFrames = random.chance(kind === 'log' ? 0.7 : 0.3)
+    for (let left = random.below(4); left > 0 && process.poison === undefined; left--) {
+      session.submit()
+      if (ofFrames) await session.drain()
+      else session.checkpoint()
+    }
   }
 
   async #end(process: StoreProcess, end: End): Promise<void> {
@@ -255,14 +264,14 @@ class World {
     return this.#armedFaults.size > 0
   }
 
-  #armFault(): void {
+  /** @returns the kind of files it is about, if it is about files */
+  #armFault(): FileKind {
     const { random, options, coverage, trace } = this.#tools
-    if (options.faults.length === 0) return
     const fault = random.pick(options.faults)
     const disk = this.#disk
     const kind = random.pick(options.faultKinds)
-    const nth = random.between(1, random.pick([2, 6]))
-    const kept = random.pick(['nothing', 'prefix', 'soup', 'all'] as const)
+    const nth = random.between(1, options.faultsNthMax)
+    const kept = random.pick(['nothing', 'nothing', 'prefix', 'soup', 'all'] as const)
     this.#armedFaults.add(fault)
     coverage.add(`armed.${fault}`)
     trace?.(`armed: ${fault} ${kind} ${nth} ${kept}`)
@@ -274,6 +283,7 @@ class World {
       disk.failNext(random.pick(['create', 'rename', 'unlink', 'makeDirectory']), { nth })
     else if (fault === 'short') for (let left = nth; left > 0; left--) disk.shortWriteNext({ kind })
     else disk.setFreeBytes(random.between(0, 30) * 1_000)
+    return kind
   }
 
   /** Whatever happened: without faults the store opens, takes records again, and shows everything. */

@@ -192,7 +192,7 @@ export class SimulatedDisk {
     const garbage = options.garbage ?? 0.05
     const chooseData = chooser(options.data, ['nothing', 'all', 'prefix', 'soup', 'soup'] as const, random)
     const chooseNames = chooser(options.names, ['nothing', 'all', 'prefix', 'subset'] as const, random)
-    const data = { nothing: 0, all: 0, prefix: 0, soup: 0 }
+    const data = { nothing: 0, all: 0, prefix: 0, soup: 0, hole: 0 }
     let filesPending = 0
     let changesPending = 0
 
@@ -639,8 +639,7 @@ export class SimulatedDisk {
 
   #lookup(path: string): Node | undefined {
     let node = this.#nodes.get(ROOT)
-    for (const part of path.split('/')) {
-      if (part === '') continue
+    for (const part of segmentsOf(path)) {
       if (node?.kind !== 'directory') return undefined
       const id = node.entries.get(part)
       node = id === undefined ? undefined : this.#nodes.get(id)
@@ -771,7 +770,7 @@ export class SimulatedProcess implements FileSystem {
   *#writeSteps(disk: SimulatedDisk, ops: readonly WriteOp[]): Generator<void, number[]> {
     const counts = ops.map(() => 0)
     for (const [index, { file, atBytes, bytes }] of ops.entries()) {
-      yield
+      if (index > 0) yield
       if (!disk.exists(file.path)) {
         disk.before(this, 'create', file.path, file.kind)
         disk.createFile(file.path)
@@ -901,14 +900,10 @@ export class SimulatedProcess implements FileSystem {
   }
 
   #once<T>(act: () => T): Promise<T> {
-    function* steps(): Generator<void, T> {
-      yield
-      return act()
-    }
-    return this.#run(steps(), undefined)
+    return this.#run({ next: () => ({ done: true, value: act() }) }, undefined)
   }
 
-  #run<T>(steps: Generator<void, T>, lane: Lane | undefined): Promise<T> {
+  #run<T>(steps: { next(): IteratorResult<void, T> }, lane: Lane | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const rejectUnlessKilled = (error: Error) => {
         if (this.#afterKill === 'reject' || !(error instanceof ProcessKilled)) reject(error)
@@ -989,6 +984,20 @@ function cloneNode(node: Node): Node {
   const durable = node.durable.share()
   const cache = node.cache === node.durable ? durable : node.cache.share()
   return { ...node, cache, durable, pending: node.pending.slice() }
+}
+
+const segmentsByPath = new Map<string, readonly string[]>()
+const SEGMENTS_KEPT = 10_000
+
+/** The names along an absolute path; the same few paths are asked for again and again. */
+function segmentsOf(path: string): readonly string[] {
+  let segments = segmentsByPath.get(path)
+  if (segments === undefined) {
+    segments = path.split('/').filter(Boolean)
+    if (segmentsByPath.size >= SEGMENTS_KEPT) segmentsByPath.clear()
+    segmentsByPath.set(path, segments)
+  }
+  return segments
 }
 
 /** The wish, or by seed: one answer for all, or each time a new one. */

@@ -1,9 +1,10 @@
 /**
  * Mistakes planted into a copy of the engine, one at a time: what each step of the write and recovery protocol is
- * for. `find` must stand in `file` exactly once. The simulation has to notice every one, or say why it cannot.
+ * for. `find` must stand in `file` exactly once. The simulation has to notice every one; where two steps cover each
+ * other, the mistake is to leave out both.
  *
  * @typedef {{ file: string, find: string, put: string }} Patch
- * @typedef {{ name: string, patches: Patch[], equivalent?: string }} Mutant
+ * @typedef {{ name: string, patches: Patch[] }} Mutant
  */
 
 const log = 'src/storage/commitlog/commit-log.ts'
@@ -24,12 +25,12 @@ const writeAll = 'src/fs/write-all.ts'
 const atomicWrite = 'src/fs/atomic-write.ts'
 
 const one = (name, file, find, put) => ({ name, patches: [{ file, find, put }] })
-const harmless = (mutant, equivalent) => ({ ...mutant, equivalent })
 
 const appendFrame =
   "await writeAllAndSync(this.#fs, 'log', [{ file: this.#file, atBytes: this.#atBytes, bytes: frame }])"
 const writeFrame = appendFrame.replace('writeAllAndSync', 'writeAll')
 const writeCheckpoint = "await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))"
+const contents = "if (plan.kind !== 'merge') "
 const syncDirty = 'const filesSynced = await syncAll(fs, files, directories)'
 const dropLogs = 'const logBytesDropped = await log.drop(checkpoint.firstLog)'
 const importWriteAll = (file) => ({
@@ -232,10 +233,18 @@ export const mutants = [
   ),
 
   // Folding.
-  harmless(
-    one('fold: content not synced', fold, 'await fs.syncFiles([block.data])', ''),
-    'inline content stays in the log until a checkpoint has synced the file, recovery writes it for folded blocks too, and direct content was synced before its frame',
-  ),
+  // Either alone does no harm: a folded block has its content in the log until a checkpoint has synced it.
+  {
+    name: 'fold and recovery both trust the content',
+    patches: [
+      { file: fold, find: 'await fs.syncFiles([block.data])', put: '' },
+      {
+        file: apply,
+        find: `${contents}await writeContents(fs, data, facts.items)\n      else await merge`,
+        put: `if (plan.kind === 'open') await writeContents(fs, data, facts.items)\n      else if (plan.kind === 'merge') await merge`,
+      },
+    ],
+  },
   {
     name: 'fold: descriptor not synced before its rename',
     patches: [
@@ -280,10 +289,7 @@ export const mutants = [
     'block.reservations >= reservations',
   ),
   one('fold of a block that is cold by now', fold, 'if (!isOpen || ', 'if ('),
-  harmless(
-    one('fold: index not synced before the WAL goes', fold, 'await fs.syncFiles([entry.indexFile.file])', ''),
-    'recovery writes the index afresh for every block of checkpoint and frames, and the checkpoint syncs it before it forgets them',
-  ),
+  // Either alone does no harm: recovery lists anew whatever checkpoint and frames mention.
   {
     name: 'fold and recovery both trust the index',
     patches: [
@@ -300,7 +306,24 @@ export const mutants = [
     'const frame = await fs.read(last.logPath, last.atBytes, last.bytes)',
   ),
   one('recovery does not sync files', apply, 'await fs.syncFiles(touched)', ''),
-  one('recovery does not sync directories', apply, 'await fs.syncDirectories([...directories])', ''),
+  // Either alone does no harm: the index and the WALs are replaced in the very directories that are synced at the end.
+  {
+    name: 'recovery does not sync directories',
+    patches: [
+      { file: apply, find: 'await fs.syncDirectories([...directories])', put: '' },
+      {
+        file: apply,
+        find: "await atomicWrite(fs, paths.index, 'index', encodeIndex(sorted).bytes)",
+        put: replaceFile('paths.index', 'index', 'encodeIndex(sorted).bytes', 'directory'),
+      },
+      {
+        file: apply,
+        find: "await atomicWrite(fs, path, 'wal', bytes)",
+        put: replaceFile('path', 'wal', 'bytes', 'directory'),
+      },
+      importWriteAll(apply),
+    ],
+  },
   {
     name: 'recovery projects before its log is durable',
     patches: [
@@ -323,16 +346,19 @@ export const mutants = [
     ],
   },
   one(
-    'recovery believes content in the cache',
+    'recovery believes content that is there',
     apply,
-    "if (plan.kind !== 'merge') await writeContents",
-    "if (plan.kind === 'open' && plan.rewrite && (await fs.fileBytes(data.path)) === undefined) await writeContents",
+    "if (plan.kind !== 'merge') await writeContents(fs, data, facts.items)",
+    `if (plan.kind !== 'merge') {
+        if ((await fs.fileBytes(data.path)) === undefined) await writeContents(fs, data, facts.items)
+      }`,
   ),
   one(
-    'recovery leaves content of folded blocks',
+    'recovery believes content in the cache',
     apply,
-    "if (plan.kind !== 'merge') await writeContents",
-    "if (plan.kind === 'open') await writeContents",
+    "await writeAll(fs, 'projection', [{ file: data, atBytes: item.blkAtBytes, bytes }])",
+    `if (Buffer.compare(await fs.read(data.path, item.blkAtBytes, item.contentBytes), bytes) === 0) continue
+    await writeAll(fs, 'projection', [{ file: data, atBytes: item.blkAtBytes, bytes }])`,
   ),
   one(
     'recovery believes entries in the cache',

@@ -18,8 +18,9 @@ export type Change =
  *  - `prefix`: the first changes, the last of them cut at a sector border
  *  - `soup`: each sector stands as it was at some moment of its own, or its written bytes are garbage; the length
  *    likewise, so that it may be ahead of the data (zeros) or behind it
+ *  - `hole`: everything but one sector, which is as before, or its written bytes are garbage
  */
-export type DataLoss = 'nothing' | 'all' | 'prefix' | 'soup'
+export type DataLoss = 'nothing' | 'all' | 'prefix' | 'soup' | 'hole'
 
 /** `prefix` and `subset` are of the pending changes of each directory. */
 export type NameLoss = 'nothing' | 'all' | 'prefix' | 'subset'
@@ -49,6 +50,9 @@ export function contentAfterCut(
       break
     case 'soup':
       keepSoup(content, changes, garbage, random)
+      break
+    case 'hole':
+      keepAllButOneSector(content, changes, garbage, random)
       break
   }
   return content
@@ -103,6 +107,37 @@ function keepSoup(content: PagedBytes, changes: readonly Change[], garbage: numb
     }
   }
   content.resize(sizes[sizeMoment] as number)
+}
+
+function keepAllButOneSector(
+  content: PagedBytes,
+  changes: readonly Change[],
+  garbage: number,
+  random: Random,
+): void {
+  const before = content.share()
+  const sectors = new Set<number>()
+  for (const change of changes) {
+    applyChange(content, change)
+    if (change.kind !== 'write') continue
+    const end = change.atBytes + change.bytes.byteLength
+    for (let at = change.atBytes - (change.atBytes % SECTOR_BYTES); at < end; at += SECTOR_BYTES)
+      sectors.add(at)
+  }
+  const written = [...sectors].filter((at) => at < content.size)
+  if (written.length === 0) return
+  const at = random.pick(written)
+  const endOfSector = Math.min(at + SECTOR_BYTES, content.size)
+  const old = new Uint8Array(endOfSector - at)
+  old.set(before.read(at, old.byteLength))
+  content.write(at, old)
+  if (!random.chance(garbage)) return
+  for (const change of changes) {
+    if (change.kind !== 'write') continue
+    const from = Math.max(at, change.atBytes)
+    const to = Math.min(endOfSector, change.atBytes + change.bytes.byteLength)
+    if (from < to) content.write(from, garbageBytes(to - from, random))
+  }
 }
 
 function garbageBytes(length: number, random: Random): Uint8Array {

@@ -1,8 +1,8 @@
 import type { Random } from '../random.ts'
 
-/** Work of one process that is done in steps: each `next()` up to the following `yield` is one atomic step. */
+/** Work of one process that is done in steps: each `next()` is one atomic step. */
 export interface Job {
-  readonly steps: Generator<void, unknown>
+  readonly steps: { next(): IteratorResult<void> }
   readonly settle: { resolve(value: unknown): void; reject(error: unknown): void }
   /** Seldom chosen while others are runnable, so that slow calls are overtaken often. */
   readonly slow: boolean
@@ -12,6 +12,10 @@ export interface Job {
 
 /** A queue whose jobs run one after the other, or `undefined` for work that waits for nothing. */
 export type Lane = Job[]
+
+/** Reactions of a promise: the cheapest microtasks. */
+const settled = Promise.resolve()
+const pass = (): void => undefined
 
 /**
  * Runs one step of one seeded-randomly chosen job a turn. Turns are microtasks, now and then a macrotask, so that
@@ -48,8 +52,8 @@ export class Scheduler {
     }
     const style = this.#random.below(16)
     if (style === 0) setImmediate(turn)
-    else if (style < 6) queueMicrotask(() => queueMicrotask(() => queueMicrotask(turn)))
-    else queueMicrotask(turn)
+    else if (style < 6) void settled.then(pass).then(pass).then(turn)
+    else void settled.then(turn)
   }
 
   #choose(): number {
