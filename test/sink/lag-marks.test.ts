@@ -24,13 +24,27 @@ describe('LagMarks', () => {
     expect(marks.ageMs(100, 10_000)).toBe(500)
   })
 
-  it('stay bounded, and err by little', () => {
-    const marks = new LagMarks()
-    for (let i = 1; i <= 100_000; i++) marks.seen(i, i)
+  it.each([10, 300, 3000, 36_000])(
+    'err to the young side by less than a fifth at a lag of %i steps',
+    (lag) => {
+      const marks = new LagMarks()
+      const shares: number[] = []
+      for (let step = 1; step <= 3 * lag + 1000; step++) {
+        const durable = Math.max(0, step - lag)
+        marks.seen(step, step)
+        marks.reached(durable)
+        if (durable > lag / 2) shares.push(marks.ageMs(durable, step) / (lag - 1))
+      }
 
-    // 64 marks at most: the oldest one kept is never more than a few thousand steps late.
+      expect(Math.min(...shares)).toBeGreaterThan(0.8)
+      expect(Math.max(...shares)).toBeLessThanOrEqual(1)
+    },
+  )
+
+  it('keep the age of what has been waiting longest exactly', () => {
+    const marks = new LagMarks()
+    for (let step = 1; step <= 100_000; step++) marks.seen(step, step)
+
     expect(marks.ageMs(0, 100_000)).toBe(99_999)
-    expect(marks.ageMs(50_000, 100_000)).toBeLessThanOrEqual(50_000)
-    expect(marks.ageMs(50_000, 100_000)).toBeGreaterThan(0)
   })
 })
