@@ -18,7 +18,7 @@ export interface AppStatus {
   readonly phase: AppPhase
   readonly failure: Error | undefined
   readonly totals: Totals
-  /** Free disk beyond the reserve when last asked. */
+  /** Free disk beyond the reserve and what the log may still need, when last asked; below 0 consumption pauses. */
   readonly spareBytes: number | undefined
   /** From the moment the group is joined. */
   readonly sink: SinkStatus | undefined

@@ -35,7 +35,7 @@ export interface DirectoryLock {
  *
  * Contract of every implementation:
  *  - Resolving a write means the operating system has the bytes; only a sync makes them survive a power cut.
- *  - A name (create, rename, unlink, mkdir) survives a power cut only after `syncDirectory` of its directory.
+ *  - A name (create, rename, unlink, mkdir) survives a power cut only after `syncDirectories` with its directory.
  *  - A file with un-synced writes is never closed silently: a handle that is evicted is synced first, and a
  *    failure then rejects a later call. The caller treats any failed write or sync as the end of the store.
  *  - Writes handed over in one `writeSome` call are applied in order; two un-awaited calls for the same `lane` too.
@@ -75,7 +75,7 @@ export interface FileSystem {
   /** Sets the length; not durable before `syncFiles`. */
   truncate(file: FileRef, lengthBytes: number): Promise<void>
 
-  /** Replaces `toPath` atomically. Handles of both are dropped; un-synced bytes of the renamed file stay un-synced. */
+  /** Replaces `toPath` atomically. Handles of both are dropped; un-synced bytes of the renamed file may stay un-synced. */
   rename(fromPath: string, toPath: string): Promise<void>
 
   /** Missing file: no error. */

@@ -43,11 +43,11 @@ const SYNC_SECONDS = [0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1
 const GROUP_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10]
 /** From one small record to groups far beyond the default 8 MiB: a single larger submission is a group of its own. */
 const GROUP_BYTES = [1e3, 1e4, 1e5, 5e5, 1e6, 2e6, 4e6, 8e6, 16e6, 64e6, 256e6]
-/** From single records on a quiet topic to the default limit of 65,536. */
+/** From single records on a quiet topic to beyond the default limit of 16,384. */
 const GROUP_RECORDS = [1, 10, 100, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000]
 /** Milliseconds when idle; tens of seconds with thousands of dirty files on a slow disk. */
 const CHECKPOINT_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60]
-/** One round trip to the coordinator, up to the request timeout of 30 s. */
+/** One round trip to the coordinator; one that does not answer is waited for much longer. */
 const COMMIT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 export const catalogue = {
@@ -86,7 +86,7 @@ export const catalogue = {
 
   groupBytes: histogram(
     'sediment_group_bytes',
-    'Bytes made durable by one frame of the commit log.',
+    'Content made durable by one frame of the commit log, without keys, headers and other labels.',
     GROUP_BYTES,
   ),
   groupRecords: histogram('sediment_group_records', 'Records made durable by one frame.', GROUP_RECORDS),
@@ -101,7 +101,7 @@ export const catalogue = {
     GROUP_SECONDS,
   ),
   storedRecords: counter('sediment_stored_records_total', 'Records made durable.'),
-  storedBytes: counter('sediment_stored_bytes_total', 'Bytes of groups made durable.'),
+  storedBytes: counter('sediment_stored_bytes_total', 'Content made durable, without labels.'),
   directBytes: counter(
     'sediment_direct_bytes_total',
     'Content that went straight into its data file instead of through the commit log.',
@@ -155,7 +155,7 @@ export const catalogue = {
   storePoisoned: gauge('sediment_store_poisoned', '1 after a failed write or sync; the process then ends.'),
   spareBytes: gauge(
     'sediment_store_spare_bytes',
-    'Free disk beyond the reserve; consumption pauses before it is used up.',
+    'Free disk beyond the reserve and what the commit log may still need; below 0 consumption pauses.',
   ),
 
   receivedRecords: counter('sediment_received_records_total', 'Records accepted from Kafka.', {

@@ -7,7 +7,7 @@ import snappy from 'snappy'
 /** The compression of a record batch, by the number in its attributes. */
 export const Codec = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
 
-/** Guards allocation: what one record batch may become. */
+/** What one record batch may become, where the decoder takes a limit: gzip, and zstd from Node 22.15 on. */
 const DECOMPRESSED_BYTES_MAX = 1024 * 1024 * 1024
 
 const KIB = 1024

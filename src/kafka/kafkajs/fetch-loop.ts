@@ -64,8 +64,8 @@ interface Generation {
 /**
  * Fetches the partitions of one group generation and hands their batches to the handler: in order within a
  * partition, side by side between partitions. While the handler looks at batches the next response is fetched
- * already, as long as batches of less than `maxBytes` of memory are out with the handler. A partition that is held, paused or slow stops
- * no other. Positions live here alone; kafkajs has none.
+ * already, as long as batches of less than `maxBytes` of memory are out with the handler. A partition that is held,
+ * paused or slow stops no other. Positions live here alone; kafkajs has none.
  */
 export class FetchLoop {
   private readonly options: FetchLoopOptions

@@ -1,9 +1,9 @@
 import type { IndexEntry } from '../codec/index-codec.ts'
 
 /**
- * The blocks of one entry, sorted by id. An open block stands here with the totals of its last
- * fold. For consecutive ids a < b every record of block a that
- * Sediment wrote lies in [a, b); foreign directories may overlap (W2), and are read all the same.
+ * The blocks of one entry, sorted by id. An open block stands here with the totals of its last fold. For consecutive
+ * ids a < b every record of block a that Sediment wrote lies in [a, b); foreign directories may overlap (W2), and are
+ * read all the same.
  */
 export class BlockIndex {
   readonly #blocks: IndexEntry[] = []

@@ -65,7 +65,7 @@ export class BlockManager {
     this.commit(entry, placement, write)
   }
 
-  /** The synchronous half of `reserve`: `undefined` when a cold block must be read first. */
+  /** The synchronous half of `reserve`: false where that has to wait, or throws; then nothing was reserved. */
   tryReserve(entry: Entry, write: RecordWrite): boolean {
     const placement = this.place(entry, write)
     if (placement.kind === 'load' || placement.kind === 'full') return false
