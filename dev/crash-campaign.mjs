@@ -5,9 +5,12 @@
  * with which `--seed` to go on. `--replay SEED` runs one seed and prints what happened in it.
  */
 import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { projectRoot } from './runner/command.mjs'
 import { startWorkers } from './crash/workers.mjs'
+
+// Not the runner's: it ends the process at the first signal.
+const projectRoot = fileURLToPath(new URL('..', import.meta.url))
 
 const { values } = parseArgs({
   options: {

@@ -27,6 +27,9 @@ async function run({ seeds }: Order): Promise<Answer> {
   return { counts: [...coverage.counts], digests: coverage.digests(), failures }
 }
 
+// A terminal interrupts the whole group; the campaign decides when this process ends.
+process.on('SIGINT', () => undefined)
+
 process.on('message', (order: Order) => {
   run(order).then(
     (answer) => process.send?.(answer),
