@@ -1,5 +1,3 @@
-import type { RecordWrite } from '../storage/index.ts'
-
 type RejectionCause =
   | 'labels-too-large' // key, headers and constants together exceed `labelBytesMax`
   | 'entry-name-too-long' // a segment of the entry name, made of a key or header, exceeds `segmentBytesMax`
@@ -9,8 +7,4 @@ export interface Rejection {
   readonly rejected: RejectionCause
   readonly bytes: number
   readonly bytesMax: number
-}
-
-export function isRejection(outcome: RecordWrite | Rejection): outcome is Rejection {
-  return 'rejected' in outcome
 }

@@ -7,7 +7,7 @@ import type { Stall } from './watchdog.ts'
 
 /** What the sink needs of the mapping; a rejection is a value. */
 export interface RecordMapper {
-  /** `undefined` when no rule names the topic. */
+  /** `undefined` when no rule names the topic, or it would share an entry with another. */
   forPartition(topic: string, partition: number): PartitionRecordMapper | undefined
 }
 
@@ -29,7 +29,7 @@ export class PartitionState implements TopicPartition {
   readonly topic: string
   readonly partition: number
   readonly marks = new LagMarks()
-  /** `undefined` where no rule takes the topic: then it is held. */
+  /** `undefined` where the mapping refuses the topic: then it is held. */
   mapper: PartitionRecordMapper | undefined
   acceptedOffset: number
   committedOffset: number | undefined

@@ -33,6 +33,8 @@ const COMMIT_SHARE = 0.25
 const COMMIT_RESERVE_MS = 5000
 const COMMIT_RETRY_MS = 200
 const REACHED_POLL_MS = 50
+const NO_RULE =
+  'no mapping rule takes this topic, or it would share an entry with another: give it a rule of its own'
 
 const stoppingHold: StartDecision = { kind: 'hold', reason: 'stopping' satisfies HoldReason }
 
@@ -315,7 +317,7 @@ export class Sink implements SourceHandler {
     state.sawHighWatermark(partition.highWatermark, this.#clock.monotonicMs())
     if (plan.isForeignCommitIgnored) this.#foreignCommitIgnored(partition)
     if (state.refusal !== undefined) return this.#hold(state, 'damaged-block', state.refusal)
-    if (mapper === undefined) return this.#hold(state, 'no-rule', 'no mapping rule takes this topic')
+    if (mapper === undefined) return this.#hold(state, 'no-rule', NO_RULE)
     if (plan.kind === 'hold') return this.#hold(state, plan.reason, plan.detail)
     return { kind: 'start', offset: plan.offset }
   }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { isRejection, type Rejection } from '../../src/mapping/rejection.ts'
+import type { Rejection } from '../../src/mapping/rejection.ts'
 import type { KafkaMessage, MessageHeader } from '../../src/mapping/message.ts'
 import type { RecordWrite } from '../../src/storage/index.ts'
 
@@ -23,7 +23,7 @@ export function header(name: string, value: string | null): MessageHeader {
 }
 
 export function accepted(outcome: RecordWrite | Rejection): RecordWrite {
-  if (isRejection(outcome)) throw new Error(`rejected: ${JSON.stringify(outcome)}`)
+  if ('rejected' in outcome) throw new Error(`rejected: ${JSON.stringify(outcome)}`)
   return outcome
 }
 

@@ -13,7 +13,6 @@ export const Api = {
   Metadata: 3,
   Heartbeat: 12,
   JoinGroup: 11,
-  LeaveGroup: 13,
   SyncGroup: 14,
 } as const
 
