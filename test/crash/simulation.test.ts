@@ -27,7 +27,7 @@ interface Result {
 }
 
 /** Two processes, so that the machine's cores are used however jest spreads its files. */
-const statesMin = 24_000
+const statesMin = 25_000
 let result: Result
 
 beforeAll(() => {
@@ -73,8 +73,8 @@ test.each([
   ['evicted.write', 200],
   ['checkpoints', 500],
   ['folds.aborted', 10],
-  ['settled', 30],
-  ['closed', 50],
+  ['settled', 8],
+  ['closed', 30],
   ['poisoned.sync', 10],
   ['poisoned.syncDirectory', 5],
   ['poisoned.write', 5],
