@@ -178,7 +178,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'storage.sealIdleMs': [
     duration(0, 24 * 60 * MINUTE_MS),
     defaultLimits.sealIdleMs,
-    'A full block is sealed after this long without writes.',
+    'A block that is full, or that another one follows, is sealed after this long without writes.',
   ],
   'storage.walBytesMax': [
     bytes(64 * KIB, GIB),

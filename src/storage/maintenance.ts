@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { inParallel } from '../base/in-parallel.ts'
 import type { OpenBlock } from './block/block.ts'
 import type { BlockManager } from './block/block-manager.ts'
+import { isFollowed } from './block/placement.ts'
 import type { StorageObserver } from './observer.ts'
 import type { StorageLimits } from './options.ts'
 
@@ -32,7 +33,7 @@ export class Maintenance {
   /** Folds one block, and reports it. @returns whether it is cold now */
   async fold(block: OpenBlock, isEvicted = false): Promise<boolean> {
     const { fold, observer, poison } = this.#options
-    const isSealed = block.isFull(0)
+    const isSealed = this.#isDone(block)
     try {
       if (!(await fold(block))) return false
     } catch (cause) {
@@ -60,6 +61,11 @@ export class Maintenance {
     })
   }
 
+  /** A block that is full by bytes lies below its limit: the record that did not fit has started the next one. */
+  #isDone(block: OpenBlock): boolean {
+    return block.isFull(0) || isFollowed(block, this.#options.clock)
+  }
+
   async #run(): Promise<void> {
     const { clock, poison } = this.#options
     try {
@@ -78,7 +84,7 @@ export class Maintenance {
     const nowMs = clock.monotonicMs()
     const due = [...manager.openBlocks].filter(
       (block) =>
-        (block.isFull(0) && nowMs - block.touchedMs >= limits.sealIdleMs) ||
+        (this.#isDone(block) && nowMs - block.touchedMs >= limits.sealIdleMs) ||
         block.walReservedBytes >= limits.walBytesMax,
     )
     await inParallel(FOLDS_MAX, due, (block) => this.fold(block))

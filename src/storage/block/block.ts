@@ -69,11 +69,13 @@ export class OpenBlock {
     this.touchedMs = nowMs
   }
 
-  isFull(moreBytes: number): boolean {
+  /** Whether `moreBytes` of content do not fit into so many times the limits of its bucket. */
+  isFull(moreBytes: number, factor = 1): boolean {
     const { blockBytesMax, blockRecordsMax } = this.entry.settings
     return (
       this.recordCount > 0 &&
-      (this.blkReservedBytes + moreBytes > blockBytesMax || this.recordCount >= blockRecordsMax)
+      (this.blkReservedBytes + moreBytes > blockBytesMax * factor ||
+        this.recordCount >= blockRecordsMax * factor)
     )
   }
 

@@ -6,6 +6,8 @@ import type { IndexEntry } from '../codec/index-codec.ts'
 const HOUR_US = 3_600_000_000
 const DAY_US = 86_400_000_000
 const COMPRESSION_NONE = 0
+/** Of the limits, for blocks that take only late records. */
+const LATE_FACTOR = 2
 
 /**
  * Where a record goes. `load`: the containing block is cold and must be read first. `full`: a block that we cannot
@@ -26,7 +28,8 @@ export type Place = Extract<Placement, { kind: 'append' | 'start' }>
  * The rules (design: time), in the order they are asked:
  *  - the containing block is the one with the greatest id at or below the time: no id ever lies inside the range of
  *    another block, so a record is always found again by its time alone (W2);
- *  - a record later than everything in a full containing block starts a new one, whose id is its slot;
+ *  - a record later than everything in a full containing block starts a new one, whose id is its slot; a block that
+ *    another one follows is full at twice the limits, lest every gap that a roll leaves be cut into slivers;
  *  - a record more than an hour ahead of its entry and of the clock starts a block of its own, so that one bad
  *    clock cannot stretch a block over years;
  *  - every other record goes into the containing block, even over the limits: it is late;
@@ -72,7 +75,8 @@ export function placeRecord(
         wantedUs > Number(known.latestUs) &&
         mustStart(entry, known, wantedUs, contentBytes, position, clock)
       ) {
-        return { kind: 'start', id: wantedUs, slotUs: wantedUs, isLate: wantedUs !== timestampUs }
+        const isLate = wantedUs !== timestampUs || position < entry.index.size - 1
+        return { kind: 'start', id: wantedUs, slotUs: wantedUs, isLate }
       }
       return { kind: 'load', cold: known }
     } else {
@@ -81,7 +85,8 @@ export function placeRecord(
       wantedUs = Math.max(wantedUs, Number(endUs) + 1)
       const behind = entry.index.floorPosition(BigInt(wantedUs))
       if (behind === position) {
-        return { kind: 'start', id: wantedUs, slotUs: wantedUs, isLate: wantedUs !== timestampUs }
+        const isLate = wantedUs !== timestampUs || position < entry.index.size - 1
+        return { kind: 'start', id: wantedUs, slotUs: wantedUs, isLate }
       }
       position = behind
     }
@@ -95,15 +100,32 @@ function placeInOpen(
   contentBytes: number,
   clock: Clock,
 ): Place | undefined {
-  if (block.recordCount === 0) return { kind: 'append', block, slotUs: timestampUs, isLate: false }
+  const isLast = block.nextIdUs === Infinity
+  if (block.recordCount === 0) return { kind: 'append', block, slotUs: timestampUs, isLate: !isLast }
   const latestUs = block.latestUs
   const slotUs = timestampUs > latestUs ? timestampUs : block.slots.firstFree(timestampUs)
   if (slotUs >= block.nextIdUs) return undefined
-  const isLate = slotUs < latestUs
-  if (slotUs > latestUs && (block.isFull(contentBytes) || isFarAhead(block, slotUs, clock))) {
+  const isLate = slotUs < latestUs || !isLast
+  if (slotUs > latestUs && (isPastLimits(block, contentBytes, clock) || isFarAhead(block, slotUs, clock))) {
     return { kind: 'start', id: slotUs, slotUs, isLate }
   }
   return { kind: 'append', block, slotUs, isLate }
+}
+
+/**
+ * Whether records go on behind the block: from now on it takes only late ones. A block that a bad clock has started in
+ * the future does not count.
+ */
+export function isFollowed(
+  { nextIdUs, latestUs }: Pick<OpenBlock, 'nextIdUs' | 'latestUs'>,
+  clock: Clock,
+): boolean {
+  return nextIdUs - Math.max(latestUs, clock.nowUs()) <= HOUR_US
+}
+
+function isPastLimits(block: OpenBlock, moreBytes: number, clock: Clock): boolean {
+  if (!block.isFull(moreBytes)) return false
+  return !isFollowed(block, clock) || block.isFull(moreBytes, LATE_FACTOR)
 }
 
 function isFarAhead(block: OpenBlock, slotUs: number, clock: Clock): boolean {
@@ -119,8 +141,11 @@ function mustStart(
   clock: Clock,
 ): boolean {
   const { blockBytesMax, blockRecordsMax } = entry.settings
+  const nextIdUs = Number(entry.index.at(position + 1)?.id ?? Infinity)
+  const factor = isFollowed({ nextIdUs, latestUs: Number(cold.latestUs) }, clock) ? LATE_FACTOR : 1
   const isFull =
-    cold.sizeBytes + BigInt(contentBytes) > BigInt(blockBytesMax) || cold.recordCount >= blockRecordsMax
+    Number(cold.sizeBytes) + contentBytes > blockBytesMax * factor ||
+    cold.recordCount >= blockRecordsMax * factor
   const isLast = position === entry.index.size - 1
   const isAhead = isLast && wantedUs - Number(cold.latestUs) > HOUR_US && wantedUs - clock.nowUs() > HOUR_US
   return isFull || isAhead

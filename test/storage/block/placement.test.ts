@@ -122,6 +122,40 @@ test('a record behind a cold block that is full starts a new one, behind one tha
   expect(ids()).toEqual([startUs, startUs + 4])
 })
 
+test.each([
+  ['open', false],
+  ['cold', true],
+])(
+  'an %s block that another one follows takes late records up to twice its limits',
+  async (_is, isFolded) => {
+    const { put, fold, ids, counts } = make()
+    for (let index = 0; index < 4; index++) await put(startUs + index)
+    await put(startUs + 1000)
+    for (let index = 0; index < 4; index++) {
+      if (isFolded) fold()
+      expect(await put(startUs + 10 + index)).toEqual({ id: startUs, slotUs: startUs + 10 + index })
+    }
+    if (isFolded) fold()
+    expect((await put(startUs + 20)).id).toBe(startUs + 20)
+    expect(ids()).toEqual([startUs, startUs + 20, startUs + 1000])
+    expect(counts.late).toBe(5)
+  },
+)
+
+test.each([
+  ['open', false],
+  ['cold', true],
+])('an %s block before one of the future keeps to its limits', async (_is, isFolded) => {
+  const { put, fold, ids } = make()
+  await put(nowUs)
+  await put(nowUs + 900 * DAY_US)
+  for (let index = 1; index < 6; index++) {
+    if (isFolded) fold()
+    await put(nowUs + index)
+  }
+  expect(ids()).toEqual([nowUs, nowUs + 4, nowUs + 900 * DAY_US])
+})
+
 test('100,000 equal times get slots one after another, in order, over as many blocks as they need', async () => {
   const count = 100_000
   const { put, ids, counts } = make({ blockRecordsMax: 1_000, blockBytesMax: 1e9 })
@@ -228,8 +262,8 @@ describe.each([
     fold()
     foreign({ ...sealed(startUs, startUs + 100), ...flags })
     expect(await put(startUs + 9)).toEqual({ id: startUs + 101, slotUs: startUs + 103 })
-    expect(await put(startUs + 9)).toEqual({ id: startUs + 105, slotUs: startUs + 105 })
-    expect(ids()).toEqual([startUs, startUs + 101, startUs + 105, startUs + 151])
+    expect(await put(startUs + 9)).toEqual({ id: startUs + 101, slotUs: startUs + 105 })
+    expect(ids()).toEqual([startUs, startUs + 101, startUs + 151])
   })
 
   test('is passed over, several of them in a row too', async () => {

@@ -1,0 +1,53 @@
+import { describe, expect, it } from '@jest/globals'
+import type { EntryName } from '../../src/storage/record.ts'
+import type { Storage } from '../../src/storage/index.ts'
+import { silentStorageObserver } from '../../src/storage/observer.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { SimulatedDisk } from '../support/simulated-disk.ts'
+import { openStore, write } from '../support/storage/store.ts'
+
+/** Goal: blocks that are done with are sealed. Method: a store on the simulated disk, and time that the test moves. */
+
+const t0 = 1_750_000_000_000_000
+const entry: EntryName = { bucket: 'kafka', entry: 'camera/0' }
+
+async function open(): Promise<{ storage: Storage; clock: ManualClock; sealed: () => number }> {
+  const { fs } = new SimulatedDisk({ seed: 41 })
+  const clock = new ManualClock(t0)
+  let sealed = 0
+  const storage = await openStore(fs, {
+    clock,
+    observer: { ...silentStorageObserver, blockSealed: () => (sealed += 1) },
+    limits: { sealIdleMs: 1000 },
+    settings: { blockBytesMax: 1000 },
+  })
+  return { storage, clock, sealed: () => sealed }
+}
+
+/** A time in which every timer of a second has come. */
+async function rest(clock: ManualClock): Promise<void> {
+  for (let tick = 0; tick < 8; tick++) await clock.advance(250)
+}
+
+describe('a block that is full by its bytes', () => {
+  it('is sealed once the next one has begun and its late records have stopped', async () => {
+    const { storage, clock, sealed } = await open()
+    for (let index = 0; index < 10; index++) {
+      await storage.submit({ writes: [write(entry, t0 + index * 1000, new Uint8Array(300))] })
+    }
+    // Three of 300 bytes fit into 1,000: blocks of 3, 3, 3 and 1.
+    expect(sealed()).toBe(0)
+    await rest(clock)
+    expect(sealed()).toBe(3)
+    await storage.close()
+  })
+
+  it('stays open behind one whose clock ran ahead by years', async () => {
+    const { storage, clock, sealed } = await open()
+    await storage.submit({ writes: [write(entry, t0 + 1e15, new Uint8Array(300))] })
+    await storage.submit({ writes: [write(entry, t0, new Uint8Array(300))] })
+    await rest(clock)
+    expect(sealed()).toBe(0)
+    await storage.close()
+  })
+})
