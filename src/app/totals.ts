@@ -15,7 +15,11 @@ export function countGroups(next: StorageObserver): { observer: StorageObserver;
     groupCommitted(event) {
       next.groupCommitted(event)
       const { records, bytes, groups } = totals
-      totals = { records: records + event.records, bytes: bytes + event.bytes, groups: groups + 1 }
+      totals = {
+        records: records + event.records,
+        bytes: bytes + event.bytes,
+        groups: groups + (event.records > 0 ? 1 : 0),
+      }
     },
   }
   return { observer, totals: () => totals }

@@ -34,6 +34,7 @@ export function storageMetrics(metrics: MetricSet): StorageMetrics {
       metrics.cacheBlocks.set({ cache }, items)
     },
     groupCommitted({ records, bytes, durationMs, directBytes }) {
+      if (records === 0) return
       metrics.groupBytes.observe(bytes)
       metrics.groupRecords.observe(records)
       metrics.groupDuration.observe(durationMs / 1000)
@@ -41,7 +42,9 @@ export function storageMetrics(metrics: MetricSet): StorageMetrics {
       metrics.storedBytes.inc(bytes)
       metrics.directBytes.inc(directBytes)
     },
-    groupDurable: ({ durationMs }) => metrics.groupDurable.observe(durationMs / 1000),
+    groupDurable({ durationMs, records }) {
+      if (records > 0) metrics.groupDurable.observe(durationMs / 1000)
+    },
     blockStarted: () => metrics.blocksStarted.inc(),
     blockSealed: () => metrics.blocksSealed.inc(),
     blockClosed: () => metrics.blocksClosed.inc(),

@@ -1,10 +1,7 @@
 import type { SourceBatch, SourceRecord } from '../kafka/source.ts'
 import type { Gap } from '../ledger/gap.ts'
-import type { RecordWrite } from '../storage/index.ts'
+import { weighRecord, type RecordWrite } from '../storage/index.ts'
 import { SinkError } from './sink-error.ts'
-
-/** What a record costs beside its content, about. */
-const RECORD_BYTES = 128
 
 /** A part of a batch that is submitted as one. Its writes and gaps are every offset of its range. */
 export interface Piece {
@@ -63,7 +60,7 @@ export function cutBatch(
     if (offset > position) gaps.push(hole(position, offset))
     const write = toWrite(record)
     writes.push(write)
-    bytes += RECORD_BYTES + write.content.byteLength
+    bytes += weighRecord(write)
     position = offset + 1
     if (bytes >= pieceBytesMax) finishPiece()
   }

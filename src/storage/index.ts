@@ -24,6 +24,7 @@ export type {
   StoredRecord,
   TimeRange,
 } from './record.ts'
+export { weighRecord } from './record-weight.ts'
 export { Storage, type StoreIdentity } from './storage.ts'
 export { openDirectory } from './query/directory-reader.ts'
 export { verifyDirectory, type Finding, type VerifyReport, type VerifyOptions } from './verify.ts'

@@ -7,10 +7,13 @@ export interface StorageObserver {
   cacheEvicted(cache: CacheName): void
   /** Called when the size changes noticeably. */
   cacheSized(cache: CacheName, bytes: number, items: number): void
-  /** One frame is durable and projected. `durationMs` from build to acknowledgement. */
+  /**
+   * One frame is durable and projected. `durationMs` from build to acknowledgement. Frames without records are reported
+   * too: steps over gaps, and the watermark behind the last group.
+   */
   groupCommitted(event: { records: number; bytes: number; durationMs: number; directBytes: number }): void
   /** The share of `durationMs` until the frame was durable. */
-  groupDurable(event: { durationMs: number }): void
+  groupDurable(event: { durationMs: number; records: number }): void
   blockStarted(): void
   blockSealed(): void
   /** Folded into its descriptor and closed, not sealed: it may be opened again. */

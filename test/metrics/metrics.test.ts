@@ -88,6 +88,20 @@ describe('metrics', () => {
     expect(value('sediment_commit_duration_seconds_sum')).toBe(0.04)
   })
 
+  it('counts no group for a frame without records', async () => {
+    const all = metrics()
+    all.storage.groupDurable({ durationMs: 5, records: 0 })
+    all.storage.groupCommitted({ records: 0, bytes: 0, durationMs: 9, directBytes: 0 })
+    const before = await valuesOf(all)
+    expect(before('sediment_group_records_count')).toBe(0)
+    expect(before('sediment_group_durable_seconds_count')).toBe(0)
+    all.storage.groupDurable({ durationMs: 5, records: 1 })
+    all.storage.groupCommitted({ records: 1, bytes: 0, durationMs: 9, directBytes: 0 })
+    const after = await valuesOf(all)
+    expect(after('sediment_group_records_count')).toBe(1)
+    expect(after('sediment_group_durable_seconds_count')).toBe(1)
+  })
+
   it('shows partitions of the sample only, and counts reasons', async () => {
     const all = metrics()
     const lag = 'sediment_lag_records{topic="a",partition="0"}'

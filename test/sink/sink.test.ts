@@ -94,7 +94,7 @@ describe('acceptance and durability', () => {
   it('cuts a batch into submissions that carry their own step each', async () => {
     const { source, storage, partition } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
-      limits: { submissionBytesMax: 400 },
+      limits: { submissionBytesMax: 520 },
     })
     source.produce(p0, 10)
     await source.assign(p0)

@@ -8,6 +8,7 @@ import { StorageError } from '../errors.ts'
 import type { StorageObserver } from '../observer.ts'
 import type { LogCompanion, StorageLimits } from '../options.ts'
 import type { EntryName } from '../record.ts'
+import { weighRecord } from '../record-weight.ts'
 import type { CommitLog } from './commit-log.ts'
 import { FrameBuffers } from './frame-buffers.ts'
 import { buildGroup } from './group-builder.ts'
@@ -83,7 +84,7 @@ export class GroupCommit {
   submit(submission: Submission): Promise<void> {
     if (this.#state !== 'running') return Promise.reject(this.#refusal())
     let bytes = submission.delta?.byteLength ?? 0
-    for (const write of submission.writes) bytes += write.content.byteLength + RECORD_OVERHEAD_BYTES
+    for (const write of submission.writes) bytes += weighRecord(write)
     return new Promise((resolve, reject) => {
       this.#queue.push({ ...submission, bytes, resolve, reject })
       this.#queuedBytes += bytes
@@ -229,7 +230,10 @@ export class GroupCommit {
     await log.append(built.frame, { sequence: built.sequence, chain: built.chain })
     this.#lastFrameMs = clock.monotonicMs()
     for (const { delta } of built.submissions) if (delta !== undefined) companion?.apply(delta)
-    observer.groupDurable({ durationMs: clock.monotonicMs() - built.builtAtMs })
+    observer.groupDurable({
+      durationMs: clock.monotonicMs() - built.builtAtMs,
+      records: built.recordCount,
+    })
     const projection = projector.project(built).then(
       () => {
         built.release()
@@ -348,6 +352,4 @@ export class GroupCommit {
   }
 }
 
-/** What a record costs beside its content, for closing groups. */
-const RECORD_OVERHEAD_BYTES = 128
 const IDLE_CHECK_MS = 1_000

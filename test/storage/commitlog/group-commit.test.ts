@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { collectOnce } from '../../../src/base/first-collection.ts'
+import { silentStorageObserver } from '../../../src/storage/observer.ts'
 import type { EntryName } from '../../../src/storage/record.ts'
 import type { Storage } from '../../../src/storage/index.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
@@ -41,6 +42,28 @@ describe('a store that is never idle', () => {
     // One that happens to lie on the stack is no leak.
     expect(kept.length).toBeLessThan(5)
     await all
+    await storage.close()
+  })
+})
+
+describe('a group', () => {
+  it('is closed by what its labels take, not by content alone', async () => {
+    const { fs } = new SimulatedDisk({ seed: 32 })
+    const sizes: number[] = []
+    const storage = await openStore(fs, {
+      limits: { groupBytesMax: 10_000 },
+      observer: {
+        ...silentStorageObserver,
+        groupCommitted: ({ records }) => records > 0 && sizes.push(records),
+      },
+    })
+    const label = 'v'.repeat(4000)
+    await Promise.all(
+      Array.from({ length: 20 }, (_, number) =>
+        storage.submit({ writes: [write(entry, t0 + number, 'x', ['header', label])] }),
+      ),
+    )
+    expect(Math.max(...sizes)).toBe(2)
     await storage.close()
   })
 })

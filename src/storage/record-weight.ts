@@ -1,0 +1,11 @@
+import type { RecordWrite } from './record.ts'
+
+/** Time, range, state, checksums and framing of one record, about. */
+const RECORD_FIXED_BYTES = 128
+
+/** What a record counts for where submissions and groups are closed, in bytes: about what it takes in a frame. */
+export function weighRecord({ content, contentType, labels }: RecordWrite): number {
+  let bytes = RECORD_FIXED_BYTES + content.byteLength + contentType.length
+  for (const text of labels) bytes += text.length
+  return bytes
+}
