@@ -46,6 +46,11 @@ export interface AssignedPartition extends TopicPartition {
   readonly highWatermark: number
 }
 
+/** A partition of ours that no broker can be asked about, with why; it is asked for again and again. */
+export interface UnreadablePartition extends TopicPartition {
+  readonly reason: string
+}
+
 /** Where to begin, or why not to. A held partition is assigned but not fetched. */
 export type StartDecision =
   { readonly kind: 'start'; readonly offset: number } | { readonly kind: 'hold'; readonly reason: string }
@@ -53,13 +58,14 @@ export type StartDecision =
 /** Called by the source. A rejection of any of these is fatal for the source. */
 export interface SourceHandler {
   /**
-   * A new generation of the group. Nothing of it is delivered before this resolves. `epoch` rises with each call;
-   * batches, revocations and commits carry it.
+   * A new generation of the group, or another set of its partitions that can be read. Nothing of it is delivered before
+   * this resolves. `epoch` rises with each call; batches, revocations and commits carry it. Ours but unreadable
+   * partitions are left out: when a leader answers for them, the epoch is revoked and the next one has them, too.
    */
   assigned(partitions: readonly AssignedPartition[], epoch: number): Promise<readonly StartDecision[]>
   /** Resolves when the batch is accepted (waiting here is the back-pressure). */
   batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void>
-  /** Before the group is joined anew: drain and commit what can be within `deadlineMs`. */
+  /** Before the next epoch: drain and commit what can be within `deadlineMs`. */
   revoking(epoch: number, deadlineMs: number): Promise<void>
   /** The position asked for does not exist any more (below low) or not yet (above high). */
   outOfRange(partition: TopicPartition, wanted: number, low: number, high: number): Promise<StartDecision>
@@ -105,9 +111,12 @@ export interface KafkaSource {
    */
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
+  /** Partitions of ours that cannot be read now, as far as is known: they have no leader, or it does not answer. */
+  readonly unreadable?: readonly UnreadablePartition[]
   /**
-   * Low and high watermarks (see `AssignedPartition`) of the assigned partitions, asked of the brokers now.
-   * @throws {SourceError} `ERR_BROKER`
+   * Low and high watermarks (see `AssignedPartition`) of the partitions in the present epoch, asked of the brokers
+   * now; those that nobody answers for are left out.
+   * @throws {SourceError} `ERR_BROKER` when nobody answers for any
    */
   watermarks(): Promise<readonly (TopicPartition & { readonly low: number; readonly high: number })[]>
   /** Leaves without drain or commit: do both first. May wait for brokers; the handler is not called any more. Idempotent. */

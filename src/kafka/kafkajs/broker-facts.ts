@@ -1,7 +1,17 @@
-import type { AssignedPartition, TopicPartition } from '../source.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { AssignedPartition, TopicPartition, UnreadablePartition } from '../source.ts'
 import { SourceError } from '../source.ts'
 import { partitionName } from '../topic-partition.ts'
-import { errorText, type Broker, type Cluster } from './internals.ts'
+import {
+  Api,
+  brokerError,
+  errorText,
+  requests,
+  send,
+  type Broker,
+  type Cluster,
+  type ProtocolRequest,
+} from './internals.ts'
 
 const LATEST = '-1'
 const EARLIEST = '-2'
@@ -13,45 +23,54 @@ export interface Edges extends TopicPartition {
   readonly high: number
 }
 
-/**
- * Low and high watermarks. `readable`: the high one is where open transactions begin; else it is the end of the log.
- * @throws {SourceError} `ERR_BROKER`
- */
-export async function watermarksOf(
-  cluster: Cluster,
-  leaderOf: (partition: TopicPartition) => number | undefined,
-  partitions: readonly TopicPartition[],
-  high: 'readable' | 'log-end',
-): Promise<Edges[]> {
-  const isolationLevel = high === 'readable' ? READ_COMMITTED : READ_UNCOMMITTED
+/** What brokers said of partitions, and of which ones none did. Every partition asked for is in one of the two. */
+export interface KnownEdges {
+  readonly known: readonly Edges[]
+  readonly unreadable: readonly UnreadablePartition[]
+}
+
+export interface WatermarkQuestion {
+  /** `undefined`: not known to the cluster; below 0: there is none now. */
+  readonly leaderOf: (partition: TopicPartition) => number | undefined
+  readonly partitions: readonly TopicPartition[]
+  /** `readable`: the high watermark is where open transactions begin; else it is the end of the log. */
+  readonly high: 'readable' | 'log-end'
+  /** A broker that says nothing for so long keeps its partitions, and no others. */
+  readonly answerMs: number
+  readonly clock: Clock
+}
+
+/** Low and high watermarks. Never rejects: what one broker or one partition lacks says nothing of the others. */
+export async function watermarksOf(cluster: Cluster, question: WatermarkQuestion): Promise<KnownEdges> {
+  const { leaderOf, partitions, answerMs, clock } = question
+  const isolationLevel = question.high === 'readable' ? READ_COMMITTED : READ_UNCOMMITTED
   const byLeader = new Map<number, TopicPartition[]>()
-  for (const partition of partitions) {
-    const leader = leaderOf(partition)
-    if (leader === undefined || leader < 0) {
-      throw new SourceError('ERR_BROKER', `${partitionName(partition)} has no leader`)
+  const known: Edges[] = []
+  const unreadable: UnreadablePartition[] = []
+  for (const { topic, partition } of partitions) {
+    const leader = leaderOf({ topic, partition })
+    if (leader === undefined) unreadable.push({ topic, partition, reason: 'the brokers do not know it' })
+    else if (leader < 0) unreadable.push({ topic, partition, reason: 'no leader' })
+    else {
+      const led = byLeader.get(leader)
+      if (led === undefined) byLeader.set(leader, [{ topic, partition }])
+      else led.push({ topic, partition })
     }
-    byLeader.set(leader, [...(byLeader.get(leader) ?? []), partition])
   }
-  try {
-    const answers = await Promise.all(
-      [...byLeader].map(async ([nodeId, led]) => {
-        const broker = await cluster.findBroker({ nodeId })
-        const [lows, highs] = await Promise.all([
-          offsetsAt(broker, led, EARLIEST, isolationLevel),
-          offsetsAt(broker, led, LATEST, isolationLevel),
-        ])
-        return led.map(({ topic, partition }) => {
-          const key = partitionName({ topic, partition })
-          return { topic, partition, low: numberAt(lows, key), high: numberAt(highs, key) }
-        })
-      }),
-    )
-    const found = new Map(answers.flat().map((edges) => [partitionName(edges), edges]))
-    return partitions.map((partition) => found.get(partitionName(partition))!)
-  } catch (error) {
-    if (error instanceof SourceError) throw error
-    throw new SourceError('ERR_BROKER', `watermarks could not be asked: ${errorText(error)}`, error)
-  }
+  await Promise.all(
+    [...byLeader].map(async ([nodeId, led]) => {
+      try {
+        const asked = edgesAt(cluster, nodeId, led, isolationLevel)
+        const answer = await within(asked, answerMs, clock)
+        known.push(...answer.known)
+        unreadable.push(...answer.unreadable)
+      } catch (error) {
+        const reason = `broker ${nodeId}: ${errorText(error)}`
+        unreadable.push(...led.map((partition) => ({ ...partition, reason })))
+      }
+    }),
+  )
+  return { known, unreadable }
 }
 
 /**
@@ -112,24 +131,68 @@ export async function assignedFacts(
   })
 }
 
+async function edgesAt(
+  cluster: Cluster,
+  nodeId: number,
+  led: readonly TopicPartition[],
+  isolationLevel: number,
+): Promise<KnownEdges> {
+  const broker = await cluster.findBroker({ nodeId })
+  const [lows, highs] = await Promise.all([
+    offsetsAt(broker, led, EARLIEST, isolationLevel),
+    offsetsAt(broker, led, LATEST, isolationLevel),
+  ])
+  const known: Edges[] = []
+  const unreadable: UnreadablePartition[] = []
+  for (const partition of led) {
+    const key = partitionName(partition)
+    try {
+      known.push({ ...partition, low: numberAt(lows, key), high: numberAt(highs, key) })
+    } catch (error) {
+      unreadable.push({ ...partition, reason: `broker ${nodeId}: ${errorText(error)}` })
+    }
+  }
+  return { known, unreadable }
+}
+
+/** One offset of each partition, or why there is none. kafkajs' own parser rejects all when one partition fails. */
 async function offsetsAt(
   broker: Broker,
   partitions: readonly TopicPartition[],
   timestamp: string,
   isolationLevel: number,
-): Promise<Map<string, number>> {
-  const { responses } = await broker.listOffsets({
-    isolationLevel,
-    topics: byTopic(partitions).map(({ topic, partitions: list }) => ({
-      topic,
-      partitions: list.map(({ partition }) => ({ partition, timestamp })),
-    })),
+): Promise<Map<string, number | Error>> {
+  const topics = byTopic(partitions).map(({ topic, partitions: list }) => ({
+    topic,
+    partitions: list.map(({ partition }) => ({ partition, timestamp })),
+  }))
+  const { response, ...rest } = broker.lookupRequest(
+    Api.ListOffsets,
+    requests['ListOffsets'],
+  )({ isolationLevel, topics }) as ProtocolRequest<ListedOffsets>
+  const { responses } = await send(broker, {
+    ...rest,
+    response: { decode: (raw) => response.decode(raw), parse: (decoded) => Promise.resolve(decoded) },
   })
   return new Map(
     responses.flatMap(({ topic, partitions: list }) =>
-      list.map(({ partition, offset }) => [partitionName({ topic, partition }), exactOffset(offset)]),
+      list.map(({ partition, errorCode, offset }) => [
+        partitionName({ topic, partition }),
+        errorCode === 0 ? Number(offset) : brokerError(errorCode),
+      ]),
     ),
   )
+}
+
+interface ListedOffsets {
+  readonly responses: readonly {
+    readonly topic: string
+    readonly partitions: readonly {
+      readonly partition: number
+      readonly errorCode: number
+      readonly offset: string
+    }[]
+  }[]
 }
 
 function byTopic(
@@ -144,14 +207,32 @@ function byTopic(
   return [...topics].map(([topic, list]) => ({ topic, partitions: list }))
 }
 
-function numberAt(offsets: ReadonlyMap<string, number>, key: string): number {
+function numberAt(offsets: ReadonlyMap<string, number | Error>, key: string): number {
   const offset = offsets.get(key)
-  if (offset === undefined) throw new Error(`the broker did not answer for ${key}`)
-  return offset
+  if (offset === undefined) throw new Error(`no answer for ${key}`)
+  if (typeof offset !== 'number') throw offset
+  return exact(offset)
 }
 
 function exactOffset(text: string): number {
-  const offset = Number(text)
-  if (!Number.isSafeInteger(offset)) throw new Error(`offset ${text} is beyond 2^53`)
+  return exact(Number(text))
+}
+
+function exact(offset: number): number {
+  if (!Number.isSafeInteger(offset)) throw new Error(`offset ${offset} is beyond 2^53`)
   return offset
+}
+
+async function within<Value>(work: Promise<Value>, durationMs: number, clock: Clock): Promise<Value> {
+  const given = new AbortController()
+  const late = clock.sleep(durationMs, given.signal).then((): Value => {
+    throw new Error(`no answer within ${durationMs} ms`)
+  })
+  late.catch(() => {})
+  work.catch(() => {})
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    given.abort()
+  }
 }

@@ -107,15 +107,15 @@ export class FetchLoop {
     }
   }
 
-  /** Where to start, in the order of the partitions given to `open`. Ignored when `epoch` is over. */
-  begin(epoch: number, decisions: readonly StartDecision[]): void {
+  /** Where to start some partitions, in their order; the others wait on. Ignored when `epoch` is over. */
+  begin(epoch: number, partitions: readonly TopicPartition[], decisions: readonly StartDecision[]): void {
     const { generation } = this
     if (generation?.epoch !== epoch) return
-    let index = 0
-    for (const state of generation.partitions.values()) {
-      const decision = decisions[index++]
+    for (const [index, partition] of partitions.entries()) {
+      const decision = decisions[index]
       if (decision === undefined) throw new Error('the handler decided fewer partitions than it was assigned')
-      this.decide(state, decision)
+      const state = generation.partitions.get(partitionName(partition))
+      if (state !== undefined) this.decide(state, decision)
     }
     this.bell.ring()
   }

@@ -10,6 +10,7 @@ const KAFKAJS_VERSION = '2.2.4'
 
 export const Api = {
   Fetch: 1,
+  ListOffsets: 2,
   Metadata: 3,
   Heartbeat: 12,
   JoinGroup: 11,
@@ -55,12 +56,6 @@ export interface Broker {
   syncGroup(values: object): Promise<unknown>
   heartbeat(values: object): Promise<unknown>
   leaveGroup(values: object): Promise<unknown>
-  listOffsets(values: object): Promise<{
-    responses: readonly {
-      topic: string
-      partitions: readonly { partition: number; offset: string }[]
-    }[]
-  }>
   offsetFetch(values: object): Promise<{
     responses: readonly {
       topic: string
@@ -135,6 +130,10 @@ export const ConnectionClass = require('kafkajs/src/network/connection.js') as {
 export const RequestQueueClass = require('kafkajs/src/network/requestQueue/index.js') as {
   readonly prototype: { scheduleCheckPendingRequests(this: RequestQueue): void }
 }
+/** The exception for an error code of a broker. */
+export const brokerError = (
+  require('kafkajs/src/protocol/error.js') as { createErrorFromCode: (errorCode: number) => Error }
+).createErrorFromCode
 export const { KafkaJSError, KafkaJSNonRetriableError } = require('kafkajs/src/errors.js') as Errors
 const EncoderClass = require('kafkajs/src/protocol/encoder.js') as new (initialBytes: number) => {
   writeBufferInternal(bytes: Buffer): void

@@ -7,11 +7,13 @@ import {
   SourceError,
   type KafkaSource,
   type SourceHandler,
-  type StartDecision,
   type TopicPartition,
+  type UnreadablePartition,
 } from '../source.ts'
-import { assignedFacts, firstOffsetAt, watermarksOf, type Edges } from './broker-facts.ts'
+import { partitionName } from '../topic-partition.ts'
+import { assignedFacts, firstOffsetAt, watermarksOf, type Edges, type KnownEdges } from './broker-facts.ts'
 import { Doorbell } from './doorbell.ts'
+import { Epochs } from './epochs.ts'
 import { FetchLoop } from './fetch-loop.ts'
 import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
@@ -30,6 +32,8 @@ const STOP_TIMEOUT_MS = 15_000
 const STOPPING_TURN_MS = 10
 const RETRY_MS = 250
 const RETRY_MAX_MS = 2_000
+/** A broker that has not told watermarks by then keeps those of its own partitions only. */
+const WATERMARKS_MS = 3_000
 const UNKNOWN_TOPIC_CODE = 3
 
 export interface KafkajsSourceOptions {
@@ -56,14 +60,6 @@ export interface KafkajsSourceOptions {
   readonly clock: Clock
 }
 
-/** What commits of one generation are made with. */
-interface Membership {
-  readonly epoch: number
-  readonly group: ConsumerGroup
-  readonly generationId: number
-  readonly memberId: string
-}
-
 /**
  * kafkajs 2.2.4 for connections, security and the group protocol; fetching, decoding and positions are ours. One
  * instance lives once: `start`, then `stop`.
@@ -78,10 +74,9 @@ export class KafkajsSource implements KafkaSource {
   private cluster: Cluster | undefined
   private topology: Topology | undefined
   private loop: FetchLoop | undefined
-  private epoch = 0
-  /** From a join until the next one begins: commits are possible exactly while it is set. */
-  private membership: Membership | undefined
-  private assigned: readonly TopicPartition[] = []
+  private epochs: Epochs | undefined
+  /** Of the partitions being read, those whose watermarks nobody told when last asked. */
+  private silent: readonly UnreadablePartition[] = []
   private knownClusterId = ''
   private readonly failuresByNode = new Map<string, number>()
   private firstJoin: { resolve(): void; reject(error: Error): void } | undefined
@@ -115,6 +110,7 @@ export class KafkajsSource implements KafkaSource {
     this.handler = handler
     await this.prepare()
     this.loop = this.createLoop(handler)
+    this.epochs = this.createEpochs(handler, this.loop)
     await this.withinStartTimeout((note, signal) => this.connect(note, signal))
   }
 
@@ -135,9 +131,9 @@ export class KafkajsSource implements KafkaSource {
     offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
     epoch: number,
   ): Promise<void> {
-    const { membership } = this
+    const membership = this.epochs?.present
     if (membership?.epoch !== epoch) {
-      throw new SourceError('ERR_STALE_EPOCH', `epoch ${epoch} is over, ${this.epoch} is the present one`)
+      throw new SourceError('ERR_STALE_EPOCH', `epoch ${epoch} is over, the last one is ${this.epochs?.last}`)
     }
     if (offsets.length === 0) return
     const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
@@ -173,8 +169,21 @@ export class KafkajsSource implements KafkaSource {
     this.loop?.resume(partitions)
   }
 
-  watermarks(): Promise<Edges[]> {
-    return this.edgesOf(this.assigned, 'readable')
+  get unreadable(): readonly UnreadablePartition[] {
+    const assigned = new Set(this.epochs?.assigned.map(partitionName))
+    const silent = this.silent.filter((partition) => assigned.has(partitionName(partition)))
+    return [...(this.epochs?.unreadable ?? []), ...silent]
+  }
+
+  async watermarks(): Promise<readonly Edges[]> {
+    const { topology } = this.connected()
+    const assigned = this.epochs?.assigned ?? []
+    const { known, unreadable } = await this.edgesOf(assigned, 'readable', WATERMARKS_MS)
+    // There is nothing to be read of a topic that is gone.
+    this.silent = unreadable.filter((partition) => topology.leaderOf(partition) !== undefined)
+    const first = unreadable[0]
+    if (known.length === 0 && first !== undefined) throw unanswered(first)
+    return known
   }
 
   stop(): Promise<void> {
@@ -184,9 +193,8 @@ export class KafkajsSource implements KafkaSource {
 
   private async endMembership(): Promise<void> {
     this.isStopping = true
-    this.membership = undefined
     this.bell.ring()
-    await this.loop?.close()
+    await this.epochs?.close()
     await this.leave()
   }
 
@@ -216,6 +224,7 @@ export class KafkajsSource implements KafkaSource {
       await Promise.race([done, late])
     } catch (error) {
       this.isStopping = true
+      await this.epochs?.close()
       await this.leave()
       throw error
     } finally {
@@ -296,7 +305,28 @@ export class KafkajsSource implements KafkaSource {
       logger,
       leaderOf: (partition) => topology.leaderOf(partition),
       refreshMetadata: () => topology.refreshSoon(),
-      edges: async (partition) => (await this.edgesOf([partition], 'log-end'))[0]!,
+      edges: async (partition) => {
+        const { known, unreadable } = await this.edgesOf([partition], 'log-end', REQUEST_TIMEOUT_MS)
+        if (unreadable[0] !== undefined) throw unanswered(unreadable[0])
+        return known[0]!
+      },
+      failed: (error) => this.fail(error),
+    })
+  }
+
+  private createEpochs(handler: SourceHandler, loop: FetchLoop): Epochs {
+    const { clock, logger } = this
+    const { topology } = this.connected()
+    return new Epochs({
+      handler,
+      loop,
+      clock,
+      logger,
+      drainMs: Math.floor(Math.min(this.rebalanceTimeoutMs, this.options.sessionTimeoutMs) / 2),
+      edges: (partitions, answerMs) => this.edgesOf(partitions, 'readable', answerMs),
+      facts: async (group, edges) =>
+        assignedFacts(await this.coordinatorOf(group), this.options.groupId, edges),
+      refreshMetadata: () => topology.refreshSoon(),
       failed: (error) => this.fail(error),
     })
   }
@@ -358,7 +388,7 @@ export class KafkajsSource implements KafkaSource {
     if (this.isStopping) return this.clock.sleep(STOPPING_TURN_MS)
     if (this.hasFailed) return this.bell.wait(this.options.maxWaitMs)
     topology!.refreshIfDue()
-    if (this.membership !== undefined && topology!.hasGrown(group)) {
+    if (this.epochs!.present !== undefined && topology!.hasGrown(group)) {
       this.logger.info({}, 'topics or partitions have been added')
       loop!.interrupt()
       throw rejoinError()
@@ -397,78 +427,27 @@ export class KafkajsSource implements KafkaSource {
 
   /** Hook: ends the present epoch, joins, begins the next. */
   private async joinAndSync(group: ConsumerGroup, join: () => Promise<void>): Promise<void> {
-    await this.endEpoch()
-    const topics = [...this.topology!.topics]
-    group.topicsSubscribed = topics
-    group.topicConfigurations = Object.fromEntries(topics.map((topic) => [topic, { fromBeginning: true }]))
-    await join()
-    const epoch = ++this.epoch
-    this.assigned = group
-      .assigned()
-      .flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })))
-    this.membership = { epoch, group, generationId: group.generationId, memberId: group.memberId }
-    this.loop!.open(epoch, this.assigned)
+    await this.epochs!.join(group, async () => {
+      const topics = [...this.topology!.topics]
+      group.topicsSubscribed = topics
+      group.topicConfigurations = Object.fromEntries(topics.map((topic) => [topic, { fromBeginning: true }]))
+      await join()
+    })
     this.logger.info(
-      { epoch, generation: group.generationId, partitions: this.assigned.length },
+      { epoch: this.epochs!.last, generation: group.generationId },
       'joined the consumer group',
     )
     this.firstJoin?.resolve()
-    if (!this.isStopping) void this.decideStart(this.membership, this.assigned)
-  }
-
-  /** Drains and commits what is possible in time; after this, commits of the epoch are refused. */
-  private async endEpoch(): Promise<void> {
-    const { membership } = this
-    if (membership === undefined) return
-    await this.loop!.close()
-    if (!this.isStopping) {
-      const deadlineMs = Math.floor(Math.min(this.rebalanceTimeoutMs, this.options.sessionTimeoutMs) / 2)
-      const given = new AbortController()
-      const late = this.clock.sleep(deadlineMs, given.signal).then(() => {
-        if (!given.signal.aborted)
-          this.logger.warn({ deadlineMs }, 'draining before the rejoin took too long')
-      })
-      const revoking = this.handler!.revoking(membership.epoch, deadlineMs).catch((error: unknown) =>
-        this.fail(error),
-      )
-      await Promise.race([revoking, late])
-      given.abort()
-    }
-    this.membership = undefined
-    this.assigned = []
-  }
-
-  /** Asks the handler where to begin. Never rejects; gives up when the epoch is over. */
-  private async decideStart(membership: Membership, assigned: readonly TopicPartition[]): Promise<void> {
-    const isOver = (): boolean => this.membership !== membership || this.isStopping
-    for (let failures = 0; !isOver(); failures++) {
-      let decisions: readonly StartDecision[]
-      try {
-        const edges = await this.edgesOf(assigned, 'readable')
-        const coordinator = await this.coordinatorOf(membership.group)
-        const facts = await assignedFacts(coordinator, this.options.groupId, edges)
-        if (isOver()) return
-        try {
-          decisions = await this.handler!.assigned(facts, membership.epoch)
-          this.loop!.begin(membership.epoch, decisions)
-        } catch (error) {
-          this.fail(error)
-        }
-        return
-      } catch (error) {
-        this.logger.warn({ error: errorText(error) }, 'waiting for what the brokers hold of our partitions')
-        this.topology!.refreshSoon()
-        await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS))
-      }
-    }
   }
 
   private async edgesOf(
     partitions: readonly TopicPartition[],
     high: 'readable' | 'log-end',
-  ): Promise<Edges[]> {
+    answerMs: number,
+  ): Promise<KnownEdges> {
     const { cluster, topology } = this.connected()
-    return watermarksOf(cluster, (partition) => topology.leaderOf(partition), partitions, high)
+    const leaderOf = (partition: TopicPartition): number | undefined => topology.leaderOf(partition)
+    return watermarksOf(cluster, { leaderOf, partitions, high, answerMs, clock: this.clock })
   }
 
   /** @throws {SourceError} `ERR_BROKER` before the start and after the end */
@@ -497,7 +476,7 @@ export class KafkajsSource implements KafkaSource {
       (cause instanceof SourceError
         ? cause
         : new SourceError('ERR_DEAD', `the Kafka client has stopped: ${errorText(cause)}`, cause))
-    if (this.firstJoin !== undefined && this.epoch === 0) {
+    if (this.firstJoin !== undefined && this.epochs!.last === 0) {
       this.firstJoin.reject(
         error.code === 'ERR_BROKER' ? error : new SourceError('ERR_BROKER', error.message, error),
       )
@@ -521,4 +500,8 @@ export class KafkajsSource implements KafkaSource {
   private get rebalanceTimeoutMs(): number {
     return this.options.sessionTimeoutMs * 2
   }
+}
+
+function unanswered({ reason, ...partition }: UnreadablePartition): SourceError {
+  return new SourceError('ERR_BROKER', `watermarks of ${partitionName(partition)} are not known: ${reason}`)
 }

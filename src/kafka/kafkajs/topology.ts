@@ -24,6 +24,8 @@ export class Topology {
   private readonly options: TopologyOptions
   private dueMs: number
   private failures = 0
+  /** How often in a row something was missing in what was refreshed. */
+  private incomplete = 0
   private isRefreshing = false
   private seen: Metadata | undefined
   private leaders = new Map<string, Map<number, number>>()
@@ -41,8 +43,7 @@ export class Topology {
 
   /** What we know may be wrong. */
   refreshSoon(): void {
-    const wait = Math.min(RETRY_MS * 2 ** this.failures, RETRY_MAX_MS)
-    this.dueMs = Math.min(this.dueMs, this.options.clock.monotonicMs() + wait)
+    this.refreshWithin(retryMs(this.failures))
   }
 
   /** Cheap when nothing is due; never rejects. */
@@ -97,7 +98,7 @@ export class Topology {
       this.look()
     } catch (error) {
       this.failures++
-      this.dueMs = clock.monotonicMs() + Math.min(RETRY_MS * 2 ** this.failures, RETRY_MAX_MS)
+      this.dueMs = clock.monotonicMs() + retryMs(this.failures)
       logger.warn({ error: errorText(error) }, 'cluster metadata could not be refreshed')
     } finally {
       this.isRefreshing = false
@@ -126,6 +127,15 @@ export class Topology {
     const leaderless = metadata.topicMetadata.some(({ partitionMetadata }) =>
       partitionMetadata.some(({ leader }) => leader < 0),
     )
-    if (leaderless || this.missing.size > 0) this.refreshSoon()
+    if (leaderless || this.missing.size > 0) this.refreshWithin(retryMs(this.incomplete++))
+    else this.incomplete = 0
   }
+
+  private refreshWithin(durationMs: number): void {
+    this.dueMs = Math.min(this.dueMs, this.options.clock.monotonicMs() + durationMs)
+  }
+}
+
+function retryMs(failures: number): number {
+  return Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS)
 }

@@ -84,6 +84,7 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
   loop.open(1, partitions)
   loop.begin(
     1,
+    partitions,
     partitions.map(() => ({ kind: 'start', offset: 0 })),
   )
   const run = async (condition: () => boolean): Promise<void> => {
@@ -189,4 +190,13 @@ test('a handler that rejects is fatal', async () => {
   handler.accept = () => Promise.reject(trouble)
   await run(() => failures.length > 0)
   expect(failures).toEqual([trouble])
+})
+
+test('a partition that has not begun is not fetched, and stops no other', async () => {
+  const { broker, handler, loop, run } = rig(0)
+  const partitions = [0, 1].map((partition) => ({ topic: 't', partition }))
+  loop.open(2, partitions)
+  loop.begin(2, [partitions[1]!], [{ kind: 'start', offset: 0 }])
+  await run(() => handler.offsets('t', 1).length === 30)
+  expect(broker.asked.every((asked) => !asked.includes(0))).toBe(true)
 })
