@@ -147,12 +147,21 @@ export const mutants = [
     "await writeAll(this.#fs, 'projection', ops)",
     "await writeAll(this.#fs, 'projection', [...ops.filter(({ file }) => file.kind !== 'data'), ...ops.filter(({ file }) => file.kind === 'data')])",
   ),
-  one(
-    'index CRC kept while a WAL exists',
-    projector,
-    'if (!block.isListedOpen)',
-    'if (!block.isListedOpen && block.baseCrc64 === undefined)',
-  ),
+  {
+    name: 'index CRC kept while a WAL exists',
+    patches: [
+      {
+        file: projector,
+        find: 'if (!block.isListedOpen)',
+        put: 'if (!block.isListedOpen && block.baseCrc64 === undefined)',
+      },
+      {
+        file: fold,
+        find: 'if (!block.isListedOpen) await projector.run(() => listOpen(block, context))',
+        put: '',
+      },
+    ],
+  },
   one(
     'short write ignored',
     writeAll,
