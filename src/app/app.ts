@@ -136,6 +136,7 @@ export class App {
       totals: this.#totals(),
       spareBytes: this.#spareBytes,
       sink: this.#sink?.status(),
+      unreadable: this.#source?.unreadable ?? [],
     }
   }
 

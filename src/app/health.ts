@@ -1,4 +1,6 @@
 import type { Health } from '../http/health.ts'
+import type { TopicPartition, UnreadablePartition } from '../kafka/source.ts'
+import { partitionName } from '../kafka/topic-partition.ts'
 import type { PartitionStatus } from '../sink/status.ts'
 import type { AppPhase, AppStatus } from './status.ts'
 
@@ -16,14 +18,15 @@ export function liveness(status: AppStatus, loopLagMs: number, loopLagMsMax: num
 
 /** Whether records flow, or would if there were any; when not, why. */
 export function readiness(status: AppStatus): Health {
-  const { phase, failure, sink } = status
+  const { phase, failure, sink, unreadable = [] } = status
   if (failure !== undefined) return unwell('failed', [failure.message])
   if (phase !== 'running' || sink === undefined) return unwell(...NOT_RUNNING[phase])
   if (sink.paused.includes('disk-space')) {
     return unwell('paused', ['paused: the disk is nearly full; goes on when there is space'])
   }
   const held = heldReasons(sink.partitions)
-  if (held.length > 0) return unwell('held', held)
+  if (held.length > 0) return unwell('held', [...held, ...unreadableReasons(unreadable)])
+  if (unreadable.length > 0) return unwell('unreadable', unreadableReasons(unreadable))
   if (!sink.isAssigned) return unwell('joining', ['waiting for the consumer group to assign partitions'])
   if (sink.partitions.length === 0) {
     return {
@@ -45,18 +48,36 @@ const NOT_RUNNING: Readonly<Record<AppPhase, [state: string, reasons: string[]]>
   failed: ['failed', ['failed']],
 }
 
-/** One line for each reason, with the first partitions it concerns. */
 function heldReasons(partitions: readonly PartitionStatus[]): string[] {
-  const byReason = new Map<string, PartitionStatus[]>()
+  const held = partitions.filter(({ hold }) => hold !== undefined)
+  return [...byReason(held, ({ hold }) => hold?.reason ?? '')].map(
+    ([reason, list]) => `held (${reason}): ${names(list)}: ${list[0]?.hold?.detail ?? ''}`,
+  )
+}
+
+function unreadableReasons(partitions: readonly UnreadablePartition[]): string[] {
+  return [...byReason(partitions, ({ reason }) => reason)].map(
+    ([reason, list]) => `not readable (${reason}): ${names(list)}: asked for again until a leader answers`,
+  )
+}
+
+/** For one line a reason. */
+function byReason<Partition>(
+  partitions: readonly Partition[],
+  reasonOf: (partition: Partition) => string,
+): Map<string, Partition[]> {
+  const groups = new Map<string, Partition[]>()
   for (const partition of partitions) {
-    const reason = partition.hold?.reason
-    if (reason !== undefined) byReason.set(reason, [...(byReason.get(reason) ?? []), partition])
+    const group = groups.get(reasonOf(partition))
+    if (group === undefined) groups.set(reasonOf(partition), [partition])
+    else group.push(partition)
   }
-  return [...byReason].map(([reason, held]) => {
-    const names = held.slice(0, NAMES_MAX).map(({ topic, partition }) => `${topic}/${partition}`)
-    const more = held.length > NAMES_MAX ? ` and ${held.length - NAMES_MAX} more` : ''
-    return `held (${reason}): ${names.join(', ')}${more}: ${held[0]?.hold?.detail ?? ''}`
-  })
+  return groups
+}
+
+function names(partitions: readonly TopicPartition[]): string {
+  const first = partitions.slice(0, NAMES_MAX).map(partitionName).join(', ')
+  return partitions.length > NAMES_MAX ? `${first} and ${partitions.length - NAMES_MAX} more` : first
 }
 
 function unwell(state: string, reasons: readonly string[]): Health {

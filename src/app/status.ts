@@ -1,4 +1,5 @@
 import type { GapClass } from '../ledger/gap.ts'
+import type { UnreadablePartition } from '../kafka/source.ts'
 import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import type { SinkStatus } from '../sink/status.ts'
 import type { Totals } from './totals.ts'
@@ -22,6 +23,8 @@ export interface AppStatus {
   readonly spareBytes: number | undefined
   /** From the moment the group is joined. */
   readonly sink: SinkStatus | undefined
+  /** Partitions of ours that have no leader, or one that does not answer. */
+  readonly unreadable?: readonly UnreadablePartition[]
 }
 
 /** Offsets in gaps over all partitions that a ledger knows. */

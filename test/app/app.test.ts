@@ -133,6 +133,27 @@ describe('App', () => {
     expect(later.positions.get('orders/0')).toBe(stored)
   })
 
+  it('says which partitions have no leader, and reads the others', async () => {
+    const disk = new SimulatedDisk()
+    const reason = 'no leader'
+    const source = Object.assign(new FakeSource(), {
+      unreadable: [{ topic: 'orders', partition: 1, reason }],
+    })
+    const app = create(disk, source)
+    await app.open()
+    source.produce(PLACE, 10)
+    await source.assign(PLACE)
+    await source.deliver(PLACE, 10)
+    await until(() => app.status().totals.records === 10)
+    expect(await page(app, '/readyz')).toMatchObject({
+      status: 503,
+      body: expect.stringContaining('not readable (no leader): orders/1'),
+    })
+    expect(await page(app, '/livez')).toMatchObject({ status: 200 })
+    source.unreadable = []
+    expect(await page(app, '/readyz')).toMatchObject({ status: 200 })
+  })
+
   it('waits for space before it joins the group, and then goes on by itself', async () => {
     const disk = new SimulatedDisk()
     const source = new FakeSource()

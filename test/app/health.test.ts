@@ -80,6 +80,34 @@ describe('readiness', () => {
   })
 })
 
+describe('a partition that nobody can be asked about', () => {
+  const reason = 'no leader'
+  const unreadable = [1, 2, 3, 4, 5, 6].map((number) => ({ topic: 'a', partition: number, reason }))
+
+  it('stands in the way of readiness by name, and is told before a wait for the group', () => {
+    const expected = {
+      ok: false,
+      state: 'unreadable',
+      reasons: [
+        'not readable (no leader): a/1, a/2, a/3, a/4, a/5 and 1 more: asked for again until a leader answers',
+      ],
+    }
+    expect(readiness(status({ unreadable }))).toEqual(expected)
+    expect(readiness(status({ unreadable, sink: sink({ isAssigned: false }) }))).toEqual(expected)
+  })
+
+  it('is told beside partitions that are held', () => {
+    const hold = { reason: 'log-truncated', detail: 'next is 9' } as const
+    const health = readiness(status({ unreadable, sink: sink({ partitions: [partition(0, { hold })] }) }))
+    expect(health).toMatchObject({ ok: false, state: 'held' })
+    expect(health.reasons).toHaveLength(2)
+  })
+
+  it('is no reason for a restart', () => {
+    expect(liveness(status({ unreadable }), 0, 1000)).toMatchObject({ ok: true })
+  })
+})
+
 describe('liveness', () => {
   it('ends with a failure or a blocked loop, and not with a pause', () => {
     expect(liveness(status({ phase: 'opening', sink: undefined }), 0, 1000)).toMatchObject({ ok: true })

@@ -180,10 +180,21 @@ export class KafkajsSource implements KafkaSource {
     const assigned = this.epochs?.assigned ?? []
     const { known, unreadable } = await this.edgesOf(assigned, 'readable', WATERMARKS_MS)
     // There is nothing to be read of a topic that is gone.
-    this.silent = unreadable.filter((partition) => topology.leaderOf(partition) !== undefined)
+    this.nowSilent(unreadable.filter((partition) => topology.leaderOf(partition) !== undefined))
     const first = unreadable[0]
     if (known.length === 0 && first !== undefined) throw unanswered(first)
     return known
+  }
+
+  private nowSilent(silent: readonly UnreadablePartition[]): void {
+    const first = silent[0]
+    if (first !== undefined && silent.length !== this.silent.length) {
+      this.logger.warn(
+        { partitions: silent.length, first: partitionName(first), reason: first.reason },
+        'partitions that were read have no leader that answers; the others are read on',
+      )
+    }
+    this.silent = silent
   }
 
   stop(): Promise<void> {
