@@ -1,5 +1,5 @@
 import type { Logger } from '../base/logger.ts'
-import { findEntryConflicts } from '../mapping/entry-conflicts.ts'
+import { TopicEntries } from '../mapping/entry-conflicts.ts'
 import type { MappingRule } from '../mapping/rule.ts'
 import type { RecordMapper } from '../sink/partition-state.ts'
 
@@ -15,23 +15,23 @@ export function guardTopics(
   known: readonly string[],
   logger: Logger,
 ): RecordMapper {
+  const entries = new TopicEntries(rules)
   const admitted = new Set(known)
+  for (const topic of admitted) entries.add(topic)
   const refused = new Set<string>()
+  const admit = (topic: string): void => {
+    const [conflict] = entries.conflictsOf(topic)
+    if (conflict === undefined) {
+      entries.add(topic)
+      admitted.add(topic)
+    } else {
+      refused.add(topic)
+      logger.error({ topic, conflict }, 'topic would share an entry with another; give it a rule of its own')
+    }
+  }
   return {
     forPartition(topic, partition) {
-      if (!admitted.has(topic) && !refused.has(topic)) {
-        const conflict = findEntryConflicts(rules, [...admitted, topic]).find(({ topics }) =>
-          topics.includes(topic),
-        )
-        if (conflict === undefined) admitted.add(topic)
-        else {
-          refused.add(topic)
-          logger.error(
-            { topic, conflict },
-            'topic would share an entry with another; give it a rule of its own',
-          )
-        }
-      }
+      if (!admitted.has(topic) && !refused.has(topic)) admit(topic)
       return refused.has(topic) ? undefined : mapper.forPartition(topic, partition)
     },
   }

@@ -18,34 +18,124 @@ export function findEntryConflicts(
   rules: readonly MappingRule[],
   topics: readonly string[],
 ): EntryConflict[] {
-  const findRule = ruleFinder(rules)
-  const conflicts: EntryConflict[] = []
-  const byFirstSegment = new Map<string | undefined, MappedTopic[]>()
-  const openStart: MappedTopic[] = []
-  const all: MappedTopic[] = []
-  for (const topic of new Set(topics)) {
-    const rule = findRule(topic)
-    if (!rule) continue
-    const mapped = { topic, rule, pattern: entryPattern(parseEntryTemplate(rule.entry), topic) }
-    const start = fixedText(mapped.pattern[0] ?? [])
-    const sameStart = byFirstSegment.get(start) ?? []
-    const rivals = start === undefined ? all : [...sameStart, ...openStart]
-    for (const rival of rivals) {
-      if (rival.rule.bucket === rule.bucket && meet(rival.pattern, mapped.pattern)) {
-        conflicts.push({ bucket: rule.bucket, entry: rival.rule.entry, topics: [rival.topic, topic] })
-      }
-    }
-    all.push(mapped)
-    if (start === undefined) openStart.push(mapped)
-    else byFirstSegment.set(start, [...sameStart, mapped])
+  const entries = new TopicEntries(rules)
+  return [...new Set(topics)].flatMap((topic) => {
+    const conflicts = entries.conflictsOf(topic)
+    entries.add(topic)
+    return conflicts
+  })
+}
+
+/**
+ * Topics and the entries that they may be mapped to. Topics whose entries differ in a segment that is fixed are never
+ * compared: with the usual templates one more topic costs the same however many there are.
+ */
+export class TopicEntries {
+  private readonly findRule: (topic: string) => MappingRule | undefined
+  /** By bucket and by which segments are fixed: there are as many shapes as rules, at most. */
+  private readonly shapes = new Map<string, Shape>()
+
+  constructor(rules: readonly MappingRule[]) {
+    this.findRule = ruleFinder(rules)
   }
-  return conflicts
+
+  add(topic: string): void {
+    const mapped = this.mapped(topic)
+    if (mapped === undefined) return
+    const key = JSON.stringify([mapped.rule.bucket, mapped.fixed.map((text) => text !== undefined)])
+    const shape = this.shapes.get(key)
+    if (shape === undefined) this.shapes.set(key, new Shape(mapped))
+    else shape.add(mapped)
+  }
+
+  /** Those of the topics that are there already, and what they could share with `topic`. */
+  conflictsOf(topic: string): EntryConflict[] {
+    const mapped = this.mapped(topic)
+    if (mapped === undefined) return []
+    return [...this.shapes.values()]
+      .flatMap((shape) => shape.rivalsOf(mapped))
+      .filter((rival) => rival.topic !== topic && meet(rival.pattern, mapped.pattern))
+      .map((rival) => ({
+        bucket: rival.rule.bucket,
+        entry: rival.rule.entry,
+        topics: [rival.topic, topic],
+      }))
+  }
+
+  private mapped(topic: string): MappedTopic | undefined {
+    const rule = this.findRule(topic)
+    if (rule === undefined) return undefined
+    const pattern = entryPattern(parseEntryTemplate(rule.entry), topic)
+    const starts = pattern.map(startOf)
+    const fixed = pattern.map((segment, index) =>
+      starts[index]!.length === segment.length ? starts[index]!.join('') : undefined,
+    )
+    return { topic, rule, pattern, fixed, starts: starts.map((characters) => characters.join('')) }
+  }
+}
+
+/** Topics of one bucket whose entries have the same segments fixed. */
+class Shape {
+  private readonly topics: MappedTopic[]
+  private readonly sample: MappedTopic
+  /** By the segments that a rival has fixed, too, and what stands there. */
+  private readonly indexes = new Map<
+    string,
+    { places: readonly number[]; found: Map<string, MappedTopic[]> }
+  >()
+
+  constructor(first: MappedTopic) {
+    this.topics = [first]
+    this.sample = first
+  }
+
+  add(mapped: MappedTopic): void {
+    this.topics.push(mapped)
+    for (const { places, found } of this.indexes.values()) collect(found, places, mapped)
+  }
+
+  /** Those that differ from `mapped` neither in a segment that is fixed in both, nor in how a segment starts. */
+  rivalsOf(mapped: MappedTopic): MappedTopic[] {
+    const { rule, fixed } = this.sample
+    if (rule.bucket !== mapped.rule.bucket || fixed.length !== mapped.fixed.length) return []
+    const places = [...fixed.keys()].filter(
+      (place) => fixed[place] !== undefined && mapped.fixed[place] !== undefined,
+    )
+    let index = this.indexes.get(places.join())
+    if (index === undefined) {
+      index = { places, found: new Map() }
+      for (const topic of this.topics) collect(index.found, places, topic)
+      this.indexes.set(places.join(), index)
+    }
+    const found = index.found.get(keyAt(places, mapped)) ?? []
+    return found.filter(({ starts }) =>
+      starts.every((start, place) => {
+        const other = mapped.starts[place]!
+        return start.startsWith(other) || other.startsWith(start)
+      }),
+    )
+  }
+}
+
+function collect(found: Map<string, MappedTopic[]>, places: readonly number[], mapped: MappedTopic): void {
+  const key = keyAt(places, mapped)
+  const list = found.get(key)
+  if (list === undefined) found.set(key, [mapped])
+  else list.push(mapped)
+}
+
+function keyAt(places: readonly number[], { fixed }: MappedTopic): string {
+  return places.map((place) => fixed[place]).join('/')
 }
 
 interface MappedTopic {
   readonly topic: string
   readonly rule: MappingRule
   readonly pattern: EntryPattern
+  /** Of each segment its text, where it is always the same. */
+  readonly fixed: readonly (string | undefined)[]
+  /** Of each segment the text it always starts with. */
+  readonly starts: readonly string[]
 }
 
 /** One character of a name, `DIGIT` or `ANY`; `repeats` means none or more of it. */
@@ -82,10 +172,10 @@ function literal(text: string): Atom[] {
   return [...text].map((accepts) => ({ accepts, repeats: false }))
 }
 
-function fixedText(segment: readonly Atom[]): string | undefined {
-  return segment.some((atom) => atom.accepts.length > 1)
-    ? undefined
-    : segment.map((atom) => atom.accepts).join('')
+/** The characters that a segment always starts with. */
+function startOf(segment: readonly Atom[]): string[] {
+  const open = segment.findIndex((atom) => atom.accepts === DIGIT || atom.accepts === ANY)
+  return (open < 0 ? segment : segment.slice(0, open)).map((atom) => atom.accepts)
 }
 
 /** Whether some name fits both patterns. */

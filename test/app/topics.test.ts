@@ -30,4 +30,20 @@ describe('guardTopics', () => {
     expect(mapper.forPartition('a.b', 1)).toBeDefined()
     expect(errors).toHaveLength(2)
   })
+  it('looks at a new topic alone, however many there are, and still finds the one that it would meet', () => {
+    const count = 5000
+    let reads = 0
+    const counted = rules.map((rule) => ({
+      ...rule,
+      get entry(): string {
+        reads++
+        return rule.entry
+      },
+    }))
+    const mapper = guardTopics(createMapper(rules), counted, [], silentLogger)
+    for (let number = 0; number < count; number++) mapper.forPartition(`topic.${number}`, 0)
+    expect(reads).toBeLessThanOrEqual(3 * count)
+    expect(mapper.forPartition('topic_4711', 0)).toBeUndefined()
+    expect(mapper.forPartition('topic-4711', 0)).toBeDefined()
+  })
 })
