@@ -62,7 +62,8 @@ export class App {
   #spareBytes: number | undefined
   #http: HttpServer | undefined
   #fs: FileSystem | undefined
-  #storage: Storage | undefined
+  /** From the moment that the directory is touched: nothing in it may be left open, however long recovery takes. */
+  #opening: Promise<Storage | undefined> | undefined
   #source: KafkaSource | undefined
   #sink: Sink | undefined
   #end: (failure: Error) => void = () => {}
@@ -113,17 +114,16 @@ export class App {
     await this.#source.probe?.()
     if (isClosing()) return
 
-    this.#fs = await this.#parts.openFileSystem(this.#metrics.fileSystem)
-    this.#storage = await this.#openStorage(this.#fs)
-    if (isClosing()) return
+    this.#opening = this.#openStorage()
+    const storage = await this.#opening
+    if (storage === undefined || isClosing()) return
     // The sink claims as well; this is for a foreign directory to be refused before the group is joined.
-    if (this.#source.clusterId !== '')
-      await this.#storage.claim(this.#source.clusterId, settings.kafka.groupId)
-    await this.#waitForSpace(this.#storage)
+    if (this.#source.clusterId !== '') await storage.claim(this.#source.clusterId, settings.kafka.groupId)
+    await this.#waitForSpace(storage)
     if (isClosing()) return
 
     this.#phase = 'joining'
-    this.#sink = this.#createSink(this.#source, this.#storage)
+    this.#sink = this.#createSink(this.#source, storage)
     void this.#sink.ended.then((failure) => failure && this.#fail(failure))
     await this.#sink.start()
     if (this.#phase === 'joining') this.#phase = 'running'
@@ -161,7 +161,7 @@ export class App {
     // Nothing reaches the store any more: it closes while the group is left, which may wait for a broker.
     const left = this.#leave(leftMs())
     try {
-      const closed = this.#closeStore(leftMs() * FOLD_SHARE)
+      const closed = this.#closeStore(() => leftMs() * FOLD_SHARE)
       if (!(await isDoneWithin(closed, leftMs(), clock))) {
         this.#logger.warn({ deadlineMs }, 'the store could not be closed in time; the next start recovers')
       }
@@ -197,13 +197,20 @@ export class App {
     }
   }
 
-  async #closeStore(foldMs: number): Promise<void> {
-    await this.#storage?.close({ deadlineMs: foldMs })
+  /** A store that is being opened is closed as soon as it is open. */
+  async #closeStore(foldMs: () => number): Promise<void> {
+    // Why it could not be opened is told by `open`.
+    const storage = await this.#opening?.catch(() => undefined)
+    await storage?.close({ deadlineMs: foldMs() })
     await this.#fs?.close()
   }
 
-  #openStorage(fs: FileSystem): Promise<Storage> {
-    const { clock, logger } = this.#parts
+  /** `undefined` when there is no use for it any more. */
+  async #openStorage(): Promise<Storage | undefined> {
+    const { clock, logger, openFileSystem } = this.#parts
+    const fs = await openFileSystem(this.#metrics.fileSystem)
+    this.#fs = fs
+    if (this.#closing.signal.aborted) return undefined
     return Storage.open({
       dataPath: resolve(this.#settings.dataPath),
       fs,

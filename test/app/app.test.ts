@@ -188,6 +188,80 @@ describe('App', () => {
     expect(again.status().phase).toBe('running')
   })
 
+  /** A disk that is read from only when `release` is called; `reached` tells that something waits for it. */
+  const slowToRead = (
+    disk: SimulatedDisk,
+  ): { fs: FileSystem; reached: () => boolean; release: () => void } => {
+    let isReached = false
+    let release = (): void => {}
+    const released = new Promise<void>((resolve) => (release = resolve))
+    const fs = new Proxy(disk.fs, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function') return member
+        return (...given: unknown[]): unknown => {
+          if (!/^(read|list)/.test(String(name))) return Reflect.apply(member, target, given)
+          isReached = true
+          return released.then((): unknown => Reflect.apply(member, target, given))
+        }
+      },
+    })
+    return { fs, reached: () => isReached, release }
+  }
+
+  it('can be closed while it recovers, and leaves the directory to the next one', async () => {
+    const disk = new SimulatedDisk()
+    const slow = slowToRead(disk)
+    const app = create(disk, new FakeSource(), { fs: slow.fs })
+    const opened = app.open()
+    await until(slow.reached)
+    const closed = app.close()
+    slow.release()
+    await Promise.all([opened, closed])
+    expect(app.status().phase).toBe('closed')
+    const again = create(disk, new FakeSource())
+    await again.open()
+    expect(again.status().phase).toBe('running')
+  })
+
+  it('is closed in time while a recovery takes longer, and closes the store once that is over', async () => {
+    const clock = new ManualClock()
+    const disk = new SimulatedDisk()
+    const slow = slowToRead(disk)
+    const app = create(disk, new FakeSource(), { clock, fs: slow.fs })
+    const opened = app.open()
+    await until(slow.reached)
+    await inTime(clock, app.close(1000))
+    expect(app.status().phase).toBe('closed')
+    expect(clock.monotonicMs()).toBeLessThanOrEqual(1000 + STEP_MS)
+    slow.release()
+    await inTime(clock, opened)
+    const opens = async (): Promise<boolean> =>
+      create(disk, new FakeSource())
+        .open()
+        .then(
+          () => true,
+          () => false,
+        )
+    await until(opens)
+    expect(open.at(-1)?.status().phase).toBe('running')
+  })
+
+  it('does not touch the directory when it was closed before', async () => {
+    const disk = new SimulatedDisk()
+    let found = (): void => {}
+    const source = Object.assign(new FakeSource(), {
+      probe: () => new Promise<void>((resolve) => (found = resolve)),
+    })
+    const app = create(disk, source)
+    const opened = app.open()
+    await until(() => app.httpUrl !== undefined)
+    const closed = app.close()
+    found()
+    await Promise.all([opened, closed])
+    expect(disk.operations).toBe(0)
+  })
+
   const stopsWithinMs = 10_000
   it.each([
     ['brokers that never let it go', 'never', false],

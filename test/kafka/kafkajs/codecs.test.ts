@@ -10,7 +10,7 @@ const GIB = 1024 ** 3
 const KIB = 1024
 
 function zstdFrame(head: number[], blocks: { type: 0 | 1 | 2; size: number; content: Buffer }[]): Buffer {
-  const parts = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, ...head])]
+  const parts: Buffer[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, ...head])]
   for (const [index, { type, size, content }] of blocks.entries()) {
     const header = Buffer.alloc(3)
     header.writeUIntLE((index === blocks.length - 1 ? 1 : 0) | (type << 1) | (size << 3), 0, 3)
