@@ -10,10 +10,11 @@ import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.
 import { EntryPaths, directoriesUpTo } from '../paths.ts'
 import { rebuildIndex } from '../query/list-blocks.ts'
 import { walStopMarker } from '../wal/wal-codec.ts'
-import { itemContentMatches } from './scan-log.ts'
+import { contentMatches } from './scan-log.ts'
 import type { BlockFacts, LoggedItem } from './facts.ts'
 import { findCutContent, mergeIntoDescriptor } from './merge-into-descriptor.ts'
 import type { BlockPlan } from './plan.ts'
+import { readEntries } from './read-entries.ts'
 import { readIfThere } from './read-if-there.ts'
 
 export interface PlannedBlock {
@@ -34,8 +35,7 @@ export async function findLostDirectContent(
   blocks: readonly PlannedBlock[],
 ): Promise<string[]> {
   const direct = blocks
-    .flatMap(({ facts, plan }) => (plan.kind === 'merge' ? [] : facts.items))
-    .filter((item) => item.direct)
+    .flatMap(({ facts, plan }) => (plan.kind === 'merge' ? [] : facts.items.filter((item) => item.direct)))
     .sort((a, b) => b.sequence - a.sequence)
   const damage: string[] = []
   for (const { facts, plan } of blocks) {
@@ -47,9 +47,9 @@ export async function findLostDirectContent(
   for (const item of direct) {
     budgetBytes -= item.contentBytes
     if (budgetBytes < 0) break
-    const path = new EntryPaths(dataPath, item).data(item.blockId)
+    const path = new EntryPaths(dataPath, item.block).data(item.block.blockId)
     const content = await readIfThere(fs, path, item.blkAtBytes, item.contentBytes)
-    if (!itemContentMatches(item, content))
+    if (!contentMatches(await readEntries(fs, item), item.blkAtBytes, content))
       damage.push(`${path}: content of group ${item.sequence} is not there`)
   }
   return damage
@@ -127,12 +127,16 @@ async function rewriteWal(
   path: string,
   plan: Extract<BlockPlan, { kind: 'open' }>,
 ): Promise<void> {
-  const kept = plan.keepWalBytes === 0 ? new Uint8Array(0) : await fs.read(path, 0, plan.keepWalBytes)
-  const bytes = Buffer.concat([
-    kept,
-    ...plan.entries.map((item) => item.entries),
-    Uint8Array.of(walStopMarker),
-  ])
+  const bytes = new Uint8Array(
+    plan.entries.reduce((sum, item) => sum + item.entriesBytes, plan.keepWalBytes + 1),
+  )
+  if (plan.keepWalBytes > 0) bytes.set(await fs.read(path, 0, plan.keepWalBytes))
+  let atBytes = plan.keepWalBytes
+  for (const item of plan.entries) {
+    bytes.set(await readEntries(fs, item), atBytes)
+    atBytes += item.entriesBytes
+  }
+  bytes[atBytes] = walStopMarker
   await atomicWrite(fs, path, 'wal', bytes)
 }
 

@@ -1,15 +1,41 @@
 import type { Checkpoint, CheckpointBlock } from '../commitlog/log-file.ts'
-import type { FrameHeader, ParsedRecords } from '../commitlog/frame.ts'
 
-/** A records item of a valid frame, with the file that holds its content. */
-export interface LoggedItem extends ParsedRecords {
-  readonly sequence: number
-  readonly logPath: string
-  /** First byte of the inline content in the log file. */
-  readonly contentInLogBytes: number
+export interface BlockName {
+  readonly bucket: string
+  readonly entry: string
+  readonly blockId: number
 }
 
-export interface LoggedFrame extends FrameHeader {
+/**
+ * A records item of a valid frame. Entries and content stay in the log file, which is not changed before recovery is
+ * done: there may be millions of items, and all of them are held at once.
+ */
+export interface LoggedItem {
+  /** One object for all items of the block. */
+  readonly block: BlockName
+  readonly sequence: number
+  /** Where the first entry goes in the WAL; 0 restarts it. */
+  readonly walAtBytes: number
+  /** Where the content goes in the data file. */
+  readonly blkAtBytes: number
+  /** Content was written and synced into the data file before the frame. */
+  readonly direct: boolean
+  /** CRC-64 of the descriptor under this WAL when it restarts at 0; `undefined` = there is none. */
+  readonly baseCrc64: bigint | undefined
+  readonly logPath: string
+  /** The WAL entries in the log file; read with `readEntries`. */
+  readonly entriesInLogBytes: number
+  readonly entriesBytes: number
+  /** CRC-32 of the entries as they were when the frame was verified. */
+  readonly entriesCrc32: number
+  /** First byte of the inline content in the log file; meaningless for direct content. */
+  readonly contentInLogBytes: number
+  readonly contentBytes: number
+}
+
+export interface LoggedFrame {
+  readonly sequence: number
+  readonly previousChain: bigint
   readonly chain: bigint
   readonly items: readonly LoggedItem[]
   readonly deltas: readonly Uint8Array[]
@@ -33,10 +59,7 @@ export interface LogFacts {
 }
 
 /** A block that checkpoint or frames mention, and what its files show. */
-export interface BlockFacts {
-  readonly bucket: string
-  readonly entry: string
-  readonly blockId: number
+export interface BlockFacts extends BlockName {
   readonly checkpointed: CheckpointBlock | undefined
   /** Sequence of the checkpoint. */
   readonly checkpointSequence: number

@@ -16,6 +16,7 @@ import { StorageError } from '../errors.ts'
 import type { EntryPaths } from '../paths.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import type { LoggedItem } from './facts.ts'
+import { readEntries } from './read-entries.ts'
 import { readIfThere } from './read-if-there.ts'
 import { recordIndex } from './scan-blocks.ts'
 
@@ -127,9 +128,10 @@ async function* missingRecords(
     const contents = item.direct
       ? await readIfThere(fs, paths.data(blockId), item.blkAtBytes, item.contentBytes)
       : await fs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
-    for (const entry of scanWal(item.entries).entries) {
+    const entries = await readEntries(fs, item)
+    for (const entry of scanWal(entries).entries) {
       if (entry.type !== walEntryType.writeRecord) continue
-      const record = decodeRecord(item.entries, entry.payloadFromBytes, entry.payloadToBytes)
+      const record = decodeRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
       const lengthBytes = record.endBytes - record.beginBytes
       if (holds(descriptor, BigInt(record.timestampUs), lengthBytes)) continue
       const content = contents.slice(record.beginBytes - item.blkAtBytes, record.endBytes - item.blkAtBytes)

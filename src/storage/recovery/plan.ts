@@ -29,7 +29,7 @@ export function planBlock(facts: BlockFacts): BlockPlan {
   let endBytes = keepWalBytes
   for (const item of entries) {
     if (item.walAtBytes !== endBytes) return { kind: 'damaged', why: 'frames of the block do not join' }
-    endBytes += item.entries.byteLength
+    endBytes += item.entriesBytes
   }
   if (descriptor.state === 'undecodable') return { kind: 'damaged', why: 'descriptor cannot be decoded' }
   const lastSequence = entries.at(-1)?.sequence

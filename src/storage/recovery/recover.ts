@@ -55,7 +55,7 @@ function spaceNeeded({ log, blocks }: RecoveryPlan): number {
   for (const { plan } of blocks) {
     if (plan.kind !== 'open') continue
     bytes += plan.keepWalBytes
-    for (const item of plan.entries) bytes += item.entries.byteLength + item.contentBytes
+    for (const item of plan.entries) bytes += item.entriesBytes + item.contentBytes
   }
   return bytes
 }

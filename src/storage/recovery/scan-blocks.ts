@@ -5,14 +5,15 @@ import { decodeDescriptor, firstRecordFrom, type Descriptor } from '../codec/des
 import { scanRecord } from '../codec/record-codec.ts'
 import { EntryPaths } from '../paths.ts'
 import { scanWal } from '../wal/wal-codec.ts'
-import type { BlockFacts, LogFacts, LoggedItem } from './facts.ts'
+import type { BlockFacts, BlockName, LogFacts, LoggedItem } from './facts.ts'
+import { readEntries } from './read-entries.ts'
 
 const PARALLEL = 8
 
 /** Looks at the files of every block that checkpoint or frames mention. */
 export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts): Promise<BlockFacts[]> {
-  const mentioned = new Map<string, { bucket: string; entry: string; blockId: number; items: LoggedItem[] }>()
-  const mention = (block: { bucket: string; entry: string; blockId: number }): { items: LoggedItem[] } => {
+  const mentioned = new Map<string, BlockName & { items: LoggedItem[] }>()
+  const mention = (block: BlockName): { items: LoggedItem[] } => {
     const key = `${block.bucket}/${block.entry}/${block.blockId}`
     let known = mentioned.get(key)
     if (known === undefined) {
@@ -25,7 +26,7 @@ export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts
     log.checkpoint.openBlocks.map((block) => [`${block.bucket}/${block.entry}/${block.blockId}`, block]),
   )
   for (const block of log.checkpoint.openBlocks) mention(block)
-  for (const frame of log.frames) for (const item of frame.items) mention(item).items.push(item)
+  for (const frame of log.frames) for (const item of frame.items) mention(item.block).items.push(item)
 
   const facts: BlockFacts[] = []
   await inParallel(PARALLEL, [...[...mentioned].entries()], async ([index, [key, block]]) => {
@@ -66,13 +67,22 @@ async function descriptorFacts(
     crc64: crc64(bytes),
     recordCount: descriptor.timestampsUs.length,
     lastFrame: descriptor.lastFrame,
-    holdsFrames: last.every((item) => holdsItem(descriptor, item)),
+    holdsFrames: await holdsItems(fs, descriptor, last),
   }
 }
 
-function holdsItem(descriptor: Descriptor, item: LoggedItem): boolean {
-  return scanWal(item.entries).entries.every((entry) => {
-    const logged = scanRecord(item.entries, entry.payloadFromBytes, entry.payloadToBytes)
+async function holdsItems(
+  fs: FileSystem,
+  descriptor: Descriptor,
+  items: readonly LoggedItem[],
+): Promise<boolean> {
+  for (const item of items) if (!holdsEntries(descriptor, await readEntries(fs, item))) return false
+  return true
+}
+
+function holdsEntries(descriptor: Descriptor, entries: Uint8Array): boolean {
+  return scanWal(entries).entries.every((entry) => {
+    const logged = scanRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
     const index = recordIndex(descriptor, BigInt(logged.timestampUs))
     if (index === undefined) return false
     const from = descriptor.recordFromBytes[index] as number

@@ -10,12 +10,11 @@ import {
   parseFrame,
   readFrameHeader,
   type Frame,
-  type ParsedRecords,
 } from '../commitlog/frame.ts'
 import { LOG_HEADER_BYTES, decodeLogHeader, type Checkpoint } from '../commitlog/log-file.ts'
 import { logPath, parseLogName, type StorePaths } from '../paths.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
-import type { LogFacts, LoggedFrame } from './facts.ts'
+import type { BlockName, LogFacts, LoggedFrame, LoggedItem } from './facts.ts'
 
 /** Reads all frames behind the checkpoint (step R1). Never throws for damage: it is named in the result. */
 export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Checkpoint): Promise<LogFacts> {
@@ -23,6 +22,7 @@ export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Che
   const numbers = items.map((item) => parseLogName(item.name)).filter((number) => number !== undefined)
   numbers.sort((a, b) => a - b)
   const frames: LoggedFrame[] = []
+  const blocks = new BlockNames()
   const damage: string[] = []
   let logBytes = 0
   let tornTailBytes = 0
@@ -63,7 +63,7 @@ export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Che
       damage.push(`log file ${number} does not follow the frames before it`)
       break
     }
-    const { atBytes: end, read } = await readFrames(window, before)
+    const { atBytes: end, read } = await readFrames(window, before, blocks)
     const { sequence, chain } = checkpoint
     if (isCheckpointed && !read.some((frame) => frame.sequence === sequence && frame.chain === chain)) {
       damage.push(`log file ${number} does not hold group ${sequence}, which the checkpoint stands on`)
@@ -104,6 +104,7 @@ async function rottenHeader(
 async function readFrames(
   window: FileWindow,
   before: { readonly sequence: number; readonly chain: bigint },
+  blocks: BlockNames,
 ): Promise<{ read: LoggedFrame[]; atBytes: number }> {
   const read: LoggedFrame[] = []
   let atBytes = LOG_HEADER_BYTES
@@ -115,13 +116,12 @@ async function readFrames(
     if (!(await contentsMatch(window, atBytes, frame))) return { read, atBytes }
     const bytes = alignFrame(frameBytes(frame.metaBytes, frame.contentBytes))
     read.push({
-      ...frame,
-      items: frame.records.map((item) => ({
-        ...item,
-        sequence: frame.sequence,
-        logPath: window.path,
-        contentInLogBytes: atBytes + item.contentAtBytes,
-      })),
+      sequence: frame.sequence,
+      previousChain: frame.previousChain,
+      chain: frame.chain,
+      items: loggedItems(frame, window.path, atBytes, blocks),
+      // A view would keep the whole frame in memory.
+      deltas: frame.deltas.map((delta) => delta.slice()),
       logPath: window.path,
       atBytes,
       bytes,
@@ -130,13 +130,48 @@ async function readFrames(
   }
 }
 
-async function readFrame(window: FileWindow, atBytes: number): Promise<Frame | undefined> {
+function loggedItems(frame: FoundFrame, logPath: string, atBytes: number, blocks: BlockNames): LoggedItem[] {
+  const viewedFrom = frame.viewed.byteOffset
+  return frame.records.map((item) => ({
+    block: blocks.shared(item),
+    sequence: frame.sequence,
+    walAtBytes: item.walAtBytes,
+    blkAtBytes: item.blkAtBytes,
+    direct: item.direct,
+    baseCrc64: item.baseCrc64,
+    logPath,
+    entriesInLogBytes: atBytes + item.entries.byteOffset - viewedFrom,
+    entriesBytes: item.entries.byteLength,
+    entriesCrc32: crc32(item.entries),
+    contentInLogBytes: atBytes + item.contentAtBytes,
+    contentBytes: item.contentBytes,
+  }))
+}
+
+/** One object a block, however many frames name it. */
+class BlockNames {
+  readonly #known = new Map<string, BlockName>()
+
+  shared({ bucket, entry, blockId }: BlockName): BlockName {
+    const key = `${bucket}/${entry}/${blockId}`
+    let known = this.#known.get(key)
+    if (known === undefined) this.#known.set(key, (known = { bucket, entry, blockId }))
+    return known
+  }
+}
+
+/** A frame and the bytes that its entries are views of. */
+interface FoundFrame extends Frame {
+  readonly viewed: Uint8Array
+}
+
+async function readFrame(window: FileWindow, atBytes: number): Promise<FoundFrame | undefined> {
   const header = readFrameHeader(await window.view(atBytes, FRAME_HEADER_BYTES))
   if (header === undefined) return undefined
   if (atBytes + frameBytes(header.metaBytes, header.contentBytes) > window.fileBytes) return undefined
-  const meta = await window.view(atBytes, FRAME_HEADER_BYTES + header.metaBytes + FRAME_CHAIN_BYTES)
-  // Kept by the caller, while the window moves on.
-  return parseFrame(meta.slice())
+  const bytes = await window.view(atBytes, FRAME_HEADER_BYTES + header.metaBytes + FRAME_CHAIN_BYTES)
+  const frame = parseFrame(bytes)
+  return frame && { ...frame, viewed: bytes }
 }
 
 /** Whether the inline content is what the records' CRC-32 say. */
@@ -144,18 +179,19 @@ async function contentsMatch(window: FileWindow, atBytes: number, frame: Frame):
   for (const item of frame.records) {
     if (item.direct) continue
     const content = await window.view(atBytes + item.contentAtBytes, item.contentBytes)
-    if (content.byteLength < item.contentBytes || !itemContentMatches(item, content)) return false
+    if (content.byteLength < item.contentBytes || !contentMatches(item.entries, item.blkAtBytes, content))
+      return false
   }
   return true
 }
 
-/** Whether `content` is the content of the records of `item`. */
-export function itemContentMatches(item: ParsedRecords, content: Uint8Array): boolean {
-  for (const entry of scanWal(item.entries).entries) {
+/** Whether `content`, which begins at `blkAtBytes` of the data file, is the content of the records of `entries`. */
+export function contentMatches(entries: Uint8Array, blkAtBytes: number, content: Uint8Array): boolean {
+  for (const entry of scanWal(entries).entries) {
     if (entry.type !== walEntryType.writeRecord) continue
-    const record = decodeRecord(item.entries, entry.payloadFromBytes, entry.payloadToBytes)
-    const from = record.beginBytes - item.blkAtBytes
-    const bytes = content.subarray(from, record.endBytes - item.blkAtBytes)
+    const record = decodeRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
+    const from = record.beginBytes - blkAtBytes
+    const bytes = content.subarray(from, record.endBytes - blkAtBytes)
     if (bytes.byteLength !== record.endBytes - record.beginBytes) return false
     if (record.contentCrc32 !== undefined && crc32(bytes) !== record.contentCrc32) return false
   }
@@ -201,7 +237,7 @@ async function countTail(window: FileWindow, fromBytes: number): Promise<number>
 
 const WINDOW_BYTES = 1024 * 1024
 
-/** Reads a file in large steps. Views are valid until the next call. */
+/** Reads a file in large steps, each into new memory: a view stays what it is when the window moves on. */
 class FileWindow {
   readonly path: string
   readonly fileBytes: number

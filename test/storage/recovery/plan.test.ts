@@ -9,18 +9,18 @@ const CHECKPOINT = 10
 /** A frame's part for the block: `walAtBytes` 0 begins its WAL. */
 function item(sequence: number, walAtBytes: number, walBytes: number, baseCrc64?: bigint): LoggedItem {
   return {
-    ...name,
+    block: name,
     sequence,
     walAtBytes,
     baseCrc64,
-    entries: new Uint8Array(walBytes),
     blkAtBytes: 0,
     direct: false,
-    recordCount: 1,
-    contentBytes: 0,
-    contentAtBytes: 0,
     logPath: '/data/.sediment/log/1.log',
+    entriesInLogBytes: 0,
+    entriesBytes: walBytes,
+    entriesCrc32: 0,
     contentInLogBytes: 0,
+    contentBytes: 0,
   }
 }
 
