@@ -7,7 +7,7 @@ import { SourceError, type SourceErrorCode } from '../kafka/source.ts'
 import { LedgerError } from '../ledger/ledger-error.ts'
 import { SinkError } from '../sink/sink-error.ts'
 import { StorageError, type StorageErrorCode } from '../storage/index.ts'
-import { OutputClosed } from './output.ts'
+import { OutputClosed, OutputFailed } from './output.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Contract with supervisors and scripts; never renumber. */
@@ -79,6 +79,8 @@ const SOURCE: Readonly<Record<SourceErrorCode, Row>> = {
 /** What the process ends with, and says, for anything that was thrown. */
 export function errorToExit(error: unknown): Ending {
   if (error instanceof OutputClosed) return { code: exitCodes.ok, message: '' }
+  if (error instanceof OutputFailed)
+    return ending(error, [exitCodes.io, 'what was written before is not complete'])
   if (error instanceof CommanderError) {
     // Commander has said what it had to say.
     return { code: error.exitCode === 0 ? exitCodes.ok : exitCodes.usage, message: '' }

@@ -5,6 +5,15 @@ export class OutputClosed extends Error {
   override readonly name = 'OutputClosed'
 }
 
+/** Output could not be written, such as to a file on a full volume. */
+export class OutputFailed extends Error {
+  override readonly name = 'OutputFailed'
+
+  constructor(cause: Error) {
+    super(`standard output cannot be written: ${cause.message}`, { cause })
+  }
+}
+
 /** Standard output of a command: waits for slow readers, and tells when there is no reader left. */
 export class Output {
   readonly #stream: Writable
@@ -15,7 +24,7 @@ export class Output {
     stream.on('error', (error) => this.#failed(error))
   }
 
-  /** @throws {OutputClosed} when the reader is gone */
+  /** @throws {OutputClosed} when the reader is gone; {OutputFailed} */
   async write(chunk: string | Uint8Array): Promise<void> {
     this.#check()
     let isDone = (): void => {}
@@ -37,7 +46,7 @@ export class Output {
     for (const text of texts) await this.line(text)
   }
 
-  /** Resolves when all has been handed to the operating system. @throws {OutputClosed} */
+  /** Resolves when all has been handed to the operating system. @throws {OutputClosed} {OutputFailed} */
   async flush(): Promise<void> {
     this.#check()
     await new Promise<void>((resolve) => this.#stream.write('', () => resolve()))
@@ -45,7 +54,7 @@ export class Output {
   }
 
   #failed(error: NodeJS.ErrnoException): void {
-    this.#failure ??= error.code === 'EPIPE' ? new OutputClosed('output closed') : error
+    this.#failure ??= error.code === 'EPIPE' ? new OutputClosed('output closed') : new OutputFailed(error)
   }
 
   #check(): void {

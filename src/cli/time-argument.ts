@@ -1,3 +1,4 @@
+import { isCalendarDay } from '../config/format.ts'
 import { UsageError } from './usage-error.ts'
 
 const UNIT_US: Readonly<Record<string, bigint>> = {
@@ -29,7 +30,7 @@ export function parseTime(text: string, nowUs: number): bigint {
   if (iso !== null) {
     const [, day, minute = '00:00', second = '00', fraction = '', zone = 'Z'] = iso
     const seconds = Date.parse(`${day}T${minute}:${second}${zone}`)
-    if (Number.isFinite(seconds) && seconds >= 0)
+    if (Number.isFinite(seconds) && seconds >= 0 && isCalendarDay(day as string))
       return BigInt(seconds) * 1000n + BigInt(fraction.padEnd(6, '0'))
   }
   throw new UsageError(

@@ -10,6 +10,8 @@ export interface Fault {
   readonly path: string
   readonly value: unknown
   readonly allowed: string
+  /** What is wrong, where it is not the value. */
+  readonly problem?: string
 }
 
 /** Reads what a file, a variable or a flag gives. Reading what was read before gives the same value. */
@@ -109,8 +111,15 @@ export const start: Format = simple(
 /** The time in UTC, `undefined` unless it is complete and has a zone. */
 export function isoTime(raw: string): string | undefined {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(raw)) return undefined
+  if (!isCalendarDay(raw.slice(0, 10))) return undefined
   const timeMs = Date.parse(raw)
   return Number.isNaN(timeMs) || timeMs < 0 ? undefined : new Date(timeMs).toISOString()
+}
+
+/** Whether a `YYYY-MM-DD` is in the calendar: `Date` reads 30 February as 2 March. */
+export function isCalendarDay(day: string): boolean {
+  const timeMs = Date.parse(day)
+  return !Number.isNaN(timeMs) && new Date(timeMs).toISOString().startsWith(day)
 }
 
 export function simple(

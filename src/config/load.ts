@@ -39,7 +39,8 @@ export function loadSettings(given: ConfigSources): LoadedSettings {
     if ('faults' in reading) {
       for (const fault of reading.faults) {
         const value = key.isSecret ? '***' : showRaw(fault.value)
-        problems.push({ key: `${key.key}${fault.path}`, value, allowed: `must be ${fault.allowed}`, source })
+        const allowed = fault.problem ?? `must be ${fault.allowed}`
+        problems.push({ key: `${key.key}${fault.path}`, value, allowed, source })
       }
     } else config.set(key.key, reading.value)
     sources.set(key.key, source)
@@ -185,7 +186,10 @@ function readFlags(set: readonly string[]): Findings {
     const key = keysByName.get(name)
     if (key && equals !== -1) assignments.push({ key, raw: flag.slice(equals + 1), source })
     else {
-      const allowed = key ? 'must be written key=value' : unknownKey(name, keyNames)
+      const missing = equals === -1 ? '=' : name === '' ? 'key' : undefined
+      const allowed = missing
+        ? `must be written key=value: the ${missing} is missing`
+        : unknownKey(name, keyNames)
       problems.push({ key: name, value: undefined, allowed, source })
     }
   }

@@ -126,7 +126,12 @@ function readFields(
   }
   const faults: Fault[] = Object.keys(raw)
     .filter((name) => !names.includes(name))
-    .map((name) => ({ path: `${path}.${name}`, value: undefined, allowed: unknownKey(name, names) }))
+    .map((name) => ({
+      path: `${path}.${name}`,
+      value: undefined,
+      allowed: `one of ${names.join(', ')}`,
+      problem: unknownKey(name, names),
+    }))
   const fields: Record<string, unknown> = {}
   for (const [name, node] of Object.entries(tree)) {
     const given = raw[name] ?? undefined

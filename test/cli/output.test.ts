@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { PassThrough, Writable } from 'node:stream'
+import { errorToExit } from '../../src/cli/exit-codes.ts'
 import { Output, OutputClosed } from '../../src/cli/output.ts'
 import { ProgressLine } from '../../src/cli/progress-line.ts'
 
@@ -25,7 +26,13 @@ describe('Output', () => {
 
   it('tells a reader that has gone from a failure', async () => {
     await expect(new Output(failingWith('EPIPE')).line('text')).rejects.toBeInstanceOf(OutputClosed)
-    await expect(new Output(failingWith('EIO')).line('text')).rejects.toThrow('EIO')
+    const failed: unknown = await new Output(failingWith('ENOSPC'))
+      .line('text')
+      .catch((error: unknown) => error)
+    expect(errorToExit(failed)).toEqual({
+      code: 7,
+      message: 'standard output cannot be written: ENOSPC; what was written before is not complete',
+    })
   })
 })
 

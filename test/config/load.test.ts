@@ -182,10 +182,18 @@ describe('a name that is no key', () => {
     ],
     [{ set: ['log.levle=debug'] }, 'log.levle', 'there is no such key; did you mean log.level?'],
     [{ set: ['log=debug'] }, 'log', 'there is no such key'],
+    [
+      { yaml: `${minimal}\nmapping: { rules: [{ topics: [a], bukcet: b }] }` },
+      'mapping.rules[0].bukcet',
+      'there is no such key; did you mean bucket?',
+    ],
+    [{ set: ['foo'] }, 'foo', 'must be written key=value: the = is missing'],
+    [{ set: ['log.level'] }, 'log.level', 'must be written key=value: the = is missing'],
+    [{ set: ['=x'] }, '', 'must be written key=value: the key is missing'],
   ])('is refused: %j', (given, key, allowed) => {
-    expect(problemsOf(given)).toEqual([
-      expect.objectContaining({ key, allowed: expect.stringContaining(allowed), value: undefined }),
-    ])
+    const found = problemsOf(given).map((problem) => [problem.key, problem.value, problem.allowed])
+    expect(found).toEqual([[key, undefined, expect.stringContaining(allowed)]])
+    expect(found[0]?.[2]).not.toContain('must be there')
   })
 
   it('is accepted where Kubernetes has made the variable', () => {
@@ -215,6 +223,7 @@ describe('a value that is not allowed', () => {
     ['kafka.sasl.mechanism', 'gssapi'],
     ['kafka.start', 'yesterday'],
     ['kafka.start', '2026-01-31T08:00:00'],
+    ['kafka.start', '2026-02-30T08:00:00Z'],
     ['kafka.fetchWaitMs', 'soon'],
     ['kafka.fetchWaitMs', '30 fortnights'],
     ['kafka.fetchWaitMs', 0.5],
