@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import kafkajs, { type Admin, type Message, type Producer } from 'kafkajs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -425,6 +425,97 @@ describeWithKafka('a source on a real broker', () => {
       await rm(dataPath, { recursive: true })
     }
   })
+})
+
+describeWithKafka('a source on two real brokers', () => {
+  const freePort = async (): Promise<number> => {
+    const server = net.createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as net.AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
+  const metaOf = (dataPath: string): string => path.join(dataPath, 'log', 'meta.properties')
+
+  test('reads what has a leader while the other broker is down, and the rest when it is back', async () => {
+    const [firstPath, secondPath] = [
+      await mkdtemp(path.join(tmpdir(), 'sediment-first-')),
+      await mkdtemp(path.join(tmpdir(), 'sediment-second-')),
+    ]
+    const heap = '384m'
+    const first = await startBroker({ dataPath: firstPath, heap })
+    const port = await freePort()
+    // A broker of the cluster that the first one has made, and no controller.
+    const [clusterId] = /cluster\.id=.*/.exec(await readFile(metaOf(firstPath), 'utf8'))!
+    await mkdir(path.dirname(metaOf(secondPath)))
+    await writeFile(metaOf(secondPath), `version=1\n${clusterId}\nnode.id=2\n`)
+    const startSecond = () =>
+      startBroker({
+        dataPath: secondPath,
+        heap,
+        port,
+        controllerPort: first.controllerPort,
+        properties: {
+          'node.id': '2',
+          'process.roles': 'broker',
+          listeners: `PLAINTEXT://127.0.0.1:${port}`,
+        },
+      })
+    let second = await startSecond()
+    const kafka = new kafkajs.Kafka({ brokers: [first.bootstrap], logLevel: kafkajs.logLevel.NOTHING })
+    const admin = kafka.admin()
+    const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
+    const handler = new RecordingHandler()
+    let source: KafkajsSource | undefined
+    try {
+      const topic = 'two'
+      await Promise.all([admin.connect(), producer.connect()])
+      await admin.createTopics({
+        topics: [
+          {
+            topic,
+            replicaAssignment: [
+              { partition: 0, replicas: [1] },
+              { partition: 1, replicas: [2] },
+            ],
+          },
+        ],
+      })
+      for (const partition of [0, 1]) {
+        const messages = [0, 1, 2].map((index) => ({ partition, value: `${index}` }))
+        await producer.send({ topic, messages })
+      }
+      await second.stop()
+      source = new KafkajsSource({
+        brokers: [first.bootstrap],
+        clientId: 'test',
+        groupId: 'two',
+        topics: [topic],
+        startTimeoutMs: 20_000,
+        sessionTimeoutMs: 10_000,
+        maxBytes: 8 << 20,
+        maxBytesPerPartition: 1 << 20,
+        maxWaitMs: 100,
+        logger: silentLogger,
+        clock: realClock,
+      })
+      await source.start(handler)
+      await handler.until('what has a leader', () => handler.offsets(topic, 0).length === 3)
+      expect(source.unreadable).toMatchObject([{ topic, partition: 1 }])
+      expect(await source.watermarks()).toEqual([{ topic, partition: 0, low: 0, high: 3 }])
+      handler.start = ({ partition }) => ({ kind: 'start', offset: partition === 0 ? 3 : 0 })
+      second = await startSecond()
+      await handler.until('the rest', () => handler.offsets(topic, 1).length === 3, 40_000)
+      expect(source.unreadable).toEqual([])
+      expect(handler.offsets(topic, 0)).toEqual([0, 1, 2])
+      expect(handler.revocations).toEqual([1])
+      expect(handler.failures).toEqual([])
+    } finally {
+      await Promise.all([source?.stop(), admin.disconnect(), producer.disconnect()])
+      await Promise.all([second.kill(), first.kill()])
+      await Promise.all([firstPath, secondPath].map((dataPath) => rm(dataPath, { recursive: true })))
+    }
+  }, 180_000)
 })
 
 describe('a source without a broker', () => {
