@@ -17,7 +17,13 @@ import { Storage, StorageError, type RecoveryEvent, type StorageObserver } from 
 import { checkTopics } from './check-topics.ts'
 import { liveness, readiness } from './health.ts'
 import { toSample } from './sample.ts'
-import { bucketSettingsOf, sinkLimitsOf, startPolicyOf, storageLimitsOf } from './room-options.ts'
+import {
+  bucketSettingsOf,
+  sinkLimitsOf,
+  spareBytesResumeOf,
+  startPolicyOf,
+  storageLimitsOf,
+} from './room-options.ts'
 import { sumGapOffsets, type AppPhase, type AppStatus } from './status.ts'
 import { guardTopics } from './topic-guard.ts'
 import { countGroups, type Totals } from './totals.ts'
@@ -135,6 +141,7 @@ export class App {
       failure: this.#failure,
       totals: this.#totals(),
       spareBytes: this.#spareBytes,
+      spareBytesResume: this.#phase === 'waiting-for-space' ? 0 : spareBytesResumeOf(this.#settings.storage),
       sink: this.#sink?.status(),
       unreadable: this.#source?.unreadable ?? [],
     }
@@ -170,7 +177,10 @@ export class App {
       this.#loopLag.stop()
       await this.#http?.close()
       if (this.#failure === undefined) this.#phase = 'closed'
-      if (this.#sink !== undefined) this.#logger.info({ ...this.#totals(), ...drained }, 'stopped')
+      if (this.#sink !== undefined) {
+        const blocksUnfolded = (await this.#opening)?.openBlocks
+        this.#logger.info({ ...this.#totals(), ...drained, blocksUnfolded }, 'stopped')
+      }
     }
   }
 
@@ -197,11 +207,12 @@ export class App {
     }
   }
 
-  /** A store that is being opened is closed as soon as it is open. */
+  /** A store that is being opened is closed as soon as it is open. Folding needs space: without it, blocks stay open. */
   async #closeStore(foldMs: () => number): Promise<void> {
     // Why it could not be opened is told by `open`.
     const storage = await this.#opening?.catch(() => undefined)
-    await storage?.close({ deadlineMs: foldMs() })
+    const isFull = this.#spareBytes !== undefined && this.#spareBytes < 0
+    await storage?.close({ deadlineMs: isFull ? 0 : foldMs() })
     await this.#fs?.close()
   }
 
@@ -258,7 +269,10 @@ export class App {
     while ((await this.#askSpareBytes(storage)) < 0 && !this.#closing.signal.aborted) {
       if (this.#phase !== 'waiting-for-space') {
         this.#phase = 'waiting-for-space'
-        this.#logger.warn({ spareBytes: this.#spareBytes }, 'too little free space to consume; waiting')
+        this.#logger.warn(
+          { spareBytes: this.#spareBytes, spareBytesResume: 0 },
+          'too little free space to consume; waiting',
+        )
       }
       await clock.sleep(SPACE_POLL_MS, this.#closing.signal)
     }

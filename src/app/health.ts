@@ -20,9 +20,12 @@ export function liveness(status: AppStatus, loopLagMs: number, loopLagMsMax: num
 export function readiness(status: AppStatus): Health {
   const { phase, failure, sink, unreadable = [] } = status
   if (failure !== undefined) return unwell('failed', [failure.message])
+  if (phase === 'waiting-for-space') {
+    return unwell('paused', [`the disk is nearly full: ${space(status)}; the group is joined then`])
+  }
   if (phase !== 'running' || sink === undefined) return unwell(...NOT_RUNNING[phase])
   if (sink.paused.includes('disk-space')) {
-    return unwell('paused', ['paused: the disk is nearly full; goes on when there is space'])
+    return unwell('paused', [`paused: the disk is nearly full: ${space(status)}`])
   }
   const held = heldReasons(sink.partitions)
   if (held.length > 0) return unwell('held', [...held, ...unreadableReasons(unreadable)])
@@ -38,14 +41,19 @@ export function readiness(status: AppStatus): Health {
   return { ok: true, state: 'ready', reasons: [] }
 }
 
-const NOT_RUNNING: Readonly<Record<AppPhase, [state: string, reasons: string[]]>> = {
+const NOT_RUNNING: Readonly<
+  Record<Exclude<AppPhase, 'waiting-for-space'>, [state: string, reasons: string[]]>
+> = {
   opening: ['starting', ['opening and recovering the data directory']],
-  'waiting-for-space': ['paused', ['the disk is nearly full; the group is joined when there is space']],
   joining: ['starting', ['joining the consumer group']],
   running: ['starting', ['joining the consumer group']],
   closing: ['draining', ['making durable and committing what was accepted']],
   closed: ['closed', ['stopped']],
   failed: ['failed', ['failed']],
+}
+
+function space({ spareBytes = 0, spareBytesResume }: AppStatus): string {
+  return `${spareBytes} bytes spare beyond reserve and log, goes on from ${spareBytesResume} on`
 }
 
 function heldReasons(partitions: readonly PartitionStatus[]): string[] {

@@ -21,6 +21,8 @@ export interface AppStatus {
   readonly totals: Totals
   /** Free disk beyond the reserve and what the log may still need, when last asked; below 0 consumption pauses. */
   readonly spareBytes: number | undefined
+  /** Spare bytes from which on consumption goes on after a pause for space. */
+  readonly spareBytesResume: number
   /** From the moment the group is joined. */
   readonly sink: SinkStatus | undefined
   /** Partitions of ours that have no leader, or one that does not answer. */

@@ -21,7 +21,7 @@ export const exitCodes = {
   broker: 3,
   /** A topic given by name does not exist. */
   topic: 4,
-  /** The data directory is locked, read-only, full, of a newer format, or of another cluster or group. */
+  /** The data directory is locked, read-only, on a full volume, of a newer format, or of another cluster or group. */
   directory: 5,
   /** Stored data is damaged: a person must look. */
   damaged: 6,
@@ -60,6 +60,11 @@ const STORAGE: Readonly<Record<StorageErrorCode, Row>> = {
   ],
 }
 
+const VOLUME_FULL: Row = [
+  exitCodes.directory,
+  'the volume is full: free some space (bytes and inodes) and start again; acknowledged records are safe',
+]
+
 const FILE_SYSTEM: Readonly<Partial<Record<FileSystemErrorCode, Row>>> = {
   ERR_NO_SPACE: [exitCodes.directory, 'free some space (bytes and inodes) and start again'],
   ERR_READ_ONLY: [exitCodes.directory, 'check owner, mode and mount of the directory'],
@@ -90,7 +95,10 @@ export function errorToExit(error: unknown): Ending {
     return { code: exitCodes.usage, message: error.message }
   if (error instanceof HttpError)
     return ending(error, [exitCodes.usage, 'choose another with http.port and http.host'])
-  if (error instanceof StorageError) return ending(error, STORAGE[error.code])
+  if (error instanceof StorageError) {
+    const isFull = error.code === 'ERR_POISONED' && isForSpace(error.cause)
+    return ending(error, isFull ? VOLUME_FULL : STORAGE[error.code])
+  }
   if (error instanceof FileSystemError) return ending(error, FILE_SYSTEM[error.code] ?? FAILED_IO)
   if (error instanceof SourceError) return ending(error, SOURCE[error.code])
   if (error instanceof SinkError) {
@@ -111,6 +119,12 @@ function configEnding(error: ConfigError): Ending {
   const [first = '', ...others] = error.message.split('\n')
   const more = others.length === 0 ? '' : ` (and ${others.length} more; see all with: sediment config check)`
   return { code: exitCodes.usage, message: `${first}${more}` }
+}
+
+/** Whether a failure, or what is behind it, is that no space was left. */
+function isForSpace(cause: unknown): boolean {
+  if (cause instanceof FileSystemError && cause.code === 'ERR_NO_SPACE') return true
+  return cause instanceof Error && isForSpace(cause.cause)
 }
 
 function ending(error: Error, [code, advice]: Row): Ending {

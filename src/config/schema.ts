@@ -138,7 +138,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'storage.spaceReserveBytes': [
     bytes(0, 1024 * GIB),
     256 * MIB,
-    'Consumption pauses while less than this is free beyond what recovery itself needs, and goes on by itself.',
+    'Consumption pauses while less than this is free beyond what the log may still grow by, and goes on by itself with a quarter of it more (at most 64MiB).',
   ],
   'storage.groupBytesMax': [
     bytes(64 * KIB, 256 * MIB),

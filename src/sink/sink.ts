@@ -570,7 +570,9 @@ export class Sink implements SourceHandler {
       source.resume(partitions)
       this.#observer.resumed({ reason })
     }
-    this.#logger.warn({ reason }, isClosed ? 'paused' : 'resumed')
+    const { roomBytes: spareBytes } = this.#space
+    const { spareBytesResume } = this.#limits
+    this.#logger.warn({ reason, spareBytes, spareBytesResume }, isClosed ? 'paused' : 'resumed')
   }
 
   /** What keeps every partition from being read. */

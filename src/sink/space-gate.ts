@@ -30,6 +30,11 @@ export class SpaceGate {
     return this.#isClosed
   }
 
+  /** Spare bytes by the last look, less what has been accepted and may not be on the disk yet. */
+  get roomBytes(): number {
+    return this.#roomBytes
+  }
+
   async look(): Promise<void> {
     const { spareBytes, underwayBytes, resumeBytes } = this.#options
     const bytesBefore = underwayBytes()

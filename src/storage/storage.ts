@@ -64,6 +64,7 @@ export class Storage implements RecordReader {
   readonly #clock: Clock
   readonly #lock: DirectoryLock
   readonly #catalogue: Catalogue
+  readonly #manager: BlockManager
   readonly #projector: Projector
   readonly #checkpointer: Checkpointer
   readonly #commit: GroupCommit
@@ -86,6 +87,7 @@ export class Storage implements RecordReader {
     this.#clock = options.clock
     this.#lock = parts.lock
     this.#catalogue = catalogue
+    this.#manager = manager
     this.#format = parts.format
     this.#limits = limits
     this.#onPoisoned = options.onPoisoned
@@ -248,6 +250,11 @@ export class Storage implements RecordReader {
   /** Changes of the disk so far. It rises while the store works, however long that takes, and not while it hangs. */
   get changes(): number {
     return this.#gate.changes
+  }
+
+  /** Blocks that still have a write-ahead log. */
+  get openBlocks(): number {
+    return this.#manager.openBlocks.size
   }
 
   /** Folds every open block and checkpoints: afterwards stock ReductStore finds no WAL. */

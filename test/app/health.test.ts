@@ -34,6 +34,7 @@ const status = (changes: Partial<AppStatus> = {}): AppStatus => ({
   failure: undefined,
   totals: { records: 0, bytes: 0, groups: 0 },
   spareBytes: 1,
+  spareBytesResume: 10,
   sink: sink(),
   ...changes,
 })
@@ -61,7 +62,13 @@ describe('readiness', () => {
     expect(readiness(status({ sink: sink({ paused: ['disk-space'] }) }))).toMatchObject({
       ok: false,
       state: 'paused',
+      reasons: ['paused: the disk is nearly full: 1 bytes spare beyond reserve and log, goes on from 10 on'],
     })
+    expect(
+      readiness(status({ phase: 'waiting-for-space', spareBytes: -7, spareBytesResume: 0 })).reasons,
+    ).toEqual([
+      'the disk is nearly full: -7 bytes spare beyond reserve and log, goes on from 0 on; the group is joined then',
+    ])
     expect(readiness(status({ sink: sink({ isAssigned: false }) }))).toMatchObject({
       ok: false,
       state: 'joining',

@@ -6,6 +6,17 @@ import { loadSettings } from '../../src/config/load.ts'
 
 const { settings } = loadSettings({ env: {}, set: ['kafka.topics=orders'] })
 
+describe('consumption that was paused for space', () => {
+  it.each([
+    ['1GiB', 64 * 1024 * 1024],
+    ['8MiB', 2 * 1024 * 1024],
+    ['0', 0],
+  ])('goes on, with a reserve of %s, at %d spare bytes', (reserve, spareBytesResume) => {
+    const set = ['kafka.topics=orders', `storage.spaceReserveBytes=${reserve}`]
+    expect(sinkLimitsOf(loadSettings({ env: {}, set }).settings)).toMatchObject({ spareBytesResume })
+  })
+})
+
 describe('the memory budget', () => {
   it('is shared between what is fetched and what is accepted', () => {
     const { memory, kafka } = settings
@@ -18,6 +29,7 @@ describe('the memory budget', () => {
       failure: undefined,
       totals: { records: 0, bytes: 0, groups: 0 },
       spareBytes: undefined,
+      spareBytesResume: 0,
       sink: {
         phase: 'running',
         failure: undefined,

@@ -31,7 +31,14 @@ const sink = (changes: Partial<SinkStatus> = {}): SinkStatus => ({
 
 const sample = (atMs: number, phase: AppPhase, records: number, sinkStatus?: SinkStatus) => {
   const totals = { records, bytes: records * 1000, groups: records / 100 }
-  const status: AppStatus = { phase, failure: undefined, totals, spareBytes: undefined, sink: sinkStatus }
+  const status: AppStatus = {
+    phase,
+    failure: undefined,
+    totals,
+    spareBytes: undefined,
+    spareBytesResume: 0,
+    sink: sinkStatus,
+  }
   return { atMs, status }
 }
 

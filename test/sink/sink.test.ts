@@ -294,9 +294,11 @@ describe('back-pressure', () => {
   })
 
   it('pauses everything without spare bytes on disk, keeps a batch in hand waiting, and resumes by itself', async () => {
+    const warnings: object[] = []
     const { source, storage, clock, sink, partition } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
       limits: { spareBytesResume: 10_000 },
+      logger: { ...silentLogger, warn: (facts) => warnings.push(facts) },
     })
     source.produce(p0, 30)
     await source.assign(p0, p1)
@@ -316,6 +318,11 @@ describe('back-pressure', () => {
     await inHand
 
     expect([source.paused.size, partition(p0).acceptedOffset]).toEqual([0, 10])
+    const said = { reason: 'disk-space', spareBytesResume: 10_000 }
+    expect(warnings).toEqual([
+      { ...said, spareBytes: -1 },
+      { ...said, spareBytes: 10_000 },
+    ])
   })
 
   it('pauses at once when more is accepted than the last look at the disk left room for', async () => {
