@@ -6,8 +6,8 @@ import { writeAll } from '../fs/write-all.ts'
 import { BlockIndex } from './block/block-index.ts'
 import { IndexFile } from './block/index-file.ts'
 import { decodeIndex } from './codec/index-codec.ts'
-import { encodeFolder } from './codec/folder-codec.ts'
-import { decodeBucketSettings, encodeBucketSettings } from './codec/settings-codec.ts'
+import { encodeFolder, isFolderOf } from './codec/folder-codec.ts'
+import { decodeBucketSettings, encodeCheckedBucketSettings } from './codec/settings-codec.ts'
 import { Entry } from './entry.ts'
 import { StorageError } from './errors.ts'
 import {
@@ -50,10 +50,14 @@ export class Catalogue {
     this.#settingsOfNew = options.settingsOfNew
   }
 
-  /** Reads settings and indexes; an index that is missing or damaged is rebuilt from the descriptors. */
+  /**
+   * Reads settings and indexes; an index that is missing or damaged is rebuilt from the descriptors.
+   * @throws {StorageError} `ERR_CORRUPT` where settings are damaged, or missing above entries
+   */
   async load(): Promise<void> {
     await this.#removeLeftovers()
-    const { buckets, entries, strays } = await discover(this.#fs, this.#paths.root)
+    const { buckets, entries, strays, headless } = await discover(this.#fs, this.#paths.root)
+    for (const bucket of headless) throw missingSettings(new BucketPaths(this.#paths.root, bucket).settings)
     for (const stray of strays) {
       this.#logger.warn(
         { directory: stray },
@@ -62,9 +66,22 @@ export class Catalogue {
     }
     for (const bucket of buckets) {
       const path = new BucketPaths(this.#paths.root, bucket).settings
-      this.#buckets.set(bucket, decodeBucketSettings((await this.#fs.readFile(path)) ?? new Uint8Array(0)))
+      this.#buckets.set(bucket, readSettings(path, (await this.#fs.readFile(path)) ?? new Uint8Array(0)))
     }
     await inParallel(PARALLEL, entries, (name) => this.#loadEntry(name))
+    await this.#mendFolders()
+  }
+
+  /** A crash may come between a name and the list of names. */
+  async #mendFolders(): Promise<void> {
+    const mend = async (path: string, names: string[]): Promise<void> => {
+      const bytes = await this.#fs.readFile(path)
+      if (bytes === undefined || isFolderOf(bytes, names)) return
+      await atomicWrite(this.#fs, path, 'descriptor', encodeFolder(names.sort()))
+    }
+    await mend(this.#paths.folder, [...this.#buckets.keys()])
+    for (const bucket of this.#buckets.keys())
+      await mend(new BucketPaths(this.#paths.root, bucket).folder, this.#entriesOf(bucket))
   }
 
   /** What an interrupted creation has left: buckets that have not appeared, and folder lists. */
@@ -136,7 +153,7 @@ export class Catalogue {
     const staging = new BucketPaths(this.#paths.sediment, `new-${bucket}`)
     await this.#fs.removeTree(staging.directory)
     await this.#fs.makeDirectory(staging.directory)
-    await atomicWrite(this.#fs, staging.settings, 'descriptor', encodeBucketSettings(settings))
+    await atomicWrite(this.#fs, staging.settings, 'descriptor', encodeCheckedBucketSettings(settings))
     await this.#fs.rename(staging.directory, final.directory)
     await this.#fs.syncDirectories([this.#paths.root, this.#paths.sediment])
     this.#buckets.set(bucket, settings)
@@ -206,14 +223,35 @@ export class Catalogue {
   }
 
   async #writeBucketFolder(bucket: string): Promise<void> {
-    const names = new Set<string>()
-    for (const { name } of this.#entries.values()) {
-      if (name.bucket === bucket) names.add(name.entry)
-    }
     const path = new BucketPaths(this.#paths.root, bucket).folder
-    await atomicWrite(this.#fs, path, 'descriptor', encodeFolder([...names].sort()))
+    await atomicWrite(this.#fs, path, 'descriptor', encodeFolder(this.#entriesOf(bucket).sort()))
+  }
+
+  #entriesOf(bucket: string): string[] {
+    return [...this.#entries.values()]
+      .filter(({ name }) => name.bucket === bucket)
+      .map(({ name }) => name.entry)
   }
 }
+
+function readSettings(path: string, bytes: Uint8Array): BucketSettings {
+  try {
+    return decodeBucketSettings(bytes)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new StorageError('ERR_CORRUPT', `${path}: ${why}; ${SETTINGS_ADVICE}`, { path }, cause)
+  }
+}
+
+/** Blocks without their bucket: to make a new one over them would hide what was acknowledged. */
+export function missingSettings(path: string): StorageError {
+  return new StorageError('ERR_CORRUPT', `${path} is missing above stored entries; ${SETTINGS_ADVICE}`, {
+    path,
+  })
+}
+
+const SETTINGS_ADVICE =
+  'put it back from a backup, or copy bucket.settings of a bucket with the same limits and quota there'
 
 /** @throws {StorageError} `ERR_INVALID` */
 export function checkEntryName(name: EntryName): void {

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
 import { CommitLog } from './commitlog/commit-log.ts'
@@ -9,7 +10,7 @@ import { BucketPaths, type StorePaths } from './paths.ts'
 /** Layout version that this release writes; it reads this one only. */
 const FORMAT_VERSION = 1
 
-/** `.sediment/format`: JSON, replaced atomically. Its presence says that log and checkpoint exist. */
+/** `.sediment/format`: JSON with a checksum (`crc32`), replaced atomically. Its presence says that log and checkpoint exist. */
 export interface StoreFormat {
   readonly version: number
   readonly storeId: string
@@ -36,7 +37,7 @@ export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<Sto
     if ((await fs.fileBytes(paths.owner)) === undefined) return undefined
     throw new StorageError('ERR_CORRUPT', `${paths.format} is missing`, { path: paths.format })
   }
-  const format = parseJson<StoreFormat>(bytes, paths.format)
+  const { crc32: checksum, ...format } = parseJson<StoreFormat & { crc32?: unknown }>(bytes, paths.format)
   if (format.version > FORMAT_VERSION) {
     throw new StorageError(
       'ERR_FORMAT',
@@ -44,10 +45,29 @@ export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<Sto
       { path: paths.format },
     )
   }
-  if (!isFormat(format)) {
-    throw new StorageError('ERR_CORRUPT', `${paths.format} is not a store format`, { path: paths.format })
+  if (checksum !== checksumOf(format)) {
+    throw new StorageError(
+      'ERR_CORRUPT',
+      `${paths.format} does not match its checksum: put it back from a backup`,
+      { path: paths.format },
+    )
   }
   return format
+}
+
+/**
+ * Whatever looks into an existing directory asks this first.
+ * @throws {StorageError} `ERR_NOT_A_STORE` when it holds other things and no bucket
+ */
+export async function requireNothingElse(fs: FileSystem, { root, sediment }: StorePaths): Promise<void> {
+  const items = (await fs.list(root)) ?? []
+  const visible = items.filter(({ name }) => !name.startsWith('.') && name !== 'lost+found')
+  if (visible.length === 0 || items.some(({ name }) => `${root}/${name}` === sediment)) return
+  for (const { name } of visible) {
+    if ((await fs.fileBytes(new BucketPaths(root, name).settings)) !== undefined) return
+  }
+  const why = `${root} holds other things (${visible[0]!.name}) and no bucket`
+  throw new StorageError('ERR_NOT_A_STORE', why, { path: root })
 }
 
 /**
@@ -59,14 +79,7 @@ export async function makeRoot(fs: FileSystem, paths: StorePaths): Promise<void>
   const refused = (why: string, cause?: unknown): StorageError =>
     new StorageError('ERR_NOT_A_STORE', `${root} ${why}`, { path: root }, cause)
   const items = await fs.list(root)
-  if (items !== undefined) {
-    const visible = items.filter(({ name }) => !name.startsWith('.') && name !== 'lost+found')
-    if (visible.length === 0 || items.some(({ name }) => `${root}/${name}` === paths.sediment)) return
-    for (const { name } of visible) {
-      if ((await fs.fileBytes(new BucketPaths(root, name).settings)) !== undefined) return
-    }
-    throw refused(`holds other things (${visible[0]!.name}) and no bucket`)
-  }
+  if (items !== undefined) return requireNothingElse(fs, paths)
   if ((await fs.fileBytes(root)) !== undefined) throw refused('is a file, not a directory')
   try {
     await fs.makeDirectory(root)
@@ -80,7 +93,8 @@ export async function makeRoot(fs: FileSystem, paths: StorePaths): Promise<void>
 }
 
 export async function writeFormat(fs: FileSystem, paths: StorePaths, format: StoreFormat): Promise<void> {
-  await atomicWrite(fs, paths.format, 'log', Buffer.from(`${JSON.stringify(format)}\n`))
+  const text = JSON.stringify({ ...format, crc32: checksumOf(format) })
+  await atomicWrite(fs, paths.format, 'log', Buffer.from(`${text}\n`))
 }
 
 /**
@@ -145,7 +159,10 @@ export async function readGeneration(fs: FileSystem, paths: StorePaths): Promise
   const bytes = await fs.readFile(paths.owner)
   if (bytes === undefined) return 0
   try {
-    return parseJson<StoreOwner>(bytes, paths.owner).generation
+    const { generation } = parseJson<Partial<StoreOwner>>(bytes, paths.owner)
+    return typeof generation === 'number' && Number.isSafeInteger(generation) && generation > 0
+      ? generation
+      : 0
   } catch {
     // The checkpoint has the generation too; this copy only fences and informs.
     return 0
@@ -197,19 +214,10 @@ export function openingError(error: unknown, dataPath: string): unknown {
   return error
 }
 
-/** The file has no checksum, so every key and every sign in it must be as we write them. */
-function isFormat(format: StoreFormat): boolean {
-  const texts = [format.storeId, format.clusterId ?? '', format.groupId ?? '']
-  return (
-    Number.isInteger(format.version) &&
-    format.version >= 1 &&
-    /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(format.storeId) &&
-    texts.every((text) => typeof text === 'string' && !text.includes('\ufffd')) &&
-    Object.keys(format).every((key) => FORMAT_KEYS.has(key))
-  )
+/** CRC-32 of the other keys, in the order in which they stand. */
+function checksumOf(format: StoreFormat): number {
+  return crc32(JSON.stringify(format))
 }
-
-const FORMAT_KEYS = new Set(['version', 'storeId', 'clusterId', 'groupId'])
 
 function parseJson<T>(bytes: Uint8Array, path: string): T {
   try {

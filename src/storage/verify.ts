@@ -1,6 +1,8 @@
 import { crc64, loadCrc64 } from '../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../fs/file-system.ts'
 import type { Descriptor } from './codec/descriptor-codec.ts'
+import { missingSettings } from './catalogue.ts'
+import { isFolderOf } from './codec/folder-codec.ts'
 import { decodeBucketSettings } from './codec/settings-codec.ts'
 import { decodeIndex, type IndexEntry } from './codec/index-codec.ts'
 import { scanRecord } from './codec/record-codec.ts'
@@ -12,7 +14,7 @@ import { readRecords } from './query/read-records.ts'
 import type { BlockSource } from './query/block-source.ts'
 import type { EntryName, StoredRecord } from './record.ts'
 import { planRecovery } from './recovery/recover.ts'
-import { readFormat } from './store-files.ts'
+import { readFormat, requireNothingElse } from './store-files.ts'
 import { scanWal, walEntryType } from './wal/wal-codec.ts'
 
 export interface Finding {
@@ -71,6 +73,7 @@ export async function verifyDirectory(
   if ((await fs.list(dataPath)) === undefined) {
     throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
   }
+  await requireNothingElse(fs, storePaths(dataPath))
   const lock = await lockIfStore(fs, storePaths(dataPath))
   try {
     const verification = new Verification(fs, dataPath, options, lock === 'live')
@@ -105,8 +108,12 @@ class Verification {
 
   async run(): Promise<VerifyReport> {
     if (!this.#isLive) await this.#planRecovery()
-    const { buckets, entries, strays } = await discover(this.#fs, this.#dataPath)
-    for (const stray of strays) {
+    const { buckets, entries, strays, headless } = await discover(this.#fs, this.#dataPath)
+    for (const bucket of headless) {
+      const path = new BucketPaths(this.#dataPath, bucket).settings
+      this.#found('damaged', path, missingSettings(path).message)
+    }
+    for (const stray of strays.filter((name) => !headless.includes(name))) {
       this.#found(
         'recoverable',
         `${this.#dataPath}/${stray}`,
@@ -114,6 +121,14 @@ class Verification {
       )
     }
     for (const bucket of buckets) await this.#verifyBucket(bucket)
+    if (!this.#isLive) {
+      const root = storePaths(this.#dataPath).folder
+      await this.#verifyFolder(root, buckets)
+      for (const bucket of buckets) {
+        const names = entries.filter((name) => name.bucket === bucket).map(({ entry }) => entry)
+        await this.#verifyFolder(new BucketPaths(this.#dataPath, bucket).folder, names)
+      }
+    }
     const sources: { name: EntryName; source: BlockSource }[] = []
     for (const name of entries) {
       const source = await this.#verifyFiles(name)
@@ -184,9 +199,16 @@ class Verification {
     const path = new BucketPaths(this.#dataPath, bucket).settings
     try {
       decodeBucketSettings((await this.#fs.readFile(path)) ?? new Uint8Array(0))
-    } catch {
-      this.#found('damaged', path, 'settings cannot be decoded')
+    } catch (error) {
+      this.#found('damaged', path, messageOf(error))
     }
+  }
+
+  /** The list of names beside what is there. One that is missing is no finding: ReductStore makes it anew. */
+  async #verifyFolder(path: string, names: readonly string[]): Promise<void> {
+    const bytes = await this.#fs.readFile(path)
+    if (bytes !== undefined && !isFolderOf(bytes, names))
+      this.#found('recoverable', path, 'does not list the directories beside it')
   }
 
   /**

@@ -6,6 +6,7 @@ import type { FileSystem } from '../../src/fs/file-system.ts'
 import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
 import { writeAll } from '../../src/fs/write-all.ts'
 import { openDirectory } from '../../src/storage/query/directory-reader.ts'
+import { verifyDirectory } from '../../src/storage/verify.ts'
 import { SimulatedDisk } from '../support/simulated-disk.ts'
 import { filesBelow, openStore, write } from '../support/storage/store.ts'
 
@@ -66,5 +67,15 @@ describe('opening a data directory', () => {
     await fs.unlink('/data/.sediment/format')
     await put(fs, '/data/.sediment/format', Buffer.from('{"version":9}'))
     await expect(openDirectory(fs, '/data')).rejects.toMatchObject({ code: 'ERR_FORMAT' })
+  })
+
+  it('is no store for readers and verify either when it holds other things', async () => {
+    const { fs } = new SimulatedDisk()
+    await fs.makeDirectory('/data')
+    await put(fs, '/data/hosts', Buffer.from('127.0.0.1'))
+    await expect(openDirectory(fs, '/data')).rejects.toMatchObject({ code: 'ERR_NOT_A_STORE' })
+    await expect(verifyDirectory(fs, '/data', { checkContent: true })).rejects.toMatchObject({
+      code: 'ERR_NOT_A_STORE',
+    })
   })
 })

@@ -256,7 +256,9 @@ describe('the bytes of a directory', () => {
     await storage.submit({ writes: [write({ ...target, entry: 'a/b' }, 1)] })
     await storage.close()
     const files = await filesBelow(fs)
-    expect(toHex(files.get('bucket-1/bucket.settings') as Uint8Array)).toBe('0880a0c21e10001800208008')
+    expect(toHex(files.get('bucket-1/bucket.settings') as Uint8Array)).toBe(
+      '0880a0c21e10001800208008c53e1c913b66',
+    )
     expect(toHex(files.get('.folder') as Uint8Array)).toBe('0a140a086275636b65742d3112086275636b65742d31')
     expect(toHex(files.get('bucket-1/.folder') as Uint8Array)).toBe(
       '0a060a01611201610a0a0a03612f621203612f62',

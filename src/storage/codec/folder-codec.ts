@@ -9,6 +9,19 @@ export function encodeFolder(names: Iterable<string>): Uint8Array {
   return message.encode({ items: Array.from(names, (name) => ({ name, folderName: name })) }).finish()
 }
 
+/** Whether the file lists exactly these names, each as its own directory, in whatever order. */
+export function isFolderOf(bytes: Uint8Array, names: readonly string[]): boolean {
+  try {
+    const items = message.decode(bytes).items ?? []
+    const listed = new Set(
+      items.filter(({ name, folderName }) => name === folderName).map(({ name }) => name),
+    )
+    return items.length === names.length && names.every((name) => listed.has(name))
+  } catch {
+    return false
+  }
+}
+
 /** Directory names, in stored order. @throws {StorageError} `ERR_CORRUPT` */
 export function decodeFolder(bytes: Uint8Array): string[] {
   try {

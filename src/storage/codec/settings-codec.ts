@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import './protobuf-runtime.ts'
 import { StorageError } from '../errors.ts'
 import type { BucketSettings } from '../record.ts'
@@ -21,9 +22,27 @@ export function encodeBucketSettings(settings: BucketSettings): Uint8Array {
     .finish()
 }
 
-/** A file of 0 bytes means all defaults, an unknown quota none. @throws {StorageError} `ERR_CORRUPT` */
+/** Tag (field 1000, fixed32) and value. */
+const CHECKSUM_BYTES = 6
+
+/** The same with a checksum behind it, which ReductStore skips, and drops when it saves the file. */
+export function encodeCheckedBucketSettings(settings: BucketSettings): Uint8Array {
+  const fields = encodeBucketSettings(settings)
+  return Buffer.concat([fields, message.encode({ checksum: crc32(fields) }).finish()])
+}
+
+/**
+ * A file of 0 bytes means all defaults, an unknown quota none.
+ * @throws {StorageError} `ERR_CORRUPT` where it does not decode or does not match its checksum
+ */
 export function decodeBucketSettings(bytes: Uint8Array): BucketSettings {
   const decoded = decode(bytes)
+  const { checksum } = decoded
+  const isIntact =
+    checksum === undefined ||
+    checksum === null ||
+    crc32(bytes.subarray(0, bytes.byteLength - CHECKSUM_BYTES)) === checksum
+  if (!isIntact) throw new StorageError('ERR_CORRUPT', 'bucket settings do not match their checksum')
   return {
     blockBytesMax: safe(decoded.maxBlockSize) ?? absent.blockBytesMax,
     blockRecordsMax: safe(decoded.maxBlockRecords) ?? absent.blockRecordsMax,

@@ -6,7 +6,7 @@ import type { IndexEntry } from '../codec/index-codec.ts'
 import { StorageError } from '../errors.ts'
 import { EntryPaths, parseBlockFileName, storePaths } from '../paths.ts'
 import type { EntryInfo, EntryName, RecordReader, StoredRecord, TimeRange } from '../record.ts'
-import { readFormat } from '../store-files.ts'
+import { readFormat, requireNothingElse } from '../store-files.ts'
 import type { BlockSource } from './block-source.ts'
 import { discover } from './discover.ts'
 import { entryInfo } from './entry-info.ts'
@@ -23,6 +23,7 @@ export async function openDirectory(fs: FileSystem, dataPath: string): Promise<R
   if ((await fs.list(dataPath)) === undefined) {
     throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
   }
+  await requireNothingElse(fs, storePaths(dataPath))
   await readFormat(fs, storePaths(dataPath)).catch((error: unknown) => {
     // What is damaged is verify's to tell: buckets can be read without it.
     if (error instanceof StorageError && error.code === 'ERR_FORMAT') throw error

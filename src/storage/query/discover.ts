@@ -8,6 +8,8 @@ export interface Discovery {
   readonly entries: readonly EntryName[]
   /** Directories in the data root without settings: ReductStore does not start with one (W14). */
   readonly strays: readonly string[]
+  /** Those of them that hold entries: buckets that have lost their settings. */
+  readonly headless: readonly string[]
 }
 
 /**
@@ -18,10 +20,12 @@ export async function discover(fs: FileSystem, dataPath: string): Promise<Discov
   const buckets: string[] = []
   const entries: EntryName[] = []
   const strays: string[] = []
+  const headless: string[] = []
   for (const item of (await fs.list(dataPath)) ?? []) {
     if (!item.isDirectory || item.name.startsWith('.')) continue
     if ((await fs.fileBytes(new BucketPaths(dataPath, item.name).settings)) === undefined) {
       strays.push(item.name)
+      if (await holdsEntries(fs, `${dataPath}/${item.name}`)) headless.push(item.name)
       continue
     }
     buckets.push(item.name)
@@ -30,7 +34,18 @@ export async function discover(fs: FileSystem, dataPath: string): Promise<Discov
     }
   }
   entries.sort((a, b) => compare(a.bucket, b.bucket) || compare(a.entry, b.entry))
-  return { buckets, entries, strays }
+  return { buckets, entries, strays, headless }
+}
+
+/** Whether something below is surely an entry: one with an index and a WAL folder, as any entry of ours has them. */
+async function holdsEntries(fs: FileSystem, path: string): Promise<boolean> {
+  const items = (await fs.list(path)) ?? []
+  const names = new Set(items.map(({ name }) => name))
+  if (names.has(indexName) && names.has(walDirectoryName)) return true
+  for (const { name, isDirectory } of items) {
+    if (isDirectory && !name.startsWith('.') && (await holdsEntries(fs, `${path}/${name}`))) return true
+  }
+  return false
 }
 
 async function walk(

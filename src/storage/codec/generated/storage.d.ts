@@ -108,6 +108,9 @@ export namespace sediment {
             /** BucketSettings maxBlockRecords. */
             maxBlockRecords?: (number|null);
 
+            /** BucketSettings checksum. */
+            checksum?: (number|null);
+
             /**
              * Encodes the specified BucketSettings message. Does not implicitly {@link sediment.storage.BucketSettings.verify|verify} messages.
              * @param message BucketSettings message or plain object to encode
@@ -150,6 +153,9 @@ export namespace sediment {
 
                 /** BucketSettings maxBlockRecords */
                 maxBlockRecords?: (number|null);
+
+                /** BucketSettings checksum */
+                checksum?: (number|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

@@ -205,6 +205,7 @@ export const sediment = $root.sediment = (() => {
              * @property {sediment.storage.BucketSettings.QuotaType|null} [quotaType] BucketSettings quotaType
              * @property {number|null} [quotaSize] BucketSettings quotaSize
              * @property {number|null} [maxBlockRecords] BucketSettings maxBlockRecords
+             * @property {number|null} [checksum] BucketSettings checksum
              * @property {Array.<Uint8Array>} [$unknowns] Unknown fields preserved while decoding when enabled
              */
 
@@ -268,6 +269,14 @@ export const sediment = $root.sediment = (() => {
              */
             BucketSettings.prototype.maxBlockRecords = null;
 
+            /**
+             * BucketSettings checksum.
+             * @member {number|null|undefined} checksum
+             * @memberof sediment.storage.BucketSettings
+             * @instance
+             */
+            BucketSettings.prototype.checksum = null;
+
             // OneOf field names bound to virtual getters and setters
             let $oneOfFields;
 
@@ -295,6 +304,12 @@ export const sediment = $root.sediment = (() => {
                 set: $util.oneOfSetter($oneOfFields)
             });
 
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(BucketSettings.prototype, "_checksum", {
+                get: $util.oneOfGetter($oneOfFields = ["checksum"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
             /**
              * Encodes the specified BucketSettings message. Does not implicitly {@link sediment.storage.BucketSettings.verify|verify} messages.
              * @function encode
@@ -319,6 +334,8 @@ export const sediment = $root.sediment = (() => {
                     writer.uint32(/* id 3, wireType 0 =*/24).uint64(message.quotaSize);
                 if (message.maxBlockRecords != null && $Object.hasOwnProperty.call(message, "maxBlockRecords"))
                     writer.uint32(/* id 4, wireType 0 =*/32).uint64(message.maxBlockRecords);
+                if (message.checksum != null && $Object.hasOwnProperty.call(message, "checksum"))
+                    writer.uint32(/* id 1000, wireType 5 =*/8005).fixed32(message.checksum);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -389,6 +406,13 @@ export const sediment = $root.sediment = (() => {
                                 break;
                             message.maxBlockRecords = reader.uint64();
                             message._maxBlockRecords = "maxBlockRecords";
+                            continue;
+                        }
+                    case 1000: {
+                            if (wireType !== 5)
+                                break;
+                            message.checksum = reader.fixed32();
+                            message._checksum = "checksum";
                             continue;
                         }
                     }
