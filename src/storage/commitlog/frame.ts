@@ -48,7 +48,7 @@ export interface RecordsItem {
 }
 
 /** An item read back, with where its bytes are in the frame (relative to the frame's first byte). */
-export interface ParsedRecords extends RecordsItem {
+interface ParsedRecords extends RecordsItem {
   /** The WAL entries; the byte behind them is 0xFF. */
   readonly entries: Uint8Array
   /** Position of the inline content in the frame; meaningless for direct content. */
