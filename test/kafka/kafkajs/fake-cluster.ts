@@ -1,6 +1,7 @@
 import type { TopicPartition } from '../../../src/kafka/source.ts'
 import { partitionName } from '../../../src/kafka/topic-partition.ts'
 import type { Broker, Cluster, ProtocolRequest } from '../../../src/kafka/kafkajs/internals.ts'
+import { int16, int32 } from '../../support/bytes.ts'
 
 interface Definition {
   protocol(options: { version: number }): (values: ListOffsetsValues) => ProtocolRequest
@@ -67,18 +68,6 @@ export class FakeCluster {
     }
     return Buffer.concat(parts)
   }
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeInt16BE(value)
-  return bytes
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
-  return bytes
 }
 
 function int64(value: bigint): Buffer {

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { int16, int32 } from '../bytes.ts'
 
 const API_PRODUCE = 0
 /** Version 3: record batches of format 2, and the oldest that Kafka 4 takes. */
@@ -65,16 +66,4 @@ function ask(bootstrap: string, body: Uint8Array): Promise<Buffer> {
 function string(text: string): Buffer {
   const bytes = Buffer.from(text)
   return Buffer.concat([int16(bytes.length), bytes])
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeInt16BE(value)
-  return bytes
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
-  return bytes
 }
