@@ -29,6 +29,11 @@ export interface SourceBatch {
   readonly bytes: number
   /** One past the last offset that could be read when this was fetched; open transactions hold it back. */
   readonly highWatermark: number
+  /**
+   * Gives the memory back to the source, which fills it with other records. For whoever took the batch, once nothing
+   * of its keys, values and headers is read any more. Without it the memory is collected as usual.
+   */
+  readonly release?: () => void
 }
 
 export interface TopicPartition {

@@ -57,7 +57,8 @@ export function headerShape(headers: readonly MessageHeader[], choice: HeaderCho
     counts.get(name?.toLowerCase() ?? '') === 1 ? name : undefined,
   )
   return {
-    names: headers.map((header) => header.name.slice()),
+    // Copies: a Buffer's `slice` would still read the message's memory, which others are put into later.
+    names: headers.map((header) => Uint8Array.from(header.name)),
     labelNames,
     list: labelNames.includes(undefined) ? undefined : texts.join(','),
   }

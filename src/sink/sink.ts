@@ -406,14 +406,20 @@ export class Sink implements SourceHandler {
     if (pieces.length === 0) return false
     // The callbacks live until the records are durable: they must not hold on to the batch.
     const bytes = heldBytes(batch)
+    const { release } = batch
     this.#space.take(bytes)
     let piecesLeft = pieces.length
+    let areDurable = true
     let records = 0
     for (const piece of pieces) {
       records += piece.writes.length
-      this.#writer.write(state, piece, () => {
+      this.#writer.write(state, piece, (isDurable) => {
         piecesLeft -= 1
-        if (piecesLeft === 0) this.#budget.release(bytes)
+        areDurable &&= isDurable
+        if (piecesLeft > 0) return
+        this.#budget.release(bytes)
+        // What the store refused it may still look at.
+        if (areDurable) release?.()
       })
     }
     this.#observer.batchAccepted({ ...place(state), records, bytes: batch.bytes })

@@ -37,8 +37,8 @@ export class StoreWriter {
     this.#options = options
   }
 
-  /** `release` is called once, when the piece is durable or discarded. */
-  write(state: PartitionState, piece: Piece, release: () => void): void {
+  /** `release` is called once, when the piece is durable, discarded or refused. */
+  write(state: PartitionState, piece: Piece, release: (isDurable: boolean) => void): void {
     const { queue, clusterId, clock, observer, onDurableBytes } = this.#options
     const acceptedMs = clock.monotonicMs()
     const advance = this.#advance(state, piece)
@@ -52,7 +52,7 @@ export class StoreWriter {
       bytes,
       records,
       durable: () => {
-        release()
+        release(true)
         this.#becameDurable(state, advance)
         onDurableBytes(bytes)
         if (records === 0) return
@@ -60,11 +60,11 @@ export class StoreWriter {
         observer.recordsDurable({ ...place(state), records, bytes, durationMs })
       },
       discarded: () => {
-        release()
+        release(false)
         state.wasDiscarded(piece.fromOffset)
       },
       refused: (error) => {
-        release()
+        release(false)
         this.#wasRefused(state, piece.fromOffset, error)
       },
     })

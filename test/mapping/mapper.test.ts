@@ -222,3 +222,17 @@ describe('labels', () => {
     })
   })
 })
+
+describe('memory of a message that is filled with another one', () => {
+  it('does not change what its headers were called', () => {
+    const mapper = mapperOf(rule({ labels: { headers: ['*'] } }))
+    const memory = Buffer.from('left')
+    const headers = [{ name: memory, value: bytesOf('1') }]
+    const names = ['left', 'rite'].map((name) => {
+      memory.write(name)
+      return labelsOf(accepted(mapper.map(message({ headers }), ARRIVAL_MS)))['kafka-headers']
+    })
+
+    expect(names).toEqual(['left', 'rite'])
+  })
+})

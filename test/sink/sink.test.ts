@@ -109,6 +109,36 @@ describe('acceptance and durability', () => {
     expect(partition(p0).durableOffset).toBe(8)
   })
 
+  it('gives the memory of a batch back when all of it is durable, and never when the store failed', async () => {
+    const { source, storage, sink } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      limits: { submissionBytesMax: 520 },
+    })
+    source.produce(p0, 20)
+    await source.assign(p0)
+    storage.isInstant = false
+    const released: number[] = []
+    const deliver = async (fromOffset: number, count: number): Promise<void> => {
+      const { signal } = new AbortController()
+      source.positions.set(nameOf(p0), fromOffset)
+      const batch = { ...source.nextBatch(p0, count), release: () => released.push(fromOffset) }
+      await sink.batch(batch, source.epoch, signal)
+    }
+    await deliver(0, 10)
+    await deliver(10, 10)
+    storage.makeDurable(2)
+    await settled()
+    expect(released).toEqual([])
+
+    storage.makeDurable(2)
+    await settled()
+    expect(released).toEqual([0])
+
+    storage.poison(new Error('disk'))
+    await settled()
+    expect(released).toEqual([0])
+  })
+
   it('records what was not delivered as gaps, and stores the rest', async () => {
     const { source, storage, storedOffsets, eventsOf } = await startSink({
       storage: new FakeStorage({ isInstant: true }),

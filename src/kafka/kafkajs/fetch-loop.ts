@@ -15,6 +15,7 @@ import {
 } from './fetch-protocol.ts'
 import { Api, send, type Cluster } from './internals.ts'
 import { decodeRecordSet } from './record-batch.ts'
+import { ResponseLease, responseMemory } from './response-memory.ts'
 
 /** Batches of one partition that wait for the handler, the one it is looking at included. */
 const QUEUED_BATCHES_MAX = 2
@@ -188,7 +189,10 @@ export class FetchLoop {
       const response = await unlessAborted(send(broker, request), generation.ending.signal)
       if (response === undefined) return
       if (response.errorCode !== FetchError.none) throw new Error(`fetch error ${response.errorCode}`)
-      const hasData = await this.take(generation, asked, response.partitions)
+      const lease = new ResponseLease(() => responseMemory.giveBack(response.memory))
+      const letGo = lease.hold()
+      const hasData = await this.take(generation, asked, response.partitions, lease)
+      letGo()
       if (hasBusy && !hasData && this.bell.rung === rung) await this.bell.wait(limits.maxWaitMs)
     } finally {
       for (const state of wanted) state.isFetching = false
@@ -217,6 +221,7 @@ export class FetchLoop {
     generation: Generation,
     asked: readonly { readonly topic: string; readonly partition: number; readonly position: number }[],
     fetched: readonly FetchedPartition[],
+    lease: ResponseLease,
   ): Promise<boolean> {
     const positions = new Map(asked.map((position) => [partitionName(position), position.position]))
     const taken = await Promise.all(
@@ -232,7 +237,7 @@ export class FetchLoop {
           state.failures = 0
           return false
         }
-        return this.takeRecords(generation, state, position, part)
+        return this.takeRecords(generation, state, position, part, lease)
       }),
     )
     return taken.includes(true)
@@ -243,6 +248,7 @@ export class FetchLoop {
     state: PartitionState,
     position: number,
     part: FetchedPartition,
+    lease: ResponseLease,
   ): Promise<boolean> {
     const decoded = await decodeRecordSet(part.recordSet, position, part.highWatermark, part.aborted)
     const isWanted = state.position === position && state.phase === 'ready' && !state.isPaused
@@ -259,6 +265,7 @@ export class FetchLoop {
         records: decoded.records,
         bytes: decoded.bytes,
         highWatermark: part.lastStableOffset < 0 ? part.highWatermark : part.lastStableOffset,
+        release: lease.hold(),
       }
       state.queue.push(batch)
       this.pendingBytes += heldBytes(batch)

@@ -38,6 +38,8 @@ export interface FetchedPartition {
 }
 
 interface FetchResponse {
+  /** What the record sets are views into. */
+  readonly memory: ArrayBufferLike
   readonly clientSideThrottleTime: number
   readonly errorCode: number
   readonly partitions: readonly FetchedPartition[]
@@ -145,5 +147,5 @@ export function decodeFetch(raw: Buffer): FetchResponse {
       })
     }
   }
-  return { clientSideThrottleTime, errorCode, partitions }
+  return { memory: raw.buffer, clientSideThrottleTime, errorCode, partitions }
 }

@@ -1,6 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type { Connection } from './internals.ts'
+import { responseMemory } from './response-memory.ts'
 
 const KEEP_ALIVE_MS = 60_000
 /** One read of a socket; more is never there at once. */
@@ -48,7 +49,7 @@ function tlsSocket(host: string, port: number, ssl: ConnectionOptions, onConnect
   return connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect)
 }
 
-/** In place of collecting chunks and joining them: an answer is copied once, into a buffer of its own length. */
+/** In place of collecting chunks and joining them: an answer is copied once, into memory of its own. */
 export function assembleResponses(connection: Connection, bytes: Buffer): void {
   const { socket, requestQueue } = connection
   let assembly = assemblies.get(socket)
@@ -67,7 +68,7 @@ export function assembleResponses(connection: Connection, bytes: Buffer): void {
         socket.destroy(new Error(`a response of ${length} bytes was announced`))
         return
       }
-      assembly.body = Buffer.allocUnsafeSlow(length)
+      assembly.body = responseMemory.take(length)
       assembly.bodyBytes = 0
     }
     const { body } = assembly

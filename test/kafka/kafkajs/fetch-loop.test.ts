@@ -5,6 +5,7 @@ import { heldBytes } from '../../../src/kafka/held-bytes.ts'
 import { FetchLoop } from '../../../src/kafka/kafkajs/fetch-loop.ts'
 import type { FetchedPartition } from '../../../src/kafka/kafkajs/fetch-protocol.ts'
 import type { Cluster, ProtocolRequest } from '../../../src/kafka/kafkajs/internals.ts'
+import { responseMemory } from '../../../src/kafka/kafkajs/response-memory.ts'
 import { encodeBatch } from '../../support/record-batches.ts'
 import { realClock } from '../../support/real-clock.ts'
 import { RecordingHandler } from '../../support/recording-handler.ts'
@@ -16,6 +17,8 @@ class FakeBroker {
   readonly damagedAt = new Map<number, number>()
   readonly asked: number[][] = []
   logEnd = 30
+  /** What the records of its answers are said to lie in. */
+  memory: ArrayBufferLike = new ArrayBuffer(0)
   readonly versions = { 1: { maxVersion: 17 } }
   readonly connectionPool = { send: (request: ProtocolRequest) => this.answer(request) }
   readonly cluster = { findBroker: () => Promise.resolve(this) } as unknown as Cluster
@@ -43,7 +46,7 @@ class FakeBroker {
     }
     this.asked.push(asked)
     await realClock.sleep(1)
-    return { clientSideThrottleTime: 0, errorCode: 0, partitions }
+    return { memory: this.memory, clientSideThrottleTime: 0, errorCode: 0, partitions }
   }
 
   private batch(partition: number, position: number): Buffer {
@@ -199,4 +202,24 @@ test('a partition that has not begun is not fetched, and stops no other', async 
   loop.begin(2, [partitions[1]!], [{ kind: 'start', offset: 0 }])
   await run(() => handler.offsets('t', 1).length === 30)
   expect(broker.asked.every((asked) => !asked.includes(0))).toBe(true)
+})
+
+test('the memory of an answer is used again once every batch of it was released', async () => {
+  const { broker, handler, run } = rig(2)
+  broker.logEnd = RECORDS_PER_BATCH
+  broker.memory = new ArrayBuffer(300_000)
+  await run(() => handler.batches.length === 2)
+  const isFree = (): boolean => {
+    const taken = responseMemory.take(300_000)
+    const isIt = taken.buffer === broker.memory
+    responseMemory.giveBack(taken.buffer)
+    return isIt
+  }
+  const [first, second] = handler.batches
+  const seen = [isFree()]
+  for (const { batch } of [first!, second!]) {
+    batch.release?.()
+    seen.push(isFree())
+  }
+  expect(seen).toEqual([false, false, true])
 })
