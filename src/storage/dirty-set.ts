@@ -4,6 +4,7 @@ import type { FileRef } from '../fs/file-system.ts'
 export class DirtySet {
   #files = new Map<string, FileRef>()
   #directories = new Set<string>()
+  readonly #removed = new Set<string>()
 
   file(file: FileRef): void {
     this.#files.set(file.path, file)
@@ -16,6 +17,21 @@ export class DirtySet {
   /** A removed file has nothing to sync; its directory has. */
   forgetFile(path: string): void {
     this.#files.delete(path)
+  }
+
+  /** As `forgetFile`, for a file of a block that was removed: a checkpoint that runs may come to it yet. */
+  removedFile(path: string): void {
+    this.forgetFile(path)
+    this.#removed.add(path)
+  }
+
+  wasRemoved(path: string): boolean {
+    return this.#removed.has(path)
+  }
+
+  /** No checkpoint runs that began before these files were removed. */
+  forgetRemoved(): void {
+    this.#removed.clear()
   }
 
   /** Everything so far; new marks collect anew. */

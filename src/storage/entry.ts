@@ -1,4 +1,5 @@
 import type { OpenBlock } from './block/block.ts'
+import { BlockPins } from './block/block-pins.ts'
 import type { BlockIndex } from './block/block-index.ts'
 import type { IndexFile } from './block/index-file.ts'
 import type { IndexEntry } from './codec/index-codec.ts'
@@ -13,6 +14,7 @@ export class Entry {
   readonly index: BlockIndex
   readonly indexFile: IndexFile
   readonly open = new Map<number, OpenBlock>()
+  readonly pins = new BlockPins()
   /** The open block that took the last record: most records go where the one before went. */
   hot: OpenBlock | undefined
   /** Its directories are known durable in this process. That they are seen at the start says nothing. */

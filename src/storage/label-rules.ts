@@ -11,8 +11,11 @@ const GOOD_NAMES_MAX = 10_000
  * tokens, values and content types with control characters or beyond ASCII.
  * @throws {StorageError} `ERR_INVALID`
  */
-export function checkLabels(write: RecordWrite): void {
-  const { labels, target, contentType } = write
+export function checkLabels({
+  labels,
+  target,
+  contentType,
+}: Pick<RecordWrite, 'labels' | 'target' | 'contentType'>): void {
   for (let index = 0; index < labels.length; index += 2) {
     const name = labels[index] as string
     if (!goodNames.has(name)) {

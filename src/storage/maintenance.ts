@@ -16,6 +16,7 @@ export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  readonly #folds = new Map<OpenBlock, Promise<boolean>>()
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -31,7 +32,20 @@ export class Maintenance {
   }
 
   /** Folds one block, and reports it. @returns whether it is cold now */
-  async fold(block: OpenBlock, isEvicted = false): Promise<boolean> {
+  fold(block: OpenBlock, isEvicted = false): Promise<boolean> {
+    if (this.#folds.has(block)) return Promise.resolve(false)
+    const fold = this.#fold(block, isEvicted).finally(() => this.#folds.delete(block))
+    this.#folds.set(block, fold)
+    return fold
+  }
+
+  /** As `fold`, behind a fold that runs. While nothing is being written the block is cold afterwards, but for uploads. */
+  async close(block: OpenBlock): Promise<boolean> {
+    if (await this.#folds.get(block)) return true
+    return this.fold(block)
+  }
+
+  async #fold(block: OpenBlock, isEvicted: boolean): Promise<boolean> {
     const { fold, observer, poison } = this.#options
     const isSealed = this.#isDone(block)
     try {

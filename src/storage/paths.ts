@@ -52,6 +52,16 @@ export class EntryPaths {
   }
 }
 
+/** Every file of a block but its WAL, with the compressed ones that ReductStore 1.20 and later may have made of them. */
+export function blockFiles(
+  paths: EntryPaths,
+  blockId: bigint,
+): { readonly data: readonly string[]; readonly descriptors: readonly string[] } {
+  const data = paths.data(blockId)
+  const descriptor = paths.descriptor(blockId)
+  return { data: [data, `${data}.zst`], descriptors: [descriptor, `${descriptor}.zst`] }
+}
+
 export interface BlockFileName {
   readonly blockId: bigint
   readonly kind: 'data' | 'descriptor' | 'wal'
@@ -88,6 +98,8 @@ export interface StorePaths {
   readonly logDirectory: string
   readonly checkpoint: string
   readonly quarantine: string
+  /** Blocks written aside, whole, until a frame gives them their place. */
+  readonly staged: string
 }
 
 export function storePaths(dataPath: string): StorePaths {
@@ -102,7 +114,15 @@ export function storePaths(dataPath: string): StorePaths {
     logDirectory: `${sediment}/log`,
     checkpoint: `${sediment}/checkpoint`,
     quarantine: `${sediment}/quarantine`,
+    staged: `${sediment}/staged`,
   }
+}
+
+export function stagedFiles(
+  paths: StorePaths,
+  name: string,
+): { readonly data: string; readonly descriptor: string } {
+  return { data: `${paths.staged}/${name}.blk`, descriptor: `${paths.staged}/${name}.meta` }
 }
 
 export function logPath(logDirectory: string, logNumber: number): string {

@@ -10,6 +10,7 @@ import { BlockManager } from './block/block-manager.ts'
 import { foldBlock } from './block/fold.ts'
 import { loadColdBlock, loadOpenBlock } from './block/load-block.ts'
 import { Catalogue, checkEntryName } from './catalogue.ts'
+import { BlockChanger } from './commitlog/block-changer.ts'
 import { Checkpointer, checkpointOf } from './commitlog/checkpointer.ts'
 import type { CommitLog } from './commitlog/commit-log.ts'
 import { GroupCommit } from './commitlog/group-commit.ts'
@@ -22,7 +23,11 @@ import { silentStorageObserver, type StorageObserver } from './observer.ts'
 import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageOptions } from './options.ts'
 import { storePaths, type StorePaths } from './paths.ts'
 import { entryInfo } from './query/entry-info.ts'
+import type { Entry } from './entry.ts'
 import { LiveBlocks } from './query/live-blocks.ts'
+import type { MutationContext, RecordResult } from './mutation/mutations.ts'
+import { removeRange, removeRecords, type RemoveRangeOptions } from './mutation/remove-records.ts'
+import { updateLabels, type LabelUpdate } from './mutation/update-labels.ts'
 import { getRecord, readRecords } from './query/read-records.ts'
 import type { EntryInfo, EntryName, RecordReader, RecordWrite, StoredRecord, TimeRange } from './record.ts'
 import { byEntry } from './recovery/apply.ts'
@@ -66,6 +71,8 @@ export class Storage implements RecordReader {
   readonly #catalogue: Catalogue
   readonly #manager: BlockManager
   readonly #projector: Projector
+  readonly #changer: BlockChanger
+  readonly #mutation: MutationContext
   readonly #checkpointer: Checkpointer
   readonly #commit: GroupCommit
   readonly #maintenance: Maintenance
@@ -95,7 +102,9 @@ export class Storage implements RecordReader {
     const { log } = recovery
     this.#log = log
     const poison = (cause: unknown): void => this.#fail(cause)
-    this.#projector = new Projector(fs, dirty)
+    this.#changer = new BlockChanger({ fs, paths, dirty, manager, poison })
+    const changer = this.#changer
+    this.#projector = new Projector(fs, dirty, (change, sequence) => changer.apply(change, sequence))
     const projector = this.#projector
     this.#checkpointer = new Checkpointer({
       fs,
@@ -131,6 +140,13 @@ export class Storage implements RecordReader {
       foldBlock(block, { fs, manager, projector, dirty, lastFrame: () => log.position.sequence })
     this.#maintenance = new Maintenance({ clock, observer, limits, manager, fold, poison })
     this.#live = new LiveBlocks({ fs, observer, bytesMax: limits.readCacheBytesMax })
+    this.#mutation = {
+      manager,
+      exclusive: (job) => this.#commit.exclusive(job),
+      source: (entry) => this.#live.source(entry),
+      close: (block) => this.#maintenance.close(block),
+      reopen: (entry, cold) => manager.reopen(entry, cold),
+    }
   }
 
   /**
@@ -169,6 +185,7 @@ export class Storage implements RecordReader {
         observer,
         load: (entry, cold) => loadColdBlock(fs, entry, cold),
       })
+      await clearStaged(fs, paths)
       const dirty = new DirtySet()
       await adoptOpenBlocks(fs, recovery, catalogue, manager)
       await finishRecovery(fs, paths, recovery.log, manager, options)
@@ -240,6 +257,28 @@ export class Storage implements RecordReader {
     return this.#commit.submit(submission)
   }
 
+  /**
+   * Changes labels of records; durable and visible when it resolves, all of them as one atom.
+   * @throws {StorageError} `ERR_NOT_FOUND` without such an entry, `ERR_POISONED`, `ERR_CLOSED`; what concerns one record
+   *   only is in its result
+   */
+  updateLabels(name: EntryName, updates: readonly LabelUpdate[]): Promise<RecordResult[]> {
+    return updateLabels(this.#mutation, this.#requireEntry(name), updates)
+  }
+
+  /** Removes records, all of them as one atom. @throws {StorageError} as `updateLabels` */
+  removeRecords(name: EntryName, timestampsUs: readonly bigint[]): Promise<RecordResult[]> {
+    return removeRecords(this.#mutation, this.#requireEntry(name), timestampsUs)
+  }
+
+  /**
+   * Removes the records of a range, some blocks at a time. @returns how many
+   * @throws {StorageError} as `updateLabels`, and at the first block that stands in the way
+   */
+  removeRange(name: EntryName, options?: RemoveRangeOptions): Promise<number> {
+    return removeRange(this.#mutation, this.#requireEntry(name), options)
+  }
+
   /** Free bytes beyond what the log may still grow by. Negative: consumption must pause. */
   async spareBytes(): Promise<number> {
     const { bytes, inodes } = await this.#fs.freeSpace(this.#paths.root)
@@ -302,6 +341,7 @@ export class Storage implements RecordReader {
     } finally {
       // Whoever opens next must not meet a write of ours.
       await this.#checkpointer.settled()
+      this.#changer.stop()
       await this.#lock.release()
     }
     this.#requireHealthy()
@@ -326,6 +366,12 @@ export class Storage implements RecordReader {
   ): AsyncGenerator<StoredRecord> {
     const entry = this.#catalogue.find(name)
     if (entry !== undefined) yield* readRecords(this.#fs, this.#live.source(entry), range)
+  }
+
+  #requireEntry(name: EntryName): Entry {
+    const entry = this.#catalogue.find(name)
+    if (entry !== undefined) return entry
+    throw new StorageError('ERR_NOT_FOUND', `there is no entry ${name.bucket}/${name.entry}`, name)
   }
 
   #check(write: RecordWrite): void {
@@ -406,6 +452,11 @@ async function adoptOpenBlocks(
       manager.adopt(block)
     }
   })
+}
+
+/** Blocks that no frame has given a place. */
+async function clearStaged(fs: FileSystem, paths: StorePaths): Promise<void> {
+  for (const { name } of (await fs.list(paths.staged)) ?? []) await fs.unlink(`${paths.staged}/${name}`)
 }
 
 /** R10: a checkpoint at the last frame, and only then the older logs go. */

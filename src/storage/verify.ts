@@ -426,6 +426,7 @@ const PLAN_WORDS = {
   open: 'bring up to date and keep open',
   folded: 'list as sealed',
   merge: 'insert what ReductStore does not have into',
+  change: 'carry a removal or replacement out in',
 } as const
 
 /** Keeps a writer out while we look; `live` when one is there. */

@@ -1,6 +1,7 @@
 import { crc64 } from '../../base/crc64.ts'
 import { decodeDescriptor, encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
 import { scanRecord } from '../codec/record-codec.ts'
+import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 
@@ -74,6 +75,14 @@ export function checkDescriptor(
   } catch (cause) {
     throw new StorageError('ERR_CORRUPT', `descriptor ${path} cannot be decoded`, { path }, cause)
   }
+}
+
+/** A block that was removed since it was listed. */
+export function blockIsGone({ name, paths }: Pick<Entry, 'name' | 'paths'>, id: bigint): StorageError {
+  return new StorageError('ERR_NOT_FOUND', `block ${paths.data(id)} is gone`, {
+    ...name,
+    path: paths.data(id),
+  })
 }
 
 function removedKey(payload: Uint8Array): number | bigint {

@@ -23,6 +23,8 @@ export class BlockManager {
   #building: BlockGroup[] = []
   /** The group of every record reserved since `beginUnit`, in order. */
   #unit: BlockGroup[] = []
+  /** Ids of removed blocks, with the sequence of the frame that says so, until a checkpoint covers it. */
+  readonly #retired = new Map<Entry, Map<number, number>>()
 
   constructor(options: { clock: Clock; observer: StorageObserver; load: BlockLoader }) {
     this.#clock = options.clock
@@ -56,13 +58,19 @@ export class BlockManager {
     let placement = this.place(entry, write)
     while (placement.kind === 'load' || placement.kind === 'full') {
       if (placement.kind === 'full') throw noRoom(entry, placement.cold, write)
-      this.#observer.cacheMissed('write')
-      const block = await this.#load(entry, placement.cold)
-      this.adopt(block)
-      this.#observer.blockReopened()
+      await this.reopen(entry, placement.cold)
       placement = this.place(entry, write)
     }
     this.commit(entry, placement, write)
+  }
+
+  /** Reads a cold block back into the write cache. @throws {StorageError} `ERR_CORRUPT` */
+  async reopen(entry: Entry, cold: IndexEntry): Promise<OpenBlock> {
+    this.#observer.cacheMissed('write')
+    const block = await this.#load(entry, cold)
+    this.adopt(block)
+    this.#observer.blockReopened()
+    return block
   }
 
   /** The synchronous half of `reserve`: false where that has to wait, or throws; then nothing was reserved. */
@@ -105,6 +113,37 @@ export class BlockManager {
     this.#cache.delete(block)
   }
 
+  /**
+   * Takes a cold block that the frame `sequence` removes out of memory. Its id is not given again before a checkpoint
+   * covers the frame: the log would bring the old block's end over the new one.
+   */
+  retire(entry: Entry, id: number, sequence: number): void {
+    assert(!entry.open.has(id), 'an open block was removed')
+    entry.index.delete(BigInt(id))
+    linkRangeBefore(entry, id)
+    const known = this.#retired.get(entry)
+    if (known === undefined) this.#retired.set(entry, new Map([[id, sequence]]))
+    else known.set(id, sequence)
+  }
+
+  /** A checkpoint covers everything up to `sequence`. */
+  forgetRetired(sequence: number): void {
+    for (const [entry, ids] of this.#retired) {
+      for (const [id, removedBy] of ids) if (removedBy <= sequence) ids.delete(id)
+      if (ids.size === 0) this.#retired.delete(entry)
+    }
+  }
+
+  isRetired(entry: Entry, id: number): boolean {
+    return this.#retired.get(entry)?.has(id) ?? false
+  }
+
+  /** A cold block that has got its place among the others. */
+  listed(entry: Entry, block: IndexEntry): void {
+    entry.index.set(block)
+    linkRangeBefore(entry, Number(block.id))
+  }
+
   private takeBackLast(group: BlockGroup): void {
     const { block } = group
     const write = group.writes.pop()
@@ -126,16 +165,22 @@ export class BlockManager {
 
   /** No frame and no file knows the block. */
   private unstart(block: OpenBlock): void {
-    const { index, open } = block.entry
-    const previous = index.at(index.floorPosition(BigInt(block.id)) - 1)
-    const previousOpen = previous === undefined ? undefined : open.get(Number(previous.id))
-    if (previousOpen !== undefined) previousOpen.nextIdUs = block.nextIdUs
-    index.delete(BigInt(block.id))
+    block.entry.index.delete(BigInt(block.id))
+    linkRangeBefore(block.entry, block.id)
     this.forget(block)
   }
 
   private place(entry: Entry, write: RecordWrite): Placement {
-    return placeRecord(entry, write.timestampUs, write.content.byteLength, this.#clock)
+    const contentBytes = write.content.byteLength
+    let placement = placeRecord(entry, write.timestampUs, contentBytes, this.#clock)
+    while (placement.kind === 'start' && this.isRetired(entry, placement.id)) {
+      const { id, slotUs } = placement
+      const isFree = id < slotUs && entry.index.get(BigInt(id + 1)) === undefined
+      placement = isFree
+        ? { ...placement, id: id + 1 }
+        : placeRecord(entry, Math.max(id, slotUs) + 1, contentBytes, this.#clock)
+    }
+    return placement
   }
 
   private commit(entry: Entry, placement: Place, write: RecordWrite): void {
@@ -193,11 +238,18 @@ function noRoom({ name, paths }: Entry, cold: IndexEntry, { timestampUs }: Recor
 
 /** Sets where the range of a block that was just added ends, and that of the open block before it. */
 function linkRange(block: OpenBlock): void {
-  const { index, open } = block.entry
-  const position = index.floorPosition(BigInt(block.id))
-  const next = index.at(position + 1)
+  const { index } = block.entry
+  const next = index.at(index.floorPosition(BigInt(block.id)) + 1)
   block.nextIdUs = next === undefined ? Infinity : Number(next.id)
-  const previous = index.at(position - 1)
+  linkRangeBefore(block.entry, block.id)
+}
+
+/** Sets where the range of the open block before `id` ends, once a block has got or lost this id. */
+function linkRangeBefore({ index, open }: Entry, id: number): void {
+  const position = index.floorPosition(BigInt(id) - 1n)
+  const previous = index.at(position)
   const previousOpen = previous === undefined ? undefined : open.get(Number(previous.id))
-  if (previousOpen !== undefined) previousOpen.nextIdUs = block.id
+  if (previousOpen === undefined) return
+  const next = index.at(position + 1)
+  previousOpen.nextIdUs = next === undefined ? Infinity : Number(next.id)
 }

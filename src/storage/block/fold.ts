@@ -34,7 +34,7 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
   const { fs, manager, projector, dirty } = context
   // Somebody else may have folded it while the caller went through a list.
   const isOpen = block.entry.open.get(block.id) === block
-  if (!isOpen || block.isFolding || block.pendingGroups > 0) return false
+  if (!isOpen || block.isFolding || block.pendingGroups > 0 || block.uploads > 0) return false
   if (block.walReservedBytes === 0) {
     // Read back for a record that then went elsewhere: its files are those of a cold block.
     manager.forget(block)
@@ -106,7 +106,7 @@ async function listOpen(block: OpenBlock, { fs, dirty }: FoldContext): Promise<v
  * What the index file says: as it was read of blocks that nothing was projected of, and nothing of those that only a
  * frame knows so far.
  */
-function listingOnDisk({ index, open }: Entry): IndexEntry[] {
+export function listingOnDisk({ index, open }: Entry): IndexEntry[] {
   return index.blocks.flatMap((known) => {
     const block = open.get(Number(known.id))
     if (block === undefined) return [known]

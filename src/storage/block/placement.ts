@@ -151,7 +151,8 @@ function mustStart(
   return isFull || isAhead
 }
 
-function isExtensible({ corrupted, compression = COMPRESSION_NONE, latestUs }: IndexEntry): boolean {
+/** Whether records may be added to the block, and removed: neither compressed nor given up by ReductStore. */
+export function isExtensible({ corrupted, compression = COMPRESSION_NONE, latestUs }: IndexEntry): boolean {
   const isLeftAlone = corrupted === true || compression !== COMPRESSION_NONE
   return !isLeftAlone && latestUs <= BigInt(Number.MAX_SAFE_INTEGER)
 }

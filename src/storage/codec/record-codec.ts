@@ -147,6 +147,29 @@ export function scanRecord(bytes: Uint8Array, fromBytes: number, toBytes: number
   return { timestampUs: checked(timestampUs, beginBytes, endBytes, fromBytes), beginBytes, endBytes, state }
 }
 
+/** The encoded record with other labels; every other field stays as it is, unknown ones too. */
+export function replaceLabels(bytes: Uint8Array, labels: LabelList): Uint8Array {
+  const before: Uint8Array[] = []
+  const after: Uint8Array[] = []
+  const reader = new WireReader(bytes)
+  while (!reader.done) {
+    const from = reader.at
+    const tag = reader.tag()
+    reader.skip(tag)
+    if (tag !== labelTag) (tag < labelTag ? before : after).push(bytes.subarray(from, reader.at))
+  }
+  let labelsBytes = 0
+  for (let index = 0; index < labels.length; index += 2) {
+    const label = textFieldBytes(labels[index] as string) + textFieldBytes(labels[index + 1] as string)
+    labelsBytes += 1 + varintBytes(label) + label
+  }
+  const encoded = new Uint8Array(labelsBytes)
+  let at = 0
+  for (let index = 0; index < labels.length; index += 2)
+    at = writeLabel(encoded, at, labels[index] as string, labels[index + 1] as string)
+  return Buffer.concat([...before, encoded, ...after])
+}
+
 function checked(
   timestampUs: ExactUs | undefined,
   beginBytes: number,

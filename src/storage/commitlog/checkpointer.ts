@@ -64,13 +64,15 @@ export class Checkpointer {
   }
 
   async #finish(checkpoint: Checkpoint, startedMs: number): Promise<void> {
-    const { fs, dirty, projector, paths, log, observer, clock } = this.#options
+    const { fs, dirty, projector, manager, paths, log, observer, clock } = this.#options
     // Behind every projection and fold up to here: their marks are all in the set that is taken.
     const { files, directories } = await projector.run(() => Promise.resolve(dirty.take()))
-    const filesSynced = await syncAll(fs, files, directories)
+    const filesSynced = await syncAll(fs, files, directories, (path) => dirty.wasRemoved(path))
     await requireOwner(fs, paths, log.generation)
     await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
     this.#lastSequence = checkpoint.sequence
+    dirty.forgetRemoved()
+    manager.forgetRetired(checkpoint.sequence)
     const logBytesDropped = await log.drop(checkpoint.firstLog)
     observer.checkpointed({ durationMs: clock.monotonicMs() - startedMs, filesSynced, logBytesDropped })
   }
@@ -107,21 +109,22 @@ export interface CheckpointerOptions {
 
 /**
  * Syncs what still exists. A WAL may be gone since, folded; then its directory is synced instead: otherwise a power
- * cut could bring back its name with bytes that were never synced. Nothing else may be missing.
+ * cut could bring back its name with bytes that were never synced. Files of a removed block are gone too. Nothing else
+ * may be missing.
  */
 async function syncAll(
   fs: FileSystem,
   files: ReadonlyMap<string, FileRef>,
   directories: Set<string>,
+  wasRemoved: (path: string) => boolean,
 ): Promise<number> {
   const refs = [...files.values()]
   await inParallel(PARALLEL_SYNCS, refs, async (file) => {
     try {
       await fs.syncFiles([file])
     } catch (error) {
-      const isFolded =
-        file.kind === 'wal' && error instanceof FileSystemError && error.code === 'ERR_NOT_FOUND'
-      if (!isFolded) throw error
+      const isMissing = error instanceof FileSystemError && error.code === 'ERR_NOT_FOUND'
+      if (!isMissing || !(file.kind === 'wal' || wasRemoved(file.path))) throw error
       directories.add(dirname(file.path))
     }
   })

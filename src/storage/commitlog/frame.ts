@@ -1,5 +1,6 @@
 import { crc64 } from '../../base/crc64.ts'
 import { BinaryReader, getU64, putU64 } from '../codec/binary.ts'
+import { readBlockChange, type BlockChange } from './block-change.ts'
 
 /**
  * One frame of the commit log: one group of writes, durable as a whole or not at all. Little-endian.
@@ -22,7 +23,7 @@ export const FRAME_HEADER_BYTES = 4 + 4 + 8 + 8 + 8 + 8 + 8
 export const FRAME_CHAIN_BYTES = 8
 export const FRAME_ALIGN_BYTES = 512
 
-/** On disk: append new ones, never renumber. */
+/** On disk, with those of block-change.ts: append new ones, never renumber. */
 const ItemKind = { records: 1, delta: 2 } as const
 
 const FLAG_DIRECT = 1
@@ -67,6 +68,8 @@ export interface FrameHeader {
 export interface Frame extends FrameHeader {
   readonly chain: bigint
   readonly records: readonly ParsedRecords[]
+  /** After the records, in order. */
+  readonly changes: readonly BlockChange[]
   readonly deltas: readonly Uint8Array[]
 }
 
@@ -165,6 +168,7 @@ export function parseFrame(bytes: Uint8Array): Frame | undefined {
 
   const reader = new BinaryReader(bytes.subarray(0, chainAt), 'frame', FRAME_HEADER_BYTES)
   const records: ParsedRecords[] = []
+  const changes: BlockChange[] = []
   const deltas: Uint8Array[] = []
   let contentAtBytes = chainAt + FRAME_CHAIN_BYTES
   while (reader.remainingBytes > 0) {
@@ -176,10 +180,12 @@ export function parseFrame(bytes: Uint8Array): Frame | undefined {
       if (!item.direct) contentAtBytes += item.contentBytes
       records.push(item)
     } else {
-      return undefined
+      const change = readBlockChange(kind, reader)
+      if (change === undefined) return undefined
+      changes.push(change)
     }
   }
-  return { ...header, chain, records, deltas }
+  return { ...header, chain, records, changes, deltas }
 }
 
 function readRecordsItem(reader: BinaryReader, contentAtBytes: number): ParsedRecords {

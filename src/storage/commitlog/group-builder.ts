@@ -15,7 +15,8 @@ import {
   writeDeltaItem,
 } from './frame.ts'
 import type { FrameBuffers } from './frame-buffers.ts'
-import type { BlockGroup, BuiltBlock, BuiltGroup, PendingSubmission } from './group.ts'
+import { encodeBlockChange } from './block-change.ts'
+import type { BlockGroup, BuiltBlock, BuiltGroup, Edits, PendingSubmission } from './group.ts'
 
 export interface FrameIdentity {
   readonly sequence: number
@@ -43,9 +44,12 @@ export async function buildGroup(
   limits: BuildLimits,
   buffers: FrameBuffers,
   nowMs: number,
+  edits: Edits = {},
 ): Promise<BuiltGroup> {
   const directGroups = chooseDirect(groups, limits)
-  const buffer = await buffers.take(boundBytes(groups, submissions))
+  const changes = edits.changes ?? []
+  const encodedChanges = changes.map(({ change }) => encodeBlockChange(change))
+  const buffer = await buffers.take(boundBytes(groups, submissions) + editsBytes(edits, encodedChanges))
   const target = Buffer.from(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.bytes.byteLength)
 
   let at = FRAME_HEADER_BYTES
@@ -69,6 +73,41 @@ export async function buildGroup(
     at = finishRecordsItem(target, entriesAt, entriesEnd)
     block.walReservedBytes += entriesEnd - entriesAt
     entryRanges.push({ from: entriesAt, to: at, walAtBytes })
+  }
+  const edited: BuiltBlock[] = []
+  for (const edit of edits.entries ?? []) {
+    const { block, direct } = edit
+    const walAtBytes = block.walReservedBytes
+    const blkAtBytes = direct?.blkAtBytes ?? block.blkReservedBytes
+    const entriesAt = beginRecordsItem(target, at, {
+      bucket: block.entry.name.bucket,
+      entry: block.entry.name.entry,
+      blockId: block.id,
+      walAtBytes,
+      blkAtBytes,
+      direct: direct !== undefined,
+      baseCrc64: walAtBytes === 0 ? block.baseCrc64 : undefined,
+      recordCount: edit.recordCount,
+      contentBytes: direct?.contentBytes ?? 0,
+    })
+    target.set(edit.entries, entriesAt)
+    at = finishRecordsItem(target, entriesAt, entriesAt + edit.entries.byteLength)
+    block.walReservedBytes += edit.entries.byteLength
+    block.pendingGroups += 1
+    block.reservations += 1
+    block.touchedMs = nowMs
+    edited.push({
+      block,
+      direct: direct !== undefined,
+      walAtBytes,
+      blkAtBytes,
+      entries: buffer.bytes.subarray(entriesAt, at),
+      content: buffer.bytes.subarray(0, 0),
+    })
+  }
+  for (const encoded of encodedChanges) {
+    target.set(encoded, at)
+    at += encoded.byteLength
   }
   const metaBytes = at - FRAME_HEADER_BYTES
 
@@ -112,7 +151,8 @@ export async function buildGroup(
     sequence: identity.sequence,
     chain,
     frame: buffer.bytes.subarray(0, frameEnd),
-    blocks,
+    blocks: [...blocks, ...edited],
+    changes,
     submissions,
     recordCount: groups.reduce((sum, group) => sum + group.writes.length, 0),
     contentBytes: inlineBytes + directBytes,
@@ -138,6 +178,13 @@ function boundBytes(groups: readonly BlockGroup[], submissions: readonly Pending
       bytes += entryBytesMax(write)
     }
   }
+  return bytes
+}
+
+function editsBytes({ entries = [] }: Edits, encodedChanges: readonly Uint8Array[]): number {
+  let bytes = encodedChanges.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  for (const { block, entries: run } of entries)
+    bytes += itemOverheadBytes(block.entry.name.bucket, block.entry.name.entry) + run.byteLength
   return bytes
 }
 

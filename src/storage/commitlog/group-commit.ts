@@ -11,8 +11,8 @@ import type { EntryName } from '../record.ts'
 import { weighRecord } from '../record-weight.ts'
 import type { CommitLog } from './commit-log.ts'
 import { FrameBuffers } from './frame-buffers.ts'
-import { buildGroup } from './group-builder.ts'
-import type { BuiltGroup, PendingSubmission, Submission } from './group.ts'
+import { buildGroup, type FrameIdentity } from './group-builder.ts'
+import type { BuiltGroup, Edits, PendingSubmission, Submission } from './group.ts'
 import type { Projector } from './projector.ts'
 
 /** An empty frame with the watermark follows the last group after this long: it proves that group durable. */
@@ -43,6 +43,12 @@ export interface GroupCommitOptions {
   readonly poison: (cause: unknown) => void
 }
 
+interface Job {
+  readonly run: () => Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
 /**
  * Turns submissions into frames, in the order they came: whatever arrived while the last sync ran is the next group.
  * One frame in flight; the next one is built meanwhile, and the one before it is projected meanwhile.
@@ -58,7 +64,7 @@ export class GroupCommit {
   #state: 'running' | 'closing' | 'closed' | { poisoned: unknown } = 'running'
   #isWatermarkOwed = false
   #lastFrameMs: number
-  #jobs: { run: () => Promise<void>; resolve: () => void; reject: (error: unknown) => void }[] = []
+  #jobs: Job[] = []
   /** Streams with a hole, and why. */
   readonly #broken = new WeakMap<object, StorageError>()
   readonly #projections = new Set<Promise<void>>()
@@ -97,6 +103,28 @@ export class GroupCommit {
     if (this.#state !== 'running') return Promise.reject(this.#refusal())
     return new Promise((resolve, reject) => {
       this.#jobs.push({ run: job, resolve, reject })
+      this.#wake()
+    })
+  }
+
+  /**
+   * Runs `job` alone: everything before it is projected, nothing is built meanwhile, and frames are written only by its
+   * `commit`, which resolves when they are durable and projected. Keep jobs short, ingestion waits.
+   * @throws what `job` throws; a `StorageError` that is not `ERR_POISONED` leaves the store as it was. As `submit` too
+   */
+  exclusive<T>(job: (commit: (edits: Edits) => Promise<void>) => Promise<T>): Promise<T> {
+    if (this.#state !== 'running') return Promise.reject(this.#refusal())
+    return new Promise<T>((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        await this.#projected()
+        try {
+          resolve(await job((edits) => this.#commitEdits(edits)))
+        } catch (error) {
+          if (!(error instanceof StorageError) || error.code === 'ERR_POISONED') throw error
+          reject(error)
+        }
+      }
+      this.#jobs.push({ run, resolve: () => undefined, reject })
       this.#wake()
     })
   }
@@ -173,13 +201,50 @@ export class GroupCommit {
     this.#inFlight.catch(() => this.#wake())
   }
 
+  async #commitEdits(edits: Edits): Promise<void> {
+    const { limits, clock, logRoom, manager } = this.#options
+    await logRoom()
+    for (const { entry, change } of edits.changes ?? [])
+      if (change.kind === 'drop') manager.retire(entry, change.blockId, this.#nextSequence)
+    const built = await buildGroup(
+      [],
+      [],
+      this.#identity(),
+      limits,
+      this.#buffers,
+      clock.monotonicMs(),
+      edits,
+    )
+    this.#nextSequence += 1
+    this.#previousChain = built.chain
+    this.#isWatermarkOwed = true
+    try {
+      await this.#write(built)
+    } catch (cause) {
+      built.release()
+      throw cause
+    }
+    await this.#projected()
+  }
+
+  /** Resolves when everything durable is projected. @throws {StorageError} `ERR_POISONED` */
+  async #projected(): Promise<void> {
+    await Promise.allSettled(this.#projections)
+    if (typeof this.#state === 'object') throw this.#refusal()
+  }
+
+  #identity(): FrameIdentity {
+    const { generation } = this.#options.log
+    return { sequence: this.#nextSequence, generation, previousChain: this.#previousChain }
+  }
+
   #refuse(submissions: readonly PendingSubmission[], cause: unknown): void {
     this.#options.poison(cause)
     for (const submission of submissions) submission.reject(this.#refusal())
   }
 
   async #build(submissions: readonly PendingSubmission[]): Promise<BuiltGroup> {
-    const { manager, findEntry, makeEntries, limits, log, clock } = this.#options
+    const { manager, findEntry, makeEntries, limits, clock } = this.#options
     const accepted: PendingSubmission[] = []
     const missing = new Set<EntryName>()
     for (const { writes } of submissions) {
@@ -194,7 +259,7 @@ export class GroupCommit {
     const built = await buildGroup(
       manager.takeGroup(),
       accepted,
-      { sequence: this.#nextSequence, generation: log.generation, previousChain: this.#previousChain },
+      this.#identity(),
       limits,
       this.#buffers,
       clock.monotonicMs(),

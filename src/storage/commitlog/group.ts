@@ -1,5 +1,7 @@
 import type { OpenBlock } from '../block/block.ts'
+import type { Entry } from '../entry.ts'
 import type { RecordWrite } from '../record.ts'
+import type { BlockChange } from './block-change.ts'
 
 /** What callers hand over: stored as one atom. */
 export interface Submission {
@@ -29,6 +31,29 @@ export interface BlockGroup {
   readonly slotsUs: number[]
 }
 
+/** Entries for the WAL of an open block that come without inline content: changed labels, the states of an upload. */
+export interface EntriesEdit {
+  readonly block: OpenBlock
+  /** Whole WAL entries, without stop marker. */
+  readonly entries: Uint8Array
+  /** How many records they add. */
+  readonly recordCount: number
+  /** Content of theirs that is in the data file already; its sync is part of the frame. */
+  readonly direct?: { readonly blkAtBytes: number; readonly contentBytes: number }
+}
+
+/** A change of a block, and the entry it is of. */
+export interface EntryChange {
+  readonly entry: Entry
+  readonly change: BlockChange
+}
+
+/** What a frame does besides storing records. */
+export interface Edits {
+  readonly entries?: readonly EntriesEdit[]
+  readonly changes?: readonly EntryChange[]
+}
+
 /** Where a built block group lies in the frame buffer. */
 export interface BuiltBlock {
   readonly block: OpenBlock
@@ -47,6 +72,7 @@ export interface BuiltGroup {
   /** The frame with its padding. */
   readonly frame: Uint8Array
   readonly blocks: readonly BuiltBlock[]
+  readonly changes: readonly EntryChange[]
   readonly submissions: readonly PendingSubmission[]
   readonly recordCount: number
   readonly contentBytes: number

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import type { FileSystem, WriteOp } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import type { DirtySet } from '../dirty-set.ts'
-import type { BuiltGroup } from './group.ts'
+import type { BuiltGroup, EntryChange } from './group.ts'
 
 /**
  * Carries durable frames into ReductStore's files, in frame order, one job at a time. Folds run their last steps
@@ -15,11 +15,18 @@ import type { BuiltGroup } from './group.ts'
 export class Projector {
   readonly #fs: FileSystem
   readonly #dirty: DirtySet
+  readonly #change: (change: EntryChange, sequence: number) => Promise<void>
   #tail: Promise<void> = Promise.resolve()
 
-  constructor(fs: FileSystem, dirty: DirtySet) {
+  /** @param change carries one block change into the files */
+  constructor(
+    fs: FileSystem,
+    dirty: DirtySet,
+    change: (change: EntryChange, sequence: number) => Promise<void>,
+  ) {
     this.#fs = fs
     this.#dirty = dirty
+    this.#change = change
   }
 
   /** Runs `job` after everything queued before it. A failure rejects here and does not stop later jobs. */
@@ -61,6 +68,7 @@ export class Projector {
         block.walProjectedBytes = walAtBytes + entries.byteLength - 1
         block.pendingGroups -= 1
       }
+      for (const change of group.changes) await this.#change(change, group.sequence)
     })
   }
 }

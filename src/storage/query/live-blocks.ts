@@ -1,7 +1,7 @@
 import { Lru } from '../../base/lru.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import type { OpenBlock } from '../block/block.ts'
-import { checkDescriptor, mergeBlock } from '../block/block-content.ts'
+import { blockIsGone, checkDescriptor, mergeBlock } from '../block/block-content.ts'
 import { decodeDescriptor, descriptorMemoryBytes, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import type { Entry } from '../entry.ts'
@@ -63,11 +63,17 @@ export class LiveBlocks {
     return descriptor
   }
 
+  /** @throws {StorageError} `ERR_NOT_FOUND` when the block was removed since it was listed */
   async #readCold(entry: Entry, block: IndexEntry): Promise<Descriptor> {
     const path = entry.paths.descriptor(block.id)
-    const bytes = await this.#fs.readFile(path)
-    // Between the listing and now the block may have been folded: the index of this moment counts.
-    return checkDescriptor(bytes, path, entry.index.get(block.id)?.crc64)
+    for (;;) {
+      // Between the listing and now the block may have been folded, and while it is read it may change again.
+      const listed = entry.index.get(block.id)
+      const bytes = await this.#fs.readFile(path)
+      if (entry.index.get(block.id) !== listed) continue
+      if (listed === undefined) throw blockIsGone(entry, block.id)
+      return checkDescriptor(bytes, path, listed.crc64)
+    }
   }
 
   async #readOpen(entry: Entry, open: OpenBlock): Promise<Descriptor> {

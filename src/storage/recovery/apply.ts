@@ -1,18 +1,19 @@
 import { dirname } from 'node:path'
-import { crc64 } from '../../base/crc64.ts'
 import { atomicWrite } from '../../fs/atomic-write.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import type { FileRef, FileSystem } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
-import type { Descriptor } from '../codec/descriptor-codec.ts'
+import { stripDescriptor } from '../block/strip-block.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
-import { EntryPaths, directoriesUpTo } from '../paths.ts'
+import { indexEntryOf } from '../codec/index-entry.ts'
+import { EntryPaths, blockFiles, directoriesUpTo, stagedFiles, storePaths } from '../paths.ts'
 import { rebuildIndex } from '../query/list-blocks.ts'
-import { walStopMarker } from '../wal/wal-codec.ts'
+import { removalIntent, walStopMarker } from '../wal/wal-codec.ts'
 import { contentMatches } from './scan-log.ts'
-import type { BlockFacts, LoggedItem } from './facts.ts'
+import type { BlockFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { findCutContent, mergeIntoDescriptor } from './merge-into-descriptor.ts'
+import { unlistCrc } from './unlist-crc.ts'
 import type { BlockPlan } from './plan.ts'
 import { readEntries } from './read-entries.ts'
 import { readIfThere } from './read-if-there.ts'
@@ -73,6 +74,10 @@ export async function applyPlans(
     for (const path of directoriesUpTo(dataPath, paths.directory)) directories.add(path)
     for (const { facts, plan } of entryBlocks) {
       const data: FileRef = { path: paths.data(facts.blockId), kind: 'data' }
+      if (plan.kind === 'change') {
+        await beginChange(fs, dataPath, paths, plan.logged)
+        continue
+      }
       if (plan.kind !== 'merge') await writeContents(fs, data, facts.items)
       else await mergeIntoDescriptor(fs, paths, facts.blockId, plan.entries)
       touched.push(data)
@@ -81,11 +86,53 @@ export async function applyPlans(
     for (const { facts, plan } of entryBlocks) {
       if (plan.kind === 'open' && plan.rewrite) await rewriteWal(fs, paths.wal(facts.blockId), plan)
       else if (plan.kind === 'open') touched.push({ path: paths.wal(facts.blockId), kind: 'wal' })
+      else if (isDrop(plan)) await removeFiles(fs, paths, BigInt(facts.blockId))
+      // A WAL beside a changed block is one that ReductStore has begun since.
+      else if (facts.change !== undefined) continue
       else await fs.unlink(paths.wal(facts.blockId))
     }
   })
+  if (blocks.some(({ plan }) => plan.kind === 'change')) {
+    const { sediment, staged } = storePaths(dataPath)
+    await fs.makeDirectory(staged)
+    for (const path of [staged, sediment]) directories.add(path)
+  }
   await fs.syncFiles(touched)
   await fs.syncDirectories([...directories])
+}
+
+/**
+ * Before the index is written: a removed block has its intent, a stripped one its descriptor, without the index holding
+ * the CRC of the old one (W1), an adopted one its files.
+ */
+async function beginChange(
+  fs: FileSystem,
+  dataPath: string,
+  paths: EntryPaths,
+  { change, sequence }: LoggedChange,
+): Promise<void> {
+  const id = BigInt(change.blockId)
+  const path = paths.descriptor(id)
+  if (change.kind === 'drop') return atomicWrite(fs, paths.wal(id), 'wal', removalIntent())
+  if (change.kind === 'adopt') {
+    const staged = stagedFiles(storePaths(dataPath), change.stagedName)
+    if ((await fs.fileBytes(staged.data)) !== undefined) await fs.rename(staged.data, paths.data(id))
+    if ((await fs.fileBytes(staged.descriptor)) !== undefined) await fs.rename(staged.descriptor, path)
+    return
+  }
+  const descriptor = checkDescriptor(await fs.readFile(path), path, change.baseCrc64)
+  await unlistCrc(fs, paths, id)
+  await atomicWrite(fs, path, 'descriptor', stripDescriptor(id, descriptor, change.timestampsUs, sequence))
+}
+
+/** The intent goes last, when nothing is left that ReductStore could bring the block back from. */
+async function removeFiles(fs: FileSystem, paths: EntryPaths, id: bigint): Promise<void> {
+  const { data, descriptors } = blockFiles(paths, id)
+  for (const path of [...descriptors, ...data, paths.wal(id)]) await fs.unlink(path)
+}
+
+function isDrop(plan: BlockPlan): boolean {
+  return plan.kind === 'change' && plan.logged.change.kind === 'drop'
 }
 
 /** The blocks of each entry, in the order given: what is done to one entry is done in turn. */
@@ -154,6 +201,8 @@ async function rewriteIndex(
     if (plan.kind === 'open') {
       const listed = entries.get(id)
       entries.set(id, listed === undefined ? emptyEntry(id) : { ...listed, crc64: undefined })
+    } else if (isDrop(plan)) {
+      entries.delete(id)
     } else {
       const path = paths.descriptor(facts.blockId)
       entries.set(id, indexEntryOf(id, checkDescriptor(await fs.readFile(path), path, undefined)))
@@ -165,17 +214,4 @@ async function rewriteIndex(
 
 function emptyEntry(id: bigint): IndexEntry {
   return { id, sizeBytes: 0n, recordCount: 0, metadataBytes: 0n, latestUs: id }
-}
-
-/** The index entry that a descriptor asks for. */
-export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
-  return {
-    id,
-    sizeBytes: BigInt(descriptor.sizeBytes),
-    recordCount: descriptor.timestampsUs.length,
-    metadataBytes: BigInt(descriptor.bytes.byteLength),
-    latestUs: descriptor.timestampsUs.at(-1) ?? 0n,
-    crc64: crc64(descriptor.bytes),
-    ...(descriptor.corrupted ? { corrupted: true } : {}),
-  }
 }

@@ -1,3 +1,4 @@
+import type { BlockChange } from '../commitlog/block-change.ts'
 import type { Checkpoint, CheckpointBlock } from '../commitlog/log-file.ts'
 
 export interface BlockName {
@@ -33,11 +34,19 @@ export interface LoggedItem {
   readonly contentBytes: number
 }
 
+/** A change of a whole block that a valid frame names. */
+export interface LoggedChange {
+  readonly sequence: number
+  readonly change: BlockChange
+}
+
 export interface LoggedFrame {
   readonly sequence: number
   readonly previousChain: bigint
   readonly chain: bigint
   readonly items: readonly LoggedItem[]
+  /** After the items. */
+  readonly changes: readonly LoggedChange[]
   readonly deltas: readonly Uint8Array[]
   readonly logPath: string
   readonly atBytes: number
@@ -63,6 +72,9 @@ export interface BlockFacts extends BlockName {
   readonly checkpointed: CheckpointBlock | undefined
   /** Sequence of the checkpoint. */
   readonly checkpointSequence: number
+  /** The last change of the block as a whole. What came before it was durable in the block's files. */
+  readonly change: LoggedChange | undefined
+  /** Behind `change`. */
   readonly items: readonly LoggedItem[]
   readonly wal: { readonly validEndBytes: number; readonly endsWithMarker: boolean } | undefined
   readonly descriptor:

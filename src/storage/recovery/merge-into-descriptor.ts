@@ -4,7 +4,6 @@ import { atomicWrite } from '../../fs/atomic-write.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import { encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
-import { decodeIndex, encodeIndex } from '../codec/index-codec.ts'
 import {
   decodeRecord,
   encodeRecord,
@@ -19,6 +18,7 @@ import type { LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
 import { readIfThere } from './read-if-there.ts'
 import { recordIndex } from './scan-blocks.ts'
+import { unlistCrc } from './unlist-crc.ts'
 
 /** A record of the log that the descriptor does not hold. */
 interface MissingRecord {
@@ -99,15 +99,7 @@ export async function mergeIntoDescriptor(
   })
   const lastFrame = items.at(-1)?.sequence
   const head = { id: BigInt(blockId), sizeBytes, lastFrame, otherFields: descriptor.otherFields }
-  // The index must not hold a CRC while the descriptor changes (W1).
-  const listed = await fs.readFile(paths.index)
-  const decoded = listed === undefined ? undefined : decodeIndex(listed)
-  if (decoded?.verdict === 'valid') {
-    const entries = [...decoded.entries.values()].map((entry) =>
-      entry.id === BigInt(blockId) ? { ...entry, crc64: undefined } : entry,
-    )
-    await atomicWrite(fs, paths.index, 'index', encodeIndex(entries).bytes)
-  }
+  await unlistCrc(fs, paths, BigInt(blockId))
   await atomicWrite(fs, path, 'descriptor', encodeDescriptor(head, records))
 }
 

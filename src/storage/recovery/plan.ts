@@ -1,4 +1,4 @@
-import type { BlockFacts, LoggedItem } from './facts.ts'
+import type { BlockFacts, LoggedChange, LoggedItem } from './facts.ts'
 
 /** What is to become of one block. Content of every frame is written again in all cases. */
 export type BlockPlan =
@@ -13,11 +13,45 @@ export type BlockPlan =
   | { readonly kind: 'folded' }
   /** ReductStore saved it since: what is missing is inserted at its present end. */
   | { readonly kind: 'merge'; readonly entries: readonly LoggedItem[] }
+  /** A change of the whole block is carried out, again perhaps. */
+  | { readonly kind: 'change'; readonly logged: LoggedChange }
   /** A person must look. */
   | { readonly kind: 'damaged'; readonly why: string }
 
 /** Decides on one block; touches no disk, so that every crash picture is one row of a table test. */
 export function planBlock(facts: BlockFacts): BlockPlan {
+  return facts.change !== undefined && facts.items.length === 0
+    ? planChange(facts, facts.change)
+    : planItems(facts)
+}
+
+/**
+ * A change that was acknowledged is in the files, durable or not. Where ReductStore has saved the block since it was
+ * decided on, it was not: what ReductStore made of the block stays.
+ */
+function planChange({ descriptor }: BlockFacts, logged: LoggedChange): BlockPlan {
+  const { change, sequence } = logged
+  if (descriptor.state === 'undecodable') {
+    return change.kind === 'drop'
+      ? { kind: 'change', logged }
+      : { kind: 'damaged', why: 'descriptor cannot be decoded' }
+  }
+  if (descriptor.state === 'missing') {
+    return change.kind === 'strip'
+      ? { kind: 'damaged', why: 'descriptor is missing' }
+      : { kind: 'change', logged }
+  }
+  if (change.kind === 'adopt') return { kind: 'folded' }
+  const isAsDecided = descriptor.crc64 === change.baseCrc64
+  if (!isAsDecided && descriptor.lastFrame === undefined) return { kind: 'folded' }
+  if (change.kind === 'drop') return { kind: 'change', logged }
+  if (isFoldedUpTo(descriptor.lastFrame, sequence)) return { kind: 'folded' }
+  return isAsDecided
+    ? { kind: 'change', logged }
+    : { kind: 'damaged', why: 'descriptor is not the one that records were to be removed from' }
+}
+
+function planItems(facts: BlockFacts): BlockPlan {
   const { items, checkpointed, wal, descriptor } = facts
   const restartAt = items.findLastIndex((item) => item.walAtBytes === 0)
   const restarts = restartAt !== -1

@@ -5,19 +5,25 @@ import { decodeDescriptor, firstRecordFrom, type Descriptor } from '../codec/des
 import { scanRecord } from '../codec/record-codec.ts'
 import { EntryPaths } from '../paths.ts'
 import { scanWal } from '../wal/wal-codec.ts'
-import type { BlockFacts, BlockName, LogFacts, LoggedItem } from './facts.ts'
+import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
 
 const PARALLEL = 8
 
 /** Looks at the files of every block that checkpoint or frames mention. */
 export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts): Promise<BlockFacts[]> {
-  const mentioned = new Map<string, BlockName & { items: LoggedItem[] }>()
-  const mention = (block: BlockName): { items: LoggedItem[] } => {
+  const mentioned = new Map<string, Mentioned>()
+  const mention = (block: BlockName): Mentioned => {
     const key = `${block.bucket}/${block.entry}/${block.blockId}`
     let known = mentioned.get(key)
     if (known === undefined) {
-      known = { bucket: block.bucket, entry: block.entry, blockId: block.blockId, items: [] }
+      known = {
+        bucket: block.bucket,
+        entry: block.entry,
+        blockId: block.blockId,
+        items: [],
+        change: undefined,
+      }
       mentioned.set(key, known)
     }
     return known
@@ -26,7 +32,10 @@ export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts
     log.checkpoint.openBlocks.map((block) => [`${block.bucket}/${block.entry}/${block.blockId}`, block]),
   )
   for (const block of log.checkpoint.openBlocks) mention(block)
-  for (const frame of log.frames) for (const item of frame.items) mention(item.block).items.push(item)
+  for (const frame of log.frames) {
+    for (const item of frame.items) mention(item.block).items.push(item)
+    for (const logged of frame.changes) Object.assign(mention(logged.change), { change: logged, items: [] })
+  }
 
   const facts: BlockFacts[] = []
   await inParallel(PARALLEL, [...[...mentioned].entries()], async ([index, [key, block]]) => {
@@ -35,7 +44,7 @@ export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts
     const scan = wal === undefined ? undefined : scanWal(wal)
     facts[index] = {
       ...block,
-      checkpointed: checkpointed.get(key),
+      checkpointed: block.change === undefined ? checkpointed.get(key) : undefined,
       checkpointSequence: log.checkpoint.sequence,
       wal:
         scan === undefined
@@ -46,6 +55,8 @@ export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts
   })
   return facts
 }
+
+type Mentioned = BlockName & { items: LoggedItem[]; change: LoggedChange | undefined }
 
 async function descriptorFacts(
   fs: FileSystem,

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { FileSystem } from '../../fs/file-system.ts'
-import { decodeRecord } from '../codec/record-codec.ts'
+import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import {
   FRAME_ALIGN_BYTES,
   FRAME_CHAIN_BYTES,
@@ -120,6 +120,7 @@ async function readFrames(
       previousChain: frame.previousChain,
       chain: frame.chain,
       items: loggedItems(frame, window.path, atBytes, blocks),
+      changes: frame.changes.map((change) => ({ sequence: frame.sequence, change })),
       // A view would keep the whole frame in memory.
       deltas: frame.deltas.map((delta) => delta.slice()),
       logPath: window.path,
@@ -190,6 +191,8 @@ export function contentMatches(entries: Uint8Array, blkAtBytes: number, content:
   for (const entry of scanWal(entries).entries) {
     if (entry.type !== walEntryType.writeRecord) continue
     const record = decodeRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
+    // A range that was promised to an upload: its bytes come later.
+    if (record.state !== recordStateNumber.finished) continue
     const from = record.beginBytes - blkAtBytes
     const bytes = content.subarray(from, record.endBytes - blkAtBytes)
     if (bytes.byteLength !== record.endBytes - record.beginBytes) return false

@@ -6,10 +6,10 @@ import { checkDescriptor } from '../block/block-content.ts'
 import type { BlockManager } from '../block/block-manager.ts'
 import { loadOpenBlock } from '../block/load-block.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
+import { indexEntryOf } from '../codec/index-entry.ts'
 import type { Entry } from '../entry.ts'
 import { parseBlockFileName } from '../paths.ts'
 import { scanWal, walEntryType, walStopMarker } from '../wal/wal-codec.ts'
-import { indexEntryOf } from './apply.ts'
 
 /** What is needed of the store that is being opened. */
 export interface TakeOverContext {

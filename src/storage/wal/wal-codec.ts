@@ -30,6 +30,20 @@ export function finishWalEntry(
   return payloadToBytes + walTailBytes
 }
 
+/** One whole entry. */
+export function encodeWalEntry(type: WalEntryType, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(walHeadBytes + payload.byteLength + walTailBytes)
+  bytes.set(payload, walHeadBytes)
+  finishWalEntry(bytes, 0, type, walHeadBytes + payload.byteLength)
+  return bytes
+}
+
+/** A whole WAL that says: this block is to be removed. */
+export function removalIntent(): Uint8Array {
+  const entry = encodeWalEntry(walEntryType.removeBlock, new Uint8Array(0))
+  return Uint8Array.of(...entry, walStopMarker)
+}
+
 interface WalEntry {
   readonly type: WalEntryType
   readonly atBytes: number

@@ -53,7 +53,15 @@ interface Picture {
 }
 
 const plan = ({ checkpointed, items = [], wal: found, descriptor = missing }: Picture) =>
-  planBlock({ ...name, checkpointed, checkpointSequence: CHECKPOINT, items, wal: found, descriptor })
+  planBlock({
+    ...name,
+    checkpointed,
+    checkpointSequence: CHECKPOINT,
+    change: undefined,
+    items,
+    wal: found,
+    descriptor,
+  })
 
 const first = item(11, 0, 40)
 const second = item(12, 40, 30)

@@ -1,0 +1,16 @@
+import { crc64 } from '../../base/crc64.ts'
+import type { Descriptor } from './descriptor-codec.ts'
+import type { IndexEntry } from './index-codec.ts'
+
+/** The index entry that a descriptor asks for. */
+export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
+  return {
+    id,
+    sizeBytes: BigInt(descriptor.sizeBytes),
+    recordCount: descriptor.timestampsUs.length,
+    metadataBytes: BigInt(descriptor.bytes.byteLength),
+    latestUs: descriptor.timestampsUs.at(-1) ?? 0n,
+    crc64: crc64(descriptor.bytes),
+    ...(descriptor.corrupted ? { corrupted: true } : {}),
+  }
+}

@@ -1,0 +1,66 @@
+import { BinaryReader, BinaryWriter } from '../codec/binary.ts'
+
+/** Bytes of a checksum that a caller has seen: another one means that somebody else changed the block since. */
+interface OfBlock {
+  readonly bucket: string
+  readonly entry: string
+  readonly blockId: number
+}
+
+/**
+ * What a frame does to a cold block as a whole (FORMAT.md, items 3 to 5). Each is redone from the log until a checkpoint
+ * covers it.
+ *
+ * `strip`: the records of these times leave the descriptor; their bytes stay as holes.
+ * `drop`: the block goes, files and all.
+ * `adopt`: a block that was written aside, whole and synced, under `stagedName`, gets its place.
+ *
+ * `baseCrc64` is that of the descriptor which the change was decided on. Where ReductStore has saved the block before
+ * the change reached the disk, nobody was told of the change, and it is given up.
+ */
+export type BlockChange =
+  | (OfBlock & {
+      readonly kind: 'strip'
+      readonly baseCrc64: bigint
+      readonly timestampsUs: readonly bigint[]
+    })
+  | (OfBlock & { readonly kind: 'drop'; readonly baseCrc64: bigint })
+  | (OfBlock & { readonly kind: 'adopt'; readonly baseCrc64: bigint; readonly stagedName: string })
+
+/** On disk, beside the kinds of frame.ts: append new ones, never renumber. */
+const changeItemKind = { strip: 3, drop: 4, adopt: 5 } as const
+
+/** `kind u8, bucket text, entry text, block id u64, descriptor crc64 u64`, then times (run of u64) or staged name (text). */
+export function encodeBlockChange(change: BlockChange): Uint8Array {
+  const writer = new BinaryWriter()
+  writer.u8(changeItemKind[change.kind])
+  writer.text(change.bucket)
+  writer.text(change.entry)
+  writer.u64(change.blockId)
+  writer.u64big(change.baseCrc64)
+  if (change.kind === 'strip') {
+    const times = new BinaryWriter(change.timestampsUs.length * 8)
+    for (const timestampUs of change.timestampsUs) times.u64big(timestampUs)
+    writer.run(times.written())
+  } else if (change.kind === 'adopt') {
+    writer.text(change.stagedName)
+  }
+  return writer.written()
+}
+
+/** Reads what follows the kind byte; `undefined` for a kind that is none of these. @throws {StorageError} `ERR_CORRUPT` */
+export function readBlockChange(kind: number, reader: BinaryReader): BlockChange | undefined {
+  if (kind < changeItemKind.strip || kind > changeItemKind.adopt) return undefined
+  const of = {
+    bucket: reader.text(),
+    entry: reader.text(),
+    blockId: reader.u64(),
+    baseCrc64: reader.u64big(),
+  }
+  if (kind === changeItemKind.drop) return { ...of, kind: 'drop' }
+  if (kind === changeItemKind.adopt) return { ...of, kind: 'adopt', stagedName: reader.text() }
+  const run = reader.run()
+  const times = new BinaryReader(run, 'frame')
+  const timestampsUs = Array.from({ length: Math.floor(run.byteLength / 8) }, () => times.u64big())
+  return { ...of, kind: 'strip', timestampsUs }
+}

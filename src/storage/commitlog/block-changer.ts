@@ -1,0 +1,121 @@
+import { dirname } from 'node:path'
+import { atomicWrite } from '../../fs/atomic-write.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { writeAll } from '../../fs/write-all.ts'
+import { checkDescriptor } from '../block/block-content.ts'
+import type { BlockManager } from '../block/block-manager.ts'
+import { listingOnDisk } from '../block/fold.ts'
+import { stripDescriptor } from '../block/strip-block.ts'
+import { decodeDescriptor } from '../codec/descriptor-codec.ts'
+import type { IndexEntry } from '../codec/index-codec.ts'
+import { indexEntryOf } from '../codec/index-entry.ts'
+import type { DirtySet } from '../dirty-set.ts'
+import type { Entry } from '../entry.ts'
+import { blockFiles, stagedFiles, type StorePaths } from '../paths.ts'
+import { removalIntent } from '../wal/wal-codec.ts'
+import type { BlockChange } from './block-change.ts'
+import type { EntryChange } from './group.ts'
+
+type Change<K extends BlockChange['kind']> = Extract<BlockChange, { kind: K }>
+
+/**
+ * Carries the block changes of durable frames into ReductStore's files, in the projector, between other projections.
+ * Each order is chosen for a kill -9 between any two steps: stock ReductStore then shows the block as before or as
+ * after, never in between. Power cuts are the log's: the steps are redone from it.
+ */
+export class BlockChanger {
+  readonly #fs: FileSystem
+  readonly #paths: StorePaths
+  readonly #dirty: DirtySet
+  readonly #manager: BlockManager
+  readonly #poison: (cause: unknown) => void
+  #isStopped = false
+
+  constructor(options: {
+    fs: FileSystem
+    paths: StorePaths
+    dirty: DirtySet
+    manager: BlockManager
+    poison: (cause: unknown) => void
+  }) {
+    this.#fs = options.fs
+    this.#paths = options.paths
+    this.#dirty = options.dirty
+    this.#manager = options.manager
+    this.#poison = options.poison
+  }
+
+  async apply({ entry, change }: EntryChange, sequence: number): Promise<void> {
+    if (change.kind === 'strip') await this.#strip(entry, change, sequence)
+    else if (change.kind === 'drop') await this.#drop(entry, change)
+    else await this.#adopt(entry, change)
+  }
+
+  /** Data files that still wait for their readers stay: their intent is there, and the next open finishes it. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** While the index holds a CRC for the block, its descriptor never changes (W1). */
+  async #strip(entry: Entry, change: Change<'strip'>, sequence: number): Promise<void> {
+    const id = BigInt(change.blockId)
+    const path = entry.paths.descriptor(id)
+    const descriptor = checkDescriptor(await this.#fs.readFile(path), path, change.baseCrc64)
+    const bytes = stripDescriptor(id, descriptor, change.timestampsUs, sequence)
+    const stripped = indexEntryOf(id, decodeDescriptor(bytes))
+    const crcless = { ...stripped, crc64: undefined }
+    this.#dirty.file(entry.indexFile.file)
+    await this.#list(entry, crcless)
+    entry.index.set(crcless)
+    await atomicWrite(this.#fs, path, 'descriptor', bytes)
+    await this.#list(entry, stripped)
+    entry.index.set(stripped)
+  }
+
+  /**
+   * The intent comes first: without it ReductStore would bring the block back from its descriptor. It goes last, when
+   * nothing of the block is left.
+   */
+  async #drop(entry: Entry, { blockId }: Change<'drop'>): Promise<void> {
+    const { paths } = entry
+    const id = BigInt(blockId)
+    await atomicWrite(this.#fs, paths.wal(id), 'wal', removalIntent())
+    await entry.indexFile.rewrite(this.#fs, listingOnDisk(entry))
+    this.#dirty.forgetFile(paths.wal(id))
+    for (const path of blockFiles(paths, id).descriptors) await this.#unlink(path)
+    if (!entry.pins.isPinned(id)) return this.#dropData(entry, id)
+    void entry.pins.free(id).then(async () => {
+      if (!this.#isStopped) await this.#dropData(entry, id).catch(this.#poison)
+    })
+  }
+
+  async #dropData({ paths }: Entry, id: bigint): Promise<void> {
+    for (const path of blockFiles(paths, id).data) await this.#unlink(path)
+    await this.#unlink(paths.wal(id))
+  }
+
+  async #unlink(path: string): Promise<void> {
+    await this.#fs.unlink(path)
+    this.#dirty.removedFile(path)
+    this.#dirty.directory(dirname(path))
+  }
+
+  /** Content before descriptor, both before the index: a listed block is whole. */
+  async #adopt(entry: Entry, change: Change<'adopt'>): Promise<void> {
+    const id = BigInt(change.blockId)
+    const path = entry.paths.descriptor(id)
+    const staged = stagedFiles(this.#paths, change.stagedName)
+    await this.#fs.rename(staged.data, entry.paths.data(id))
+    await this.#fs.rename(staged.descriptor, path)
+    this.#dirty.directory(entry.paths.directory)
+    this.#dirty.directory(this.#paths.staged)
+    const listed = indexEntryOf(id, checkDescriptor(await this.#fs.readFile(path), path, change.baseCrc64))
+    this.#dirty.file(entry.indexFile.file)
+    await this.#list(entry, listed)
+    this.#manager.listed(entry, listed)
+  }
+
+  async #list(entry: Entry, listed: IndexEntry): Promise<void> {
+    await writeAll(this.#fs, 'projection', [entry.indexFile.append(listed)])
+  }
+}

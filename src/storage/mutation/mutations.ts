@@ -1,0 +1,61 @@
+import type { OpenBlock } from '../block/block.ts'
+import { blockIsGone } from '../block/block-content.ts'
+import type { BlockManager } from '../block/block-manager.ts'
+import { isExtensible } from '../block/placement.ts'
+import type { IndexEntry } from '../codec/index-codec.ts'
+import type { Edits } from '../commitlog/group.ts'
+import type { Entry } from '../entry.ts'
+import { StorageError } from '../errors.ts'
+import type { BlockSource } from '../query/block-source.ts'
+
+/** What mutations need of an open store. */
+export interface MutationContext {
+  readonly manager: BlockManager
+  /** Runs alone: everything before it is projected, and frames are written only by `commit`. */
+  readonly exclusive: <T>(job: (commit: (edits: Edits) => Promise<void>) => Promise<T>) => Promise<T>
+  /** The blocks of an entry as of now. */
+  readonly source: (entry: Entry) => BlockSource
+  /** Folds an open block. @returns whether it is cold now */
+  readonly close: (block: OpenBlock) => Promise<boolean>
+  /** Reads a cold block back. @throws {StorageError} `ERR_CORRUPT` */
+  readonly reopen: (entry: Entry, cold: IndexEntry) => Promise<OpenBlock>
+}
+
+/** What became of one record; without `error` it was done. */
+export interface RecordResult {
+  readonly timestampUs: bigint
+  readonly error?: StorageError
+}
+
+/**
+ * The index entry of a block that nothing is being written to, folded if need be. Only in an exclusive job.
+ * @throws {StorageError} `ERR_NOT_FOUND` when it is gone, `ERR_RECORD_STATE` while content is being uploaded into it,
+ *   `ERR_INVALID` for a block that only ReductStore may change
+ */
+export async function requireCold(context: MutationContext, entry: Entry, id: bigint): Promise<IndexEntry> {
+  const open = entry.open.get(Number(id))
+  if (open !== undefined && !(await context.close(open))) {
+    throw new StorageError(
+      'ERR_RECORD_STATE',
+      `block ${entry.paths.data(id)} has an upload that is not finished: try again when it is`,
+      { ...entry.name, path: entry.paths.data(id) },
+    )
+  }
+  const cold = entry.index.get(id)
+  if (cold === undefined) throw blockIsGone(entry, id)
+  if (!isExtensible(cold)) {
+    throw new StorageError(
+      'ERR_INVALID',
+      `block ${entry.paths.data(id)} was compressed or given up by ReductStore, or has times from 2^53 on: it is only read`,
+      { ...entry.name, path: entry.paths.data(id) },
+    )
+  }
+  return cold
+}
+
+export function recordNotFound({ name }: Entry, timestampUs: bigint): StorageError {
+  return new StorageError('ERR_NOT_FOUND', `${name.bucket}/${name.entry} has no record at ${timestampUs}`, {
+    ...name,
+    timestampUs,
+  })
+}

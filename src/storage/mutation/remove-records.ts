@@ -1,0 +1,133 @@
+import { crc64 } from '../../base/crc64.ts'
+import { decodeRecord, recordStateName } from '../codec/record-codec.ts'
+import type { Descriptor } from '../codec/descriptor-codec.ts'
+import type { EntryChange } from '../commitlog/group.ts'
+import type { Entry } from '../entry.ts'
+import { StorageError } from '../errors.ts'
+import type { LabelList, RecordState, TimeRange } from '../record.ts'
+import { locateRecord } from './block-locator.ts'
+import { recordNotFound, requireCold, type MutationContext, type RecordResult } from './mutations.ts'
+
+/** Blocks that one frame changes at most: ingestion waits for it. */
+const BLOCKS_AT_ONCE = 16
+
+/** What a removal may ask about a record. */
+interface RemovalCandidate {
+  readonly timestampUs: bigint
+  readonly state: RecordState
+  readonly labels: LabelList
+  readonly contentType: string
+  readonly contentBytes: number
+}
+
+/**
+ * Removes records at these times; durable when it resolves. Several blocks are one atom. A block without records left
+ * goes whole; the bytes of other records become holes, which `compact` gives back.
+ * @returns in the order of `timestampsUs`
+ */
+export async function removeRecords(
+  context: MutationContext,
+  entry: Entry,
+  timestampsUs: readonly bigint[],
+): Promise<RecordResult[]> {
+  return context.exclusive(async (commit) => {
+    const results: RecordResult[] = []
+    const byBlock = new Map<bigint, Set<bigint>>()
+    for (const timestampUs of timestampsUs) {
+      try {
+        const located = await locateRecord(context.source(entry), timestampUs)
+        if (located === undefined) throw recordNotFound(entry, timestampUs)
+        const { id } = located.block
+        await requireCold(context, entry, id)
+        const known = byBlock.get(id)
+        if (known === undefined) byBlock.set(id, new Set([timestampUs]))
+        else known.add(timestampUs)
+        results.push({ timestampUs })
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code === 'ERR_POISONED') throw error
+        results.push({ timestampUs, error })
+      }
+    }
+    const changes: EntryChange[] = []
+    for (const [id, gone] of byBlock) changes.push(await removalChange(context, entry, id, gone))
+    if (changes.length > 0) await commit({ changes })
+    return results
+  })
+}
+
+export interface RemoveRangeOptions extends TimeRange {
+  /** Default: all. */
+  readonly where?: (record: RemovalCandidate) => boolean
+  readonly progress?: (blocksDone: number, blocksTotal: number) => void
+}
+
+/**
+ * Removes the records of a range that `where` wants. A few blocks at a time, each time one atom: what is interrupted
+ * goes on when it is asked again. @returns how many records were removed
+ * @throws {StorageError} `ERR_CORRUPT`, `ERR_RECORD_STATE`, `ERR_INVALID` at the first block that stands in the way
+ */
+export async function removeRange(
+  context: MutationContext,
+  entry: Entry,
+  options: RemoveRangeOptions = {},
+): Promise<number> {
+  const { startUs = 0n, stopUs = 1n << 64n, where = () => true, progress } = options
+  const ids = context
+    .source(entry)
+    .blocks.filter((block) => block.id < stopUs && block.latestUs >= startUs)
+    .map(({ id }) => id)
+  let removed = 0
+  for (let from = 0; from < ids.length; from += BLOCKS_AT_ONCE) {
+    const together = ids.slice(from, from + BLOCKS_AT_ONCE)
+    removed += await context.exclusive(async (commit) => {
+      const changes: EntryChange[] = []
+      let count = 0
+      for (const id of together) {
+        if (!entry.open.has(Number(id)) && entry.index.get(id) === undefined) continue
+        const cold = await requireCold(context, entry, id)
+        const descriptor = await context.source(entry).descriptor(cold)
+        const gone = wanted(descriptor, startUs, stopUs, where)
+        if (gone.size === 0) continue
+        count += gone.size
+        changes.push(await removalChange(context, entry, id, gone))
+      }
+      if (changes.length > 0) await commit({ changes })
+      return count
+    })
+    progress?.(Math.min(from + BLOCKS_AT_ONCE, ids.length), ids.length)
+  }
+  return removed
+}
+
+async function removalChange(
+  context: MutationContext,
+  entry: Entry,
+  id: bigint,
+  gone: ReadonlySet<bigint>,
+): Promise<EntryChange> {
+  const cold = await requireCold(context, entry, id)
+  const descriptor = await context.source(entry).descriptor(cold)
+  const of = { ...entry.name, blockId: Number(id), baseCrc64: crc64(descriptor.bytes) }
+  if (gone.size === descriptor.timestampsUs.length) return { entry, change: { ...of, kind: 'drop' } }
+  return { entry, change: { ...of, kind: 'strip', timestampsUs: [...gone] } }
+}
+
+function wanted(
+  descriptor: Descriptor,
+  startUs: bigint,
+  stopUs: bigint,
+  where: (record: RemovalCandidate) => boolean,
+): Set<bigint> {
+  const gone = new Set<bigint>()
+  descriptor.timestampsUs.forEach((timestampUs, index) => {
+    if (timestampUs < startUs || timestampUs >= stopUs) return
+    const record = decodeRecord(
+      descriptor.bytes,
+      descriptor.recordFromBytes[index],
+      descriptor.recordToBytes[index],
+    )
+    const contentBytes = record.endBytes - record.beginBytes
+    if (where({ ...record, state: recordStateName(record.state), contentBytes })) gone.add(timestampUs)
+  })
+  return gone
+}

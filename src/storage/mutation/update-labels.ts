@@ -1,0 +1,94 @@
+import { decodeRecord, replaceLabels } from '../codec/record-codec.ts'
+import type { EntriesEdit } from '../commitlog/group.ts'
+import type { Entry } from '../entry.ts'
+import { StorageError } from '../errors.ts'
+import { checkLabels } from '../label-rules.ts'
+import { encodeWalEntry, walEntryType } from '../wal/wal-codec.ts'
+import { locateRecord } from './block-locator.ts'
+import { recordNotFound, type MutationContext, type RecordResult } from './mutations.ts'
+
+export interface LabelUpdate {
+  readonly timestampUs: bigint
+  /** Values of new labels and of those that are there. */
+  readonly set?: ReadonlyMap<string, string>
+  readonly remove?: readonly string[]
+}
+
+/**
+ * Changes labels of records; durable when it resolves, several records as one atom. Everything else of a record stays.
+ * Of a label name that a record has more than once all go when it is set or removed.
+ * @returns in the order of `updates`
+ */
+export async function updateLabels(
+  context: MutationContext,
+  entry: Entry,
+  updates: readonly LabelUpdate[],
+): Promise<RecordResult[]> {
+  return context.exclusive(async (commit) => {
+    const results: RecordResult[] = []
+    const entries: EntriesEdit[] = []
+    // The same record may be named twice: the second update stands on the first.
+    const updated = new Map<bigint, Uint8Array>()
+    for (const update of updates) {
+      const { timestampUs } = update
+      try {
+        entries.push(await edit(context, entry, update, updated))
+        results.push({ timestampUs })
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code === 'ERR_POISONED') throw error
+        results.push({ timestampUs, error })
+      }
+    }
+    if (entries.length > 0) await commit({ entries: joined(entries) })
+    return results
+  })
+}
+
+async function edit(
+  context: MutationContext,
+  entry: Entry,
+  { timestampUs, set = new Map<string, string>(), remove = [] }: LabelUpdate,
+  updated: Map<bigint, Uint8Array>,
+): Promise<EntriesEdit> {
+  const located = await locateRecord(context.source(entry), timestampUs)
+  if (located === undefined) throw recordNotFound(entry, timestampUs)
+  const { block: found, descriptor, index } = located
+  const bytes =
+    updated.get(timestampUs) ??
+    descriptor.bytes.subarray(descriptor.recordFromBytes[index], descriptor.recordToBytes[index])
+  const { labels } = decodeRecord(bytes)
+  const changed = applied(labels, set, remove)
+  checkLabels({ target: entry.name, labels: changed, contentType: '' })
+  const block = entry.open.get(Number(found.id)) ?? (await context.reopen(entry, found))
+  const payload = replaceLabels(bytes, changed)
+  updated.set(timestampUs, payload)
+  block.metadataBytes += payload.byteLength - bytes.byteLength
+  return { block, entries: encodeWalEntry(walEntryType.updateRecord, payload), recordCount: 0 }
+}
+
+/** Values change in place, new labels come last. */
+function applied(
+  labels: readonly string[],
+  set: ReadonlyMap<string, string>,
+  remove: readonly string[],
+): string[] {
+  const gone = new Set(remove)
+  const values = new Map<string, string>()
+  for (let index = 0; index < labels.length; index += 2) {
+    const name = labels[index] as string
+    if (!gone.has(name)) values.set(name, labels[index + 1] as string)
+  }
+  for (const [name, value] of set) values.set(name, value)
+  return [...values].flat()
+}
+
+/** One item a block. */
+function joined(edits: readonly EntriesEdit[]): EntriesEdit[] {
+  const byBlock = new Map<EntriesEdit['block'], Uint8Array[]>()
+  for (const { block, entries } of edits) {
+    const known = byBlock.get(block)
+    if (known === undefined) byBlock.set(block, [entries])
+    else known.push(entries)
+  }
+  return Array.from(byBlock, ([block, parts]) => ({ block, entries: Buffer.concat(parts), recordCount: 0 }))
+}
