@@ -56,21 +56,44 @@ const lastFrameTag = fieldTag(1001, wireType.varint)
 /** Above this a file is no descriptor: positions in it are kept in 32 bits. */
 const descriptorBytesMax = 0xffff_ffff
 
-/**
- * The descriptor of a block. `records` are encoded Record messages, ascending by time, each time once; they are
- * copied as they are, so fields unknown to us survive.
- */
+/** Encoded Record messages by where they stand, ascending by time, each time once. The arrays run in parallel. */
+export interface RecordRanges {
+  readonly sources: readonly Uint8Array[]
+  readonly fromBytes: readonly number[]
+  readonly toBytes: readonly number[]
+  /** Time of the last one; 0 when there is none. */
+  readonly latestUs: ExactUs
+  /** Sum of `recordMetadataBytes`. */
+  readonly metadataBytes: number
+}
+
+/** ReductStore counts a record when it is inserted, while the field `state` is still zero and left out. */
+export function recordMetadataBytes(encodedBytes: number, state: number): number {
+  return encodedBytes - (state === 0 ? 0 : 2)
+}
+
+/** The descriptor of a block. `records` are encoded Record messages, ascending by time, each time once. */
 export function encodeDescriptor(head: DescriptorHead, records: readonly Uint8Array[]): Uint8Array {
-  let recordsBytes = 0
   let metadataBytes = 0
   let latestUs: ExactUs = 0
   for (const record of records) {
-    const length = record.byteLength
-    recordsBytes += 1 + varintBytes(length) + length
-    const facts = scanRecord(record, 0, length)
-    // ReductStore counts a record when it is inserted, while the field `state` is still zero and left out.
-    metadataBytes += length - (facts.state === 0 ? 0 : 2)
+    const facts = scanRecord(record, 0, record.byteLength)
+    metadataBytes += recordMetadataBytes(record.byteLength, facts.state)
     latestUs = facts.timestampUs
+  }
+  const fromBytes = records.map(() => 0)
+  const toBytes = records.map(({ byteLength }) => byteLength)
+  return spliceDescriptor(head, { sources: records, fromBytes, toBytes, latestUs, metadataBytes })
+}
+
+/** As `encodeDescriptor`. Records are copied as they are, so fields unknown to us survive. */
+export function spliceDescriptor(head: DescriptorHead, records: RecordRanges): Uint8Array {
+  const { sources, fromBytes, toBytes, latestUs, metadataBytes } = records
+  const count = sources.length
+  let recordsBytes = 0
+  for (let index = 0; index < count; index++) {
+    const length = (toBytes[index] as number) - (fromBytes[index] as number)
+    recordsBytes += 1 + varintBytes(length) + length
   }
   const otherFields = head.otherFields ?? new Uint8Array(0)
   const scalarsBytesMax = 2 * timestampFieldBytesMax + 4 * 11
@@ -78,13 +101,15 @@ export function encodeDescriptor(head: DescriptorHead, records: readonly Uint8Ar
   let at = writeTimestampField(bytes, 0, 1, head.id)
   at = writeTimestampField(bytes, at, 2, latestUs)
   at = writeScalar(bytes, at, sizeTag, head.sizeBytes)
-  for (const record of records) {
-    at = writeVarint(bytes, at, recordTag)
-    at = writeVarint(bytes, at, record.byteLength)
-    bytes.set(record, at)
-    at += record.byteLength
+  for (let index = 0; index < count; index++) {
+    const from = fromBytes[index] as number
+    const to = toBytes[index] as number
+    bytes[at] = recordTag
+    at = writeVarint(bytes, at + 1, to - from)
+    copyRange(bytes, at, sources[index] as Uint8Array, from, to)
+    at += to - from
   }
-  at = writeScalar(bytes, at, recordCountTag, records.length)
+  at = writeScalar(bytes, at, recordCountTag, count)
   at = writeScalar(bytes, at, metadataTag, metadataBytes)
   bytes.set(otherFields, at)
   at += otherFields.byteLength
@@ -93,6 +118,17 @@ export function encodeDescriptor(head: DescriptorHead, records: readonly Uint8Ar
     at = writeVarint(bytes, at, head.lastFrame)
   }
   return bytes.subarray(0, at)
+}
+
+/** Up to this length a loop beats making a view. */
+const LOOP_BYTES_MAX = 256
+
+function copyRange(target: Uint8Array, atBytes: number, source: Uint8Array, from: number, to: number): void {
+  if (to - from > LOOP_BYTES_MAX) {
+    target.set(source.subarray(from, to), atBytes)
+    return
+  }
+  for (let read = from, write = atBytes; read < to; read++, write++) target[write] = source[read] as number
 }
 
 /** Keeps `bytes`. @throws {StorageError} `ERR_CORRUPT`, also for a file of 0 bytes */

@@ -91,6 +91,11 @@ export class WireReader {
 
   /** A varint that must fit 2^53: sizes, counts, tags, lengths. */
   uint(): number {
+    const first = this.bytes[this.at] as number
+    if (first < 0x80 && this.at < this.end) {
+      this.at++
+      return first
+    }
     let value = 0
     let scale = 1
     for (let count = 0; count < 10; count++) {
@@ -176,7 +181,7 @@ export class WireReader {
     while (!this.done) {
       const tag = this.tag()
       if (tag === 0x08) seconds = this.#exact()
-      else if (tag === 0x10) micros = Math.trunc(Number(BigInt.asIntN(32, BigInt(this.#exact()))) / 1000)
+      else if (tag === 0x10) micros = Math.trunc(int32(this.#exact()) / 1000)
       else this.skip(tag)
     }
     this.end = outerEnd
@@ -206,6 +211,11 @@ export class WireReader {
     if (bytes > this.end - this.at) throw corrupt('ends inside a value', this.at)
     this.at += bytes
   }
+}
+
+/** What a reader of an int32 field makes of a varint: its low 32 bits, signed. */
+function int32(value: ExactUs): number {
+  return typeof value === 'number' && value < 0x8000_0000 ? value : Number(BigInt.asIntN(32, BigInt(value)))
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
