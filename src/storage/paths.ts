@@ -52,14 +52,17 @@ export class EntryPaths {
   }
 }
 
-/** Every file of a block but its WAL, with the compressed ones that ReductStore 1.20 and later may have made of them. */
+/**
+ * Every file of a block but its WAL, with the compressed ones that ReductStore 1.20 and later may have made of them, and
+ * what an interrupted fold has left.
+ */
 export function blockFiles(
   paths: EntryPaths,
   blockId: bigint,
 ): { readonly data: readonly string[]; readonly descriptors: readonly string[] } {
   const data = paths.data(blockId)
   const descriptor = paths.descriptor(blockId)
-  return { data: [data, `${data}.zst`], descriptors: [descriptor, `${descriptor}.zst`] }
+  return { data: [data, `${data}.zst`], descriptors: [descriptor, `${descriptor}.zst`, `${descriptor}.tmp`] }
 }
 
 export interface BlockFileName {

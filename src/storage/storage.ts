@@ -145,6 +145,7 @@ export class Storage implements RecordReader {
       exclusive: (job) => this.#commit.exclusive(job),
       source: (entry) => this.#live.source(entry),
       close: (block) => this.#maintenance.close(block),
+      syncWalDirectory: (entry) => fs.syncDirectories([entry.paths.walDirectory]),
       reopen: (entry, cold) => manager.reopen(entry, cold),
     }
   }

@@ -123,7 +123,7 @@ function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0
 }
 
-function filesOf(disk: SimulatedDisk): ReadOnlyFiles {
+export function filesOf(disk: SimulatedDisk): ReadOnlyFiles {
   const place = (path: string): string => (path === '' ? DATA_PATH : `${DATA_PATH}/${path}`)
   return {
     list: (path) =>

@@ -17,6 +17,11 @@ export interface MutationContext {
   readonly source: (entry: Entry) => BlockSource
   /** Folds an open block. @returns whether it is cold now */
   readonly close: (block: OpenBlock) => Promise<boolean>
+  /**
+   * Makes it durable that the WALs of folded blocks are gone: one that a power cut brought back would be laid over a
+   * descriptor that records were removed from.
+   */
+  readonly syncWalDirectory: (entry: Entry) => Promise<void>
   /** Reads a cold block back. @throws {StorageError} `ERR_CORRUPT` */
   readonly reopen: (entry: Entry, cold: IndexEntry) => Promise<OpenBlock>
 }

@@ -50,7 +50,10 @@ export async function removeRecords(
     }
     const changes: EntryChange[] = []
     for (const [id, gone] of byBlock) changes.push(await removalChange(context, entry, id, gone))
-    if (changes.length > 0) await commit({ changes })
+    if (changes.length > 0) {
+      await context.syncWalDirectory(entry)
+      await commit({ changes })
+    }
     return results
   })
 }
@@ -91,7 +94,10 @@ export async function removeRange(
         count += gone.size
         changes.push(await removalChange(context, entry, id, gone))
       }
-      if (changes.length > 0) await commit({ changes })
+      if (changes.length > 0) {
+        await context.syncWalDirectory(entry)
+        await commit({ changes })
+      }
       return count
     })
     progress?.(Math.min(from + BLOCKS_AT_ONCE, ids.length), ids.length)

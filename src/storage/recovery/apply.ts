@@ -87,9 +87,12 @@ export async function applyPlans(
       if (plan.kind === 'open' && plan.rewrite) await rewriteWal(fs, paths.wal(facts.blockId), plan)
       else if (plan.kind === 'open') touched.push({ path: paths.wal(facts.blockId), kind: 'wal' })
       else if (isDrop(plan)) await removeFiles(fs, paths, BigInt(facts.blockId))
-      // A WAL beside a changed block is one that ReductStore has begun since.
-      else if (facts.change !== undefined) continue
-      else await fs.unlink(paths.wal(facts.blockId))
+      // A WAL beside a changed block is one that ReductStore has begun since. An interrupted fold may have left more.
+      else if (facts.change !== undefined) await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
+      else {
+        await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
+        await fs.unlink(paths.wal(facts.blockId))
+      }
     }
   })
   if (blocks.some(({ plan }) => plan.kind === 'change')) {

@@ -10,6 +10,7 @@ import {
   recordBytes,
   scanRecord,
   type DecodedRecord,
+  type RecordFields,
 } from '../codec/record-codec.ts'
 import { StorageError } from '../errors.ts'
 import type { EntryPaths } from '../paths.ts'
@@ -17,7 +18,7 @@ import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import type { LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
 import { readIfThere } from './read-if-there.ts'
-import { recordIndex } from './scan-blocks.ts'
+import { isHeld, recordIndex } from './scan-blocks.ts'
 import { unlistCrc } from './unlist-crc.ts'
 
 /** A record of the log that the descriptor does not hold. */
@@ -52,7 +53,8 @@ export async function findCutContent(
 
 /**
  * Rule R7 where ReductStore saved the block after the kill: the records of the frames that it does not hold are
- * inserted behind its present end, at the first free microsecond; nothing of stock's is overwritten.
+ * inserted behind its present end, at the first free microsecond; nothing of stock's is overwritten. Labels that the
+ * frames change are changed.
  * @throws {StorageError} `ERR_CORRUPT` where `findCutContent` finds something
  */
 export async function mergeIntoDescriptor(
@@ -66,6 +68,11 @@ export async function mergeIntoDescriptor(
   const records = Array.from(descriptor.timestampsUs, (_, index) =>
     descriptor.bytes.subarray(descriptor.recordFromBytes[index], descriptor.recordToBytes[index]),
   )
+  for await (const { index, record } of changedRecords(fs, descriptor, items)) {
+    const encoded = new Uint8Array(recordBytes(record))
+    encodeRecord(encoded, 0, record)
+    records[index] = encoded
+  }
   const taken = new Set(descriptor.timestampsUs)
   let sizeBytes = descriptor.sizeBytes
   const ops: WriteOp[] = []
@@ -131,6 +138,27 @@ async function* missingRecords(
         content.byteLength === lengthBytes &&
         (record.contentCrc32 === undefined || crc32(content) === record.contentCrc32)
       yield { record, content: isWhole ? content : undefined }
+    }
+  }
+}
+
+/** Records that are there with other labels, or in another state, than the log says; where their content is now. */
+async function* changedRecords(
+  fs: FileSystem,
+  descriptor: Descriptor,
+  items: readonly LoggedItem[],
+): AsyncGenerator<{ index: number; record: RecordFields }> {
+  for (const item of items) {
+    const entries = await readEntries(fs, item)
+    for (const entry of scanWal(entries).entries) {
+      const record = decodeRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
+      const index = recordIndex(descriptor, record.timestampUs)
+      if (index === undefined || isHeld(descriptor, index, entries, entry)) continue
+      const from = descriptor.recordFromBytes[index] as number
+      const held = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
+      if (held.endBytes - held.beginBytes !== record.endBytes - record.beginBytes) continue
+      const { beginBytes, endBytes } = held
+      yield { index, record: { ...record, timestampUs: Number(record.timestampUs), beginBytes, endBytes } }
     }
   }
 }

@@ -2,9 +2,10 @@ import { crc64 } from '../../base/crc64.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor, firstRecordFrom, type Descriptor } from '../codec/descriptor-codec.ts'
-import { scanRecord } from '../codec/record-codec.ts'
+import { decodeRecord, scanRecord } from '../codec/record-codec.ts'
+import type { ExactUs } from '../codec/wire.ts'
 import { EntryPaths } from '../paths.ts'
-import { scanWal } from '../wal/wal-codec.ts'
+import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
 import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
 
@@ -82,26 +83,52 @@ async function descriptorFacts(
   }
 }
 
+/** Whether every record is there as it was logged last. */
 async function holdsItems(
   fs: FileSystem,
   descriptor: Descriptor,
   items: readonly LoggedItem[],
 ): Promise<boolean> {
-  for (const item of items) if (!holdsEntries(descriptor, await readEntries(fs, item))) return false
+  const seen = new Set<ExactUs>()
+  for (const item of items.toReversed()) {
+    const entries = await readEntries(fs, item)
+    for (const entry of scanWal(entries).entries.toReversed()) {
+      const { timestampUs } = scanRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
+      if (seen.has(timestampUs)) continue
+      seen.add(timestampUs)
+      const index = recordIndex(descriptor, BigInt(timestampUs))
+      if (index === undefined || !isHeld(descriptor, index, entries, entry)) return false
+    }
+  }
   return true
 }
 
-function holdsEntries(descriptor: Descriptor, entries: Uint8Array): boolean {
-  return scanWal(entries).entries.every((entry) => {
-    const logged = scanRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
-    const index = recordIndex(descriptor, BigInt(logged.timestampUs))
-    if (index === undefined) return false
-    const from = descriptor.recordFromBytes[index] as number
-    const held = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
-    return (
-      held.endBytes - held.beginBytes === logged.endBytes - logged.beginBytes && held.state === logged.state
-    )
-  })
+/**
+ * Whether the record is as an entry says, wherever its content is. Labels are looked at only where they were changed:
+ * ReductStore keeps them in any order, and without the fields that it does not know.
+ */
+export function isHeld(
+  { bytes, recordFromBytes, recordToBytes }: Descriptor,
+  index: number,
+  entries: Uint8Array,
+  { type, payloadFromBytes, payloadToBytes }: WalEntry,
+): boolean {
+  const from = recordFromBytes[index] as number
+  const to = recordToBytes[index] as number
+  const logged = scanRecord(entries, payloadFromBytes, payloadToBytes)
+  const held = scanRecord(bytes, from, to)
+  const isSameContent =
+    held.endBytes - held.beginBytes === logged.endBytes - logged.beginBytes && held.state === logged.state
+  if (!isSameContent || type !== walEntryType.updateRecord) return isSameContent
+  return labelsOf(bytes, from, to) === labelsOf(entries, payloadFromBytes, payloadToBytes)
+}
+
+function labelsOf(bytes: Uint8Array, fromBytes: number, toBytes: number): string {
+  const { labels } = decodeRecord(bytes, fromBytes, toBytes)
+  const pairs = labels.flatMap((name, index) =>
+    index % 2 === 0 ? [JSON.stringify([name, labels[index + 1]])] : [],
+  )
+  return pairs.sort().join()
 }
 
 /** Index of the record at exactly this time. */

@@ -44,7 +44,7 @@ export function removalIntent(): Uint8Array {
   return Uint8Array.of(...entry, walStopMarker)
 }
 
-interface WalEntry {
+export interface WalEntry {
   readonly type: WalEntryType
   readonly atBytes: number
   readonly payloadFromBytes: number
