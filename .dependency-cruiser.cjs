@@ -56,6 +56,7 @@ module.exports = {
     oneRoom('pino', 'logging'),
     oneRoom('protobufjs', 'storage'),
     oneRoom('hash-wasm', 'base'),
+    oneRoom('fzstd', 'base'),
     oneRoom('commander', 'cli'),
     oneRoom('fs-native-extensions', 'fs'),
     {

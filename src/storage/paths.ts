@@ -6,6 +6,8 @@ const settingsName = 'bucket.settings'
 const folderName = '.folder'
 export const indexName = 'blocks.idx'
 export const walDirectoryName = '.wal'
+/** As versions of ReductStore before 1.19 called it. */
+export const legacyWalDirectoryName = 'wal'
 
 export class BucketPaths {
   readonly directory: string
@@ -47,6 +49,20 @@ export class EntryPaths {
     return `${this.directory}/${blockId}.meta`
   }
 
+  /** ReductStore's copy of the data file without the records that it removes; it is renamed over the data file. */
+  swap(blockId: number | bigint): string {
+    return `${this.data(blockId)}.tmp`
+  }
+
+  /** The data file as ReductStore 1.20 and later compress it. */
+  compressedData(blockId: number | bigint): string {
+    return `${this.data(blockId)}.zst`
+  }
+
+  compressedDescriptor(blockId: number | bigint): string {
+    return `${this.descriptor(blockId)}.zst`
+  }
+
   wal(blockId: number | bigint): string {
     return `${this.directory}/${walDirectoryName}/${blockId}.wal`
   }
@@ -67,16 +83,25 @@ export function blockFiles(
 
 export interface BlockFileName {
   readonly blockId: bigint
-  readonly kind: 'data' | 'descriptor' | 'wal'
+  readonly kind: 'data' | 'descriptor' | 'wal' | 'swap' | 'compressed-data' | 'compressed-descriptor'
+}
+
+const kindOfSuffix: Readonly<Record<string, BlockFileName['kind']>> = {
+  blk: 'data',
+  meta: 'descriptor',
+  wal: 'wal',
+  'blk.tmp': 'swap',
+  'blk.zst': 'compressed-data',
+  'meta.zst': 'compressed-descriptor',
 }
 
 /** `undefined` for any other name, padded or too large numbers included. */
 export function parseBlockFileName(name: string): BlockFileName | undefined {
-  const match = /^(0|[1-9][0-9]{0,19})\.(blk|meta|wal)$/.exec(name)
-  if (match === null) return undefined
+  const match = /^(0|[1-9][0-9]{0,19})\.([a-z.]+)$/.exec(name)
+  const kind = kindOfSuffix[match?.[2] ?? '']
+  if (match === null || kind === undefined) return undefined
   const blockId = BigInt(match[1] as string)
-  if (blockId > 0xffff_ffff_ffff_ffffn) return undefined
-  return { blockId, kind: match[2] === 'blk' ? 'data' : match[2] === 'meta' ? 'descriptor' : 'wal' }
+  return blockId > 0xffff_ffff_ffff_ffffn ? undefined : { blockId, kind }
 }
 
 /** `directory` and every one above it up to `root`: all must be synced before a name in `directory` is durable. */

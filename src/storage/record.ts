@@ -1,3 +1,5 @@
+import type { StorageError } from './errors.ts'
+
 /** Where a record lives. Keep one object per entry and pass the same one again: lookups are by identity first. */
 export interface EntryName {
   readonly bucket: string
@@ -51,6 +53,13 @@ export interface TimeRange {
   readonly stopUs?: bigint
 }
 
+export interface ReadOptions extends TimeRange {
+  /** Unfinished and failed records too. */
+  readonly anyState?: boolean
+  /** Told of each block that cannot be read, in place of an error there: the rest of the entry goes on. */
+  readonly onDamaged?: (error: StorageError) => void
+}
+
 export interface EntryInfo {
   readonly bucket: string
   readonly entry: string
@@ -75,5 +84,5 @@ export interface RecordReader {
   /** The record at exactly this time, in any state. */
   get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined>
   /** Ascending by time; finished records only unless `anyState`. A missing entry yields nothing. */
-  records(name: EntryName, range?: TimeRange & { readonly anyState?: boolean }): AsyncIterable<StoredRecord>
+  records(name: EntryName, range?: ReadOptions): AsyncIterable<StoredRecord>
 }

@@ -29,10 +29,11 @@ import type { MutationContext, RecordResult } from './mutation/mutations.ts'
 import { removeRange, removeRecords, type RemoveRangeOptions } from './mutation/remove-records.ts'
 import { updateLabels, type LabelUpdate } from './mutation/update-labels.ts'
 import { getRecord, readRecords } from './query/read-records.ts'
-import type { EntryInfo, EntryName, RecordReader, RecordWrite, StoredRecord, TimeRange } from './record.ts'
+import type { EntryInfo, EntryName, RecordReader, RecordWrite, StoredRecord, ReadOptions } from './record.ts'
 import { byEntry } from './recovery/apply.ts'
 import { readCheckpoint, recover, type Recovery } from './recovery/recover.ts'
-import { takeOverWals } from './recovery/take-over-wals.ts'
+import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
+import { Quarantine } from './recovery/adopt/quarantine.ts'
 import {
   initializeStore,
   lockStore,
@@ -166,14 +167,22 @@ export class Storage implements RecordReader {
     try {
       await makeDirectories(given.fs, paths)
       lock = await lockStore(fs, paths)
-      const format = (await readFormat(fs, paths)) ?? (await initializeStore(fs, paths, options.randomUuid()))
       const observer = options.observer ?? silentStorageObserver
       const limits = { ...defaultLimits, ...options.limits }
       const logger = options.logger ?? silentLogger
+      const known = await readFormat(fs, paths)
+      const aside = { fs, logger, root: paths.root, directory: paths.quarantine }
+      const foreign = new Quarantine({ ...aside, generation: 0 })
+      // Before there is a store: an interrupted adoption is begun anew.
+      if (known === undefined) await adoptEntries({ fs, paths, logger, quarantine: foreign })
+      const format = known ?? (await initializeStore(fs, paths, options.randomUuid()))
       const generation =
         Math.max(await readGeneration(fs, paths), (await readCheckpoint(fs, paths)).generation) + 1
       const recovery = await recover(fs, paths, generation, options.companion, clock)
       await writeOwner(fs, paths, generation, clock.nowUs())
+      const visit = new Quarantine({ ...aside, generation })
+      if (known !== undefined)
+        await adoptEntries({ fs, paths, logger, quarantine: visit, blocks: recovery.blocks })
       const catalogue = new Catalogue({
         fs,
         paths,
@@ -203,20 +212,7 @@ export class Storage implements RecordReader {
         observer,
         limits,
       })
-      try {
-        const quarantined = await takeOverWals({
-          fs,
-          logger,
-          entries: catalogue.entries,
-          manager,
-          fold: (block) => storage.#maintenance.fold(block),
-          quarantine: `${paths.quarantine}/${generation}-`,
-        })
-        observer.recovered({ ...recovery.event, quarantined })
-      } catch (error) {
-        storage.#commit.fail(error)
-        throw error
-      }
+      observer.recovered({ ...recovery.event, quarantined: foreign.count + visit.count })
       storage.#maintenance.start()
       return storage
     } catch (error) {
@@ -361,10 +357,7 @@ export class Storage implements RecordReader {
       : getRecord(this.#fs, this.#live.source(entry), timestampUs)
   }
 
-  async *records(
-    name: EntryName,
-    range?: TimeRange & { readonly anyState?: boolean },
-  ): AsyncGenerator<StoredRecord> {
+  async *records(name: EntryName, range?: ReadOptions): AsyncGenerator<StoredRecord> {
     const entry = this.#catalogue.find(name)
     if (entry !== undefined) yield* readRecords(this.#fs, this.#live.source(entry), range)
   }

@@ -88,6 +88,8 @@ class Verification {
   readonly #dataPath: string
   readonly #options: VerifyOptions
   readonly #isLive: boolean
+  /** The directory has been opened by us: a block that its index does not list is none. */
+  #isStore = true
   readonly #findings: Finding[] = []
   readonly #plan: string[] = []
   /** By block: the log holds all content from this place of the data file on, and recovery writes it again. */
@@ -166,7 +168,8 @@ class Verification {
   async #planRecovery(): Promise<void> {
     const paths = storePaths(this.#dataPath)
     try {
-      if ((await readFormat(this.#fs, paths)) === undefined) return
+      this.#isStore = (await readFormat(this.#fs, paths)) !== undefined
+      if (!this.#isStore) return
       const { log, blocks, damage } = await planRecovery(this.#fs, paths)
       for (const message of damage) this.#found('damaged', paths.sediment, message)
       if (log.tornTailBytes > 0) {
@@ -253,7 +256,8 @@ class Verification {
     const index = listed?.verdict === 'valid' ? listed.entries : new Map<bigint, IndexEntry>()
     await this.#findOrphans(name, { listed: index, open, removed }, found)
     try {
-      const source = await directorySource(this.#fs, this.#dataPath, name)
+      const source = await directorySource(this.#fs, this.#dataPath, name, !this.#isStore)
+      for (const { path, message } of source.faults) found('damaged', path, message)
       const blocks = this.#isLive
         ? source.blocks.filter((block) => !open.has(block.id) && block.crc64 !== undefined)
         : source.blocks

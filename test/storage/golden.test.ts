@@ -7,6 +7,7 @@ import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
 import { isEntryName } from '../../src/storage/paths.ts'
 import { openDirectory } from '../../src/storage/query/directory-reader.ts'
 import { Storage } from '../../src/storage/storage.ts'
+import { verifyDirectory } from '../../src/storage/verify.ts'
 import { goldenManifests, isClean, unpackGolden, type GoldenManifest } from '../support/golden.ts'
 import { nodeFiles } from '../support/independent/files.ts'
 import { checkSettled } from '../support/independent/settled-check.ts'
@@ -32,6 +33,8 @@ const knownBreaches: Readonly<Record<string, readonly string[]>> = {
   'entry-named-wal': ['I11'],
   'late-overlap': ['I5'],
   'nested-entries': ['I11'],
+  'stray-directory': ['I1'],
+  'v121-late-overlap': ['I5'],
 }
 
 let fs: NodeFileSystem
@@ -113,13 +116,41 @@ describe('a directory that ReductStore 1.19 left cleanly', () => {
 })
 
 describe('a directory that ReductStore 1.21 left cleanly', () => {
-  const cases = [['v121-default'], ['v121-late-overlap'], ['v121-many-blocks'], ['v121-system-bucket']]
+  const cases = [
+    ['v121-compressed'],
+    ['v121-default'],
+    ['v121-late-overlap'],
+    ['v121-many-blocks'],
+    ['v121-system-bucket'],
+  ]
 
   it.each(cases)('%s is shown read-only as it was', async (name) => {
     expect(await contentsOf(await openDirectory(fs, await unpack(name)))).toEqual(recoverable(name))
   })
 
-  it.each(cases)('%s is adopted and takes records without losing any', async (name) => {
+  it('v121-compressed is adopted with everything in it, and its compressed blocks are left as they are', async () => {
+    const path = await unpack('v121-compressed')
+    const before = await fileHashes(path)
+    const storage = await adopt(path)
+    expect(await contentsOf(storage)).toEqual(recoverable('v121-compressed'))
+    await storage.close()
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable('v121-compressed'))
+    expect(await changedFiles(path, before)).toEqual([])
+    expect(breaches(path)).toEqual([])
+  })
+
+  it('v121-compressed without its index is shown and adopted by its descriptors', async () => {
+    const path = await unpack('v121-compressed')
+    rmSync(join(path, 'b/e/blocks.idx'))
+    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable('v121-compressed'))
+    const storage = await adopt(path)
+    expect(await contentsOf(storage)).toEqual(recoverable('v121-compressed'))
+    await storage.close()
+    expect(breaches(path)).toEqual([])
+  })
+
+  const extensible = cases.filter(([name]) => name !== 'v121-compressed')
+  it.each(extensible)('%s is adopted and takes records without losing any', async (name) => {
     const path = await unpack(name)
     const before = await fileHashes(path)
     const storage = await adopt(path)
@@ -129,66 +160,87 @@ describe('a directory that ReductStore 1.21 left cleanly', () => {
 
     expect(await contentsOf(await openDirectory(fs, path))).toEqual(expected)
     expect((await changedFiles(path, before)).filter((file) => !touched.includes(file))).toEqual([])
+    expect(breaches(path)).toEqual(knownBreaches[name] ?? [])
+  })
+
+  it('v121-corrupted-flag: what the server does not trust is left to it, all else is shown', async () => {
+    const path = await unpack('v121-corrupted-flag')
+    const before = await fileHashes(path)
+    const storage = await adopt(path)
+    const times = timesOf(await contentsOf(storage))
+    await storage.close()
+    expect(times).toEqual({ 'b/e': ['103', '104', '105', '106', '107'] })
+    expect(await changedFiles(path, before)).toEqual([])
+    expect(breaches(path)).toEqual([])
   })
 })
 
-describe('a directory of a killed ReductStore', () => {
-  const cases = [
-    ['errored-rewritten-killed'],
-    ['killed-block-removal-before-unlink'],
-    ['killed-block-removal-blk-gone'],
-    ['killed-dirty-blocks'],
-    ['killed-late-records'],
-    ['killed-removal-before-unlink'],
-    ['killed-save-descriptor-done'],
-    ['killed-save-index-truncated'],
-    ['killed-saved-then-wal'],
-    ['killed-wal-only'],
-    ['labels-updated-killed'],
-    ['records-removed-killed'],
-    ['started-record-hole'],
-    ['started-record-saved'],
-    ['v121-killed-dirty-blocks'],
-    ['v121-killed-save-descriptor-done'],
-    ['v121-killed-save-index-truncated'],
-    ['v121-killed-saved-then-wal'],
-  ]
+const unclean = manifests.filter((one) => !isClean(one) && one.recoverable !== undefined)
 
-  it.each(cases)('%s is recovered, read-only and adopted', async (name) => {
+/** Blocks or records that are gone, and how many of them a reader that may not write names. */
+const lossy: Readonly<Record<string, number>> = {
+  'empty-meta': 1,
+  'missing-blk': 3,
+  'missing-meta': 1,
+  'short-blk': 2,
+  'truncated-meta': 1,
+}
+
+describe('a directory of a killed ReductStore, or a damaged one', () => {
+  it('is one of forty', () => {
+    expect(unclean).toHaveLength(40)
+  })
+
+  it.each(named(unclean))(
+    '%s is shown read-only as far as it can be relied on, and not changed',
+    async (name) => {
+      const path = await unpack(name)
+      const before = await fileHashes(path)
+      const damage: string[] = []
+      const reader = await openDirectory(fs, path)
+
+      expect(await contentsOf(reader, ({ code }) => damage.push(code))).toEqual(recoverable(name))
+      expect(damage).toEqual(Array(lossy[name] ?? 0).fill('ERR_CORRUPT'))
+      expect(await fileHashes(path)).toEqual(before)
+    },
+  )
+
+  it.each(named(unclean))('%s is adopted with all that can be recovered', async (name) => {
     const path = await unpack(name)
-    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
     const storage = await adopt(path)
     expect(await contentsOf(storage)).toEqual(recoverable(name))
     await storage.close()
     expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
-    if (!name.startsWith('v121-')) expect(breaches(path)).toEqual([])
+    expect(breaches(path)).toEqual(knownBreaches[name] ?? [])
+    if (name !== 'stray-directory' && !name.startsWith('v121'))
+      expect(stockTimes(path)).toEqual(timesOf(recoverable(name)))
   })
-})
 
-describe('a damaged directory of ReductStore', () => {
-  const cases: [string, string[]][] = [
-    ['bad-index-crc', []],
-    ['empty-index-with-descriptors', []],
-    ['empty-index-with-wal', []],
-    ['index-without-crcs', ['I3']],
-    ['leftover-blk-tmp', []],
-    ['missing-index', []],
-    ['orphan-blk', []],
-    ['stale-index-crc', []],
-    ['stray-directory', ['I1']],
-    ['torn-wal-tail', []],
-    ['truncated-index', []],
-    ['wal-without-marker', []],
-  ]
-
-  it.each(cases)('%s is recovered, read-only and adopted; then %j remain', async (name, remaining) => {
+  it.each(named(unclean))('%s takes records after that, and is found sound', async (name) => {
     const path = await unpack(name)
-    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
     const storage = await adopt(path)
-    expect(await contentsOf(storage)).toEqual(recoverable(name))
+    const { expected } = await addRecords(storage, recoverable(name))
     await storage.close()
-    expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
-    expect(breaches(path)).toEqual(remaining)
+    const again = await adopt(path)
+    expect(await contentsOf(again)).toEqual(expected)
+    await again.close()
+    const { findings } = await verifyDirectory(fs, path, { checkContent: true })
+    expect(findings.map(({ message }) => message)).toEqual(
+      name === 'stray-directory' ? ['directory without bucket.settings: ReductStore does not start'] : [],
+    )
+  })
+
+  it.each(Object.keys(lossy).map((name) => [name]))('%s: no byte of what was there is gone', async (name) => {
+    const path = await unpack(name)
+    const before = await fileHashes(path)
+    await (await adopt(path)).close()
+    const now = await fileHashes(path)
+
+    const kept = new Set(now.values())
+    for (const [file, hash] of before)
+      if (/100\.(blk|meta)$/.test(file))
+        expect({ file, isKept: kept.has(hash) }).toEqual({ file, isKept: true })
+    expect([...now.keys()].filter((file) => file.endsWith('.reason'))).not.toEqual([])
   })
 })
 

@@ -38,6 +38,9 @@ describe('paths', () => {
     ['1.blk', { blockId: 1n, kind: 'data' }],
     ['0.meta', { blockId: 0n, kind: 'descriptor' }],
     ['18446744073709551615.wal', { blockId: 2n ** 64n - 1n, kind: 'wal' }],
+    ['1.blk.tmp', { blockId: 1n, kind: 'swap' }],
+    ['1.blk.zst', { blockId: 1n, kind: 'compressed-data' }],
+    ['1.meta.zst', { blockId: 1n, kind: 'compressed-descriptor' }],
   ])('reads the block file name %s', (name, expected) => {
     expect(parseBlockFileName(name)).toEqual(expected)
   })
@@ -45,8 +48,8 @@ describe('paths', () => {
   it.each([
     '01.blk',
     '18446744073709551616.blk',
-    '1.blk.tmp',
-    '1.meta.zst',
+    '1.meta.tmp',
+    '1.wal.zst',
     '-1.meta',
     '.meta',
     'blocks.idx',

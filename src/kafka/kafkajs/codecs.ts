@@ -1,9 +1,9 @@
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { decompress as unzstd } from 'fzstd'
 import { decompressFrame } from 'lz4-napi'
 import snappy from 'snappy'
-import { lz4BytesMax, snappyBytes, zstdBytesMax } from './decompressed-size.ts'
+import { decompressZstd } from '../../base/zstd.ts'
+import { lz4BytesMax, snappyBytes } from './decompressed-size.ts'
 
 /** The compression of a record batch, by the number in its attributes. */
 export const Codec = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
@@ -13,17 +13,6 @@ const DECOMPRESSED_BYTES_MAX = 1024 * 1024 * 1024
 
 const KIB = 1024
 const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)
-
-/** Present from Node 22.15 on; older ones use the slower decoder in JavaScript. */
-const nativeUnzstd = (
-  zlib as unknown as {
-    zstdDecompress?: (
-      input: Buffer,
-      options: object,
-      done: (error: Error | null, output: Buffer) => void,
-    ) => void
-  }
-).zstdDecompress
 
 /**
  * The bytes of a record batch after its header, decompressed.
@@ -60,18 +49,6 @@ function assertFits(bytes: number, bytesMax: number): void {
 /** The default of 16 KiB makes zlib three times slower on large batches. */
 function chunkBytes(input: Buffer): number {
   return Math.min(KIB * KIB, Math.max(16 * KIB, input.length * 4))
-}
-
-async function decompressZstd(input: Buffer, bytesMax: number): Promise<Buffer> {
-  if (nativeUnzstd !== undefined) {
-    const options = { chunkSize: chunkBytes(input), maxOutputLength: bytesMax }
-    return new Promise((resolve, reject) => {
-      nativeUnzstd(input, options, (error, output) => (error === null ? resolve(output) : reject(error)))
-    })
-  }
-  assertFits(zstdBytesMax(input), bytesMax)
-  const output = unzstd(input)
-  return Buffer.from(output.buffer, output.byteOffset, output.byteLength)
 }
 
 /**

@@ -170,6 +170,37 @@ export function replaceLabels(bytes: Uint8Array, labels: LabelList): Uint8Array 
   return Buffer.concat([...before, encoded, ...after])
 }
 
+/**
+ * The encoded record `bytes` with another place in the data file, or another state; every other field stays as it is,
+ * also those that we do not know.
+ */
+export function rewriteRecord(
+  bytes: Uint8Array,
+  to: Pick<RecordFields, 'beginBytes' | 'endBytes' | 'state'>,
+): Uint8Array {
+  const time: Uint8Array[] = []
+  const others: Uint8Array[] = []
+  const reader = new WireReader(bytes)
+  while (!reader.done) {
+    const fromBytes = reader.at
+    const tag = reader.tag()
+    reader.skip(tag)
+    if (tag === beginTag || tag === endTag || tag === stateTag) continue
+    const kept = tag === timestampTag ? time : others
+    kept.push(bytes.subarray(fromBytes, reader.at))
+  }
+  const place = new Uint8Array(3 * 11)
+  let at = 0
+  for (const [tag, value] of [
+    [beginTag, to.beginBytes],
+    [endTag, to.endBytes],
+    [stateTag, to.state],
+  ] as const) {
+    if (value !== 0) at = writeVarint(place, writeVarint(place, at, tag), value)
+  }
+  return new Uint8Array(Buffer.concat([...time, place.subarray(0, at), ...others]))
+}
+
 function checked(
   timestampUs: ExactUs | undefined,
   beginBytes: number,

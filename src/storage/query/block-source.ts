@@ -7,6 +7,7 @@ export interface BlockSource {
   readonly name: EntryName
   /** Ascending by id, with totals that count WALs. */
   readonly blocks: readonly IndexEntry[]
+  /** The file with its content: plain, compressed, or one that a removal was about to put in its place. */
   dataPath(block: IndexEntry): string
   /** The records of a block, its WAL included. @throws {StorageError} `ERR_CORRUPT` */
   descriptor(block: IndexEntry): Promise<Descriptor>

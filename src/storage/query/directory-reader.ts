@@ -1,16 +1,19 @@
 import { crc64, loadCrc64 } from '../../base/crc64.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
-import { checkDescriptor, mergeBlock } from '../block/block-content.ts'
-import { decodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
+import { checkDescriptor } from '../block/block-content.ts'
+import { COMPRESSION_ZSTD, dataPathOf, readCompressedDescriptor } from '../block/compressed-block.ts'
+import { judgeBlock, type WholeBlock } from '../block/judge-block.ts'
+import type { Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import { StorageError } from '../errors.ts'
-import { EntryPaths, parseBlockFileName, storePaths } from '../paths.ts'
-import type { EntryInfo, EntryName, RecordReader, StoredRecord, TimeRange } from '../record.ts'
+import { EntryPaths, storePaths } from '../paths.ts'
+import type { EntryInfo, EntryName, RecordReader, StoredRecord, ReadOptions } from '../record.ts'
 import { readFormat, requireNothingElse } from '../store-files.ts'
 import type { BlockSource } from './block-source.ts'
 import { discover } from './discover.ts'
 import { entryInfo } from './entry-info.ts'
-import { listBlocks } from './list-blocks.ts'
+import { lookAtEntry, readBlockFiles } from './entry-files.ts'
+import { listBlocks, rebuildIndex } from './list-blocks.ts'
 import { getRecord, readRecords } from './read-records.ts'
 
 /**
@@ -24,79 +27,85 @@ export async function openDirectory(fs: FileSystem, dataPath: string): Promise<R
     throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
   }
   await requireNothingElse(fs, storePaths(dataPath))
-  await readFormat(fs, storePaths(dataPath)).catch((error: unknown) => {
+  const format = await readFormat(fs, storePaths(dataPath)).catch((error: unknown) => {
     // What is damaged is verify's to tell: buckets can be read without it.
     if (error instanceof StorageError && error.code === 'ERR_FORMAT') throw error
+    return 'damaged' as const
   })
-  return new DirectoryReader(fs, dataPath)
+  return new DirectoryReader(fs, dataPath, format === undefined)
 }
 
 class DirectoryReader implements RecordReader {
   readonly #fs: FileSystem
   readonly #dataPath: string
+  readonly #isForeign: boolean
 
-  constructor(fs: FileSystem, dataPath: string) {
+  constructor(fs: FileSystem, dataPath: string, isForeign: boolean) {
     this.#fs = fs
     this.#dataPath = dataPath
+    this.#isForeign = isForeign
   }
 
   async entries(): Promise<EntryInfo[]> {
     const { entries } = await discover(this.#fs, this.#dataPath)
     const infos: EntryInfo[] = []
-    for (const name of entries) infos.push(entryInfo(await directorySource(this.#fs, this.#dataPath, name)))
+    for (const name of entries) infos.push(entryInfo(await this.#source(name)))
     return infos
   }
 
   async get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined> {
-    return getRecord(this.#fs, await directorySource(this.#fs, this.#dataPath, name), timestampUs)
+    return getRecord(this.#fs, await this.#source(name), timestampUs)
   }
 
-  async *records(
-    name: EntryName,
-    range?: TimeRange & { readonly anyState?: boolean },
-  ): AsyncGenerator<StoredRecord> {
-    yield* readRecords(this.#fs, await directorySource(this.#fs, this.#dataPath, name), range)
+  async *records(name: EntryName, range?: ReadOptions): AsyncGenerator<StoredRecord> {
+    yield* readRecords(this.#fs, await this.#source(name), range)
+  }
+
+  #source(name: EntryName): Promise<BlockSource> {
+    return directorySource(this.#fs, this.#dataPath, name, this.#isForeign)
   }
 }
 
 /** A writer that folds one block again and again is looked at so often. */
 const LOOKS_MAX = 8
 
+/** A directory's blocks, and what cannot be shown of them. */
+export interface DirectorySource extends BlockSource {
+  readonly faults: readonly { readonly path: string; readonly message: string }[]
+}
+
 /**
  * The blocks of an entry by its files alone: index or descriptors, and a WAL for each block that has one. Beside a
  * writer: what was there at the time, and of a block that was folded since perhaps more.
+ * @param isForeign nothing of ours was ever there: a descriptor that the index does not list counts. In a store of ours
+ *   that is a block whose removal is under way
  */
 export async function directorySource(
   fs: FileSystem,
   dataPath: string,
   name: EntryName,
-): Promise<BlockSource> {
+  isForeign = false,
+): Promise<DirectorySource> {
   const paths = new EntryPaths(dataPath, name)
-  const { entries } = await listBlocks(fs, paths)
-  const merged = new Map<bigint, Descriptor>()
-  for (const item of (await fs.list(paths.walDirectory)) ?? []) {
-    const file = parseBlockFileName(item.name)
-    if (file?.kind !== 'wal') continue
-    const wal = await fs.readFile(paths.wal(file.blockId))
-    if (wal === undefined) continue
-    const basePath = paths.descriptor(file.blockId)
-    const bytes = await fs.readFile(basePath)
-    const base =
-      bytes === undefined || bytes.byteLength === 0 ? undefined : checkDescriptor(bytes, basePath, undefined)
-    const block = mergeBlock(file.blockId, base, wal, undefined)
-    if (block.isRemoved) {
-      entries.delete(file.blockId)
-      continue
+  const files = await lookAtEntry(fs, paths)
+  const entries = files.isIndexValid ? new Map(files.listed) : (await rebuildIndex(fs, paths)).entries
+  for (const [id, listed] of files.compressed) entries.set(id, listed)
+  const merged = new Map<bigint, WholeBlock>()
+  const broken = new Map<bigint, StorageError>()
+  const unlisted = isForeign ? [...files.described].filter((id) => !entries.has(id)) : []
+  for (const id of new Set([...files.wals, ...files.swaps, ...unlisted])) {
+    const found = await readBlockFiles(fs, paths, files, id)
+    // A writer has folded it since.
+    if (found.wal === undefined && files.wals.has(id)) continue
+    const verdict = judgeBlock(found, true)
+    if (verdict.kind !== 'removed' && files.compressed.has(id)) continue
+    if (verdict.kind === 'removed' || verdict.kind === 'void') entries.delete(id)
+    else if (verdict.kind === 'lost') broken.set(id, lostBlock(paths.descriptor(id), verdict.why))
+    else {
+      if (verdict.baseFault !== undefined) broken.set(id, lostBlock(paths.descriptor(id), verdict.baseFault))
+      merged.set(id, verdict)
+      entries.set(id, openEntry(id, verdict.descriptor))
     }
-    const descriptor = decodeDescriptor(block.bytes)
-    merged.set(file.blockId, descriptor)
-    entries.set(file.blockId, {
-      id: file.blockId,
-      sizeBytes: BigInt(block.sizeBytes),
-      recordCount: block.recordCount,
-      metadataBytes: BigInt(block.bytes.byteLength),
-      latestUs: block.latestUs,
-    })
   }
   // Without CRC and without WAL: folded since the index was read, when its totals were those of a first group.
   if ([...entries.values()].some(({ id, crc64: listed }) => listed === undefined && !merged.has(id))) {
@@ -110,10 +119,19 @@ export async function directorySource(
   return {
     name,
     blocks: blocks.filter((block) => block.corrupted !== true),
-    dataPath: (block) => paths.data(block.id),
+    faults: Array.from(broken.values(), ({ facts, message }) => ({
+      path: facts.path ?? paths.directory,
+      message,
+    })),
+    dataPath: (block) =>
+      merged.get(block.id)?.dataFrom === 'swap' ? paths.swap(block.id) : dataPathOf(paths, block),
     descriptor: async (block: IndexEntry) => {
       const open = merged.get(block.id)
-      if (open !== undefined) return open
+      if (open !== undefined) return open.descriptor
+      const lost = broken.get(block.id)
+      if (lost !== undefined) throw lost
+      if (block.compression === COMPRESSION_ZSTD)
+        return readCompressedDescriptor(fs, paths, block.id, block.crc64)
       const path = paths.descriptor(block.id)
       let expected = block.crc64
       for (let looks = 1; ; looks++) {
@@ -126,5 +144,19 @@ export async function directorySource(
         expected = now
       }
     },
+  }
+}
+
+function lostBlock(path: string, why: string): StorageError {
+  return new StorageError('ERR_CORRUPT', `${path}: ${why}`, { path })
+}
+
+function openEntry(id: bigint, { bytes, sizeBytes, timestampsUs }: Descriptor): IndexEntry {
+  return {
+    id,
+    sizeBytes: BigInt(sizeBytes),
+    recordCount: timestampsUs.length,
+    metadataBytes: BigInt(bytes.byteLength),
+    latestUs: timestampsUs.at(-1) ?? 0n,
   }
 }

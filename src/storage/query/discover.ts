@@ -1,6 +1,7 @@
 import type { FileSystem } from '../../fs/file-system.ts'
 import { BucketPaths, indexName, walDirectoryName } from '../paths.ts'
 import type { EntryName } from '../record.ts'
+import { findWalDirectory } from './wal-directory.ts'
 
 /** Buckets and entries as ReductStore finds them (format 1.2). */
 export interface Discovery {
@@ -57,7 +58,10 @@ async function walk(
 ): Promise<void> {
   const path = `${bucketPath}/${entry}`
   const items = (await fs.list(path)) ?? []
-  const children = items.filter((item) => item.isDirectory && !item.name.startsWith('.'))
+  const walDirectory = await findWalDirectory(fs, path, items)
+  const children = items.filter(
+    (item) => item.isDirectory && !item.name.startsWith('.') && `${path}/${item.name}` !== walDirectory,
+  )
   const isEntry =
     children.length === 0 || items.some(({ name }) => name === indexName || name === walDirectoryName)
   if (isEntry) found.push({ bucket, entry })

@@ -2,6 +2,7 @@ import { Lru } from '../../base/lru.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import type { OpenBlock } from '../block/block.ts'
 import { blockIsGone, checkDescriptor, mergeBlock } from '../block/block-content.ts'
+import { COMPRESSION_ZSTD, dataPathOf, readCompressedDescriptor } from '../block/compressed-block.ts'
 import { decodeDescriptor, descriptorMemoryBytes, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import type { Entry } from '../entry.ts'
@@ -37,7 +38,7 @@ export class LiveBlocks {
     return {
       name: entry.name,
       blocks: entry.listing().filter((block) => block.corrupted !== true),
-      dataPath: (block) => entry.paths.data(block.id),
+      dataPath: (block) => dataPathOf(entry.paths, block),
       descriptor: (block) => this.#descriptor(entry, block),
     }
   }
@@ -65,6 +66,8 @@ export class LiveBlocks {
 
   /** @throws {StorageError} `ERR_NOT_FOUND` when the block was removed since it was listed */
   async #readCold(entry: Entry, block: IndexEntry): Promise<Descriptor> {
+    if (block.compression === COMPRESSION_ZSTD)
+      return readCompressedDescriptor(this.#fs, entry.paths, block.id, block.crc64)
     const path = entry.paths.descriptor(block.id)
     for (;;) {
       // Between the listing and now the block may have been folded, and while it is read it may change again.

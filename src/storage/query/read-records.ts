@@ -1,10 +1,11 @@
 import { crc32 } from 'node:zlib'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
+import { COMPRESSION_ZSTD, CompressedData } from '../block/compressed-block.ts'
 import { firstRecordFrom, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import { decodeRecord, recordStateName, type DecodedRecord } from '../codec/record-codec.ts'
 import { StorageError } from '../errors.ts'
-import type { StoredRecord, TimeRange } from '../record.ts'
+import type { StoredRecord, ReadOptions } from '../record.ts'
 import type { BlockSource } from './block-source.ts'
 import { DataWindow } from './data-window.ts'
 
@@ -20,7 +21,10 @@ export async function getRecord(
     const descriptor = await source.descriptor(block)
     const index = firstRecordFrom(descriptor, timestampUs)
     if (descriptor.timestampsUs[index] !== timestampUs) continue
-    const data = { read: (atBytes: number, bytes: number) => fs.read(source.dataPath(block), atBytes, bytes) }
+    const path = source.dataPath(block)
+    const data =
+      compressedData(fs, path, block, descriptor) ??
+      ({ read: (atBytes: number, bytes: number) => fs.read(path, atBytes, bytes) } as const)
     return storedRecord(data, source, block, descriptor, index)
   }
   return undefined
@@ -33,7 +37,7 @@ export async function getRecord(
 export async function* readRecords(
   fs: FileSystem,
   source: BlockSource,
-  range: TimeRange & { readonly anyState?: boolean } = {},
+  range: ReadOptions = {},
 ): AsyncGenerator<StoredRecord> {
   const startUs = range.startUs ?? 0n
   const stopUs = range.stopUs ?? 1n << 64n
@@ -41,7 +45,7 @@ export async function* readRecords(
   for (let at = 0; at < blocks.length;) {
     const together = overlapping(blocks, at)
     at += together.length
-    for await (const record of readTogether(fs, source, together, startUs, stopUs)) {
+    for await (const record of readTogether(fs, source, together, { ...range, startUs, stopUs })) {
       if (range.anyState === true || record.state === 'finished') yield record
     }
   }
@@ -64,13 +68,23 @@ async function* readTogether(
   fs: FileSystem,
   source: BlockSource,
   blocks: readonly IndexEntry[],
-  startUs: bigint,
-  stopUs: bigint,
+  { startUs, stopUs, onDamaged }: ReadOptions & { readonly startUs: bigint; readonly stopUs: bigint },
 ): AsyncGenerator<StoredRecord> {
-  const cursors: { block: IndexEntry; data: DataWindow; descriptor: Descriptor; index: number }[] = []
+  const cursors: {
+    block: IndexEntry
+    data: Pick<DataWindow, 'read'>
+    descriptor: Descriptor
+    index: number
+  }[] = []
   for (const block of blocks) {
-    const descriptor = await source.descriptor(block)
-    const data = new DataWindow(fs, source.dataPath(block))
+    const descriptor = await source.descriptor(block).catch((error: unknown) => {
+      const isDamage = error instanceof StorageError && error.code === 'ERR_CORRUPT'
+      if (!isDamage || onDamaged === undefined) throw error
+      onDamaged(error)
+    })
+    if (descriptor === undefined) continue
+    const path = source.dataPath(block)
+    const data = compressedData(fs, path, block, descriptor) ?? new DataWindow(fs, path)
     cursors.push({ block, data, descriptor, index: firstRecordFrom(descriptor, startUs) })
   }
   let previousUs = -1n
@@ -89,6 +103,15 @@ async function* readTogether(
     previousUs = timestampUs
     first.index += 1
   }
+}
+
+function compressedData(
+  fs: FileSystem,
+  path: string,
+  { compression }: IndexEntry,
+  { sizeBytes }: Descriptor,
+): CompressedData | undefined {
+  return compression === COMPRESSION_ZSTD ? new CompressedData(fs, path, sizeBytes) : undefined
 }
 
 function storedRecord(

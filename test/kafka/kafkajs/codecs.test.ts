@@ -4,7 +4,8 @@ import { compressFrameSync } from 'lz4-napi'
 import { gzipSync } from 'node:zlib'
 import snappy from 'snappy'
 import { Codec, decompress } from '../../../src/kafka/kafkajs/codecs.ts'
-import { lz4BytesMax, snappyBytes, zstdBytesMax } from '../../../src/kafka/kafkajs/decompressed-size.ts'
+import { zstdBytesMax } from '../../../src/base/zstd.ts'
+import { lz4BytesMax, snappyBytes } from '../../../src/kafka/kafkajs/decompressed-size.ts'
 
 const GIB = 1024 ** 3
 const KIB = 1024

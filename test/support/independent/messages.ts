@@ -31,6 +31,10 @@ export interface IndexMessageBlock {
   readonly metadataSize: bigint
   readonly latestUs: bigint | undefined
   readonly crc64: bigint | undefined
+  /** Of ReductStore 1.20 and later. */
+  readonly compression: bigint | undefined
+  readonly corrupted: bigint | undefined
+  readonly version: bigint | undefined
 }
 
 export interface IndexMessage {
@@ -125,7 +129,7 @@ function readIndexBlock(bytes: Uint8Array, [from, to]: [number, number]): IndexM
   let latestUs: bigint | undefined
   for (let field = fields.next(); field !== 0; field = fields.next()) {
     if (field === 5) latestUs = timestamp(bytes, fields.message())
-    else if (field === 6 || field <= 4) integers.set(field, fields.integer())
+    else if (field <= 9) integers.set(field, fields.integer())
     else fields.skip()
   }
   return {
@@ -135,20 +139,40 @@ function readIndexBlock(bytes: Uint8Array, [from, to]: [number, number]): IndexM
     metadataSize: integers.get(4) ?? 0n,
     latestUs,
     crc64: integers.get(6),
+    compression: integers.get(7),
+    corrupted: integers.get(8),
+    version: integers.get(9),
   }
 }
 
 /** The checksum over the entries as 1.19 computes it, which knows nothing of the fields of later versions. */
 export function indexCrc64(blocks: readonly IndexMessageBlock[]): bigint {
-  const values = blocks.flatMap((block) => [
-    block.id,
-    block.size,
-    block.recordCount,
-    block.metadataSize,
-    block.latestUs ?? 0n,
-    ...(block.crc64 === undefined ? [] : [block.crc64]),
+  return crc64(Buffer.concat(blocks.map(checksumInput)))
+}
+
+/** The same as 1.20 and later compute it. */
+export function laterIndexCrc64(blocks: readonly IndexMessageBlock[]): bigint {
+  const inputs = blocks.flatMap((block) => [
+    checksumInput(block),
+    ...(block.corrupted === undefined ? [] : [Buffer.of(Number(block.corrupted))]),
+    ...(block.version === undefined ? [] : [bigEndian([block.version])]),
   ])
+  return crc64(Buffer.concat(inputs))
+}
+
+function checksumInput({
+  id,
+  size,
+  recordCount,
+  metadataSize,
+  latestUs,
+  crc64: crc,
+}: IndexMessageBlock): Buffer {
+  return bigEndian([id, size, recordCount, metadataSize, latestUs ?? 0n, ...(crc === undefined ? [] : [crc])])
+}
+
+function bigEndian(values: readonly bigint[]): Buffer {
   const bytes = Buffer.alloc(values.length * 8)
   for (const [index, value] of values.entries()) bytes.writeBigUInt64BE(value, index * 8)
-  return crc64(bytes)
+  return bytes
 }

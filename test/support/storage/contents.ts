@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
+import { StorageError } from '../../../src/storage/errors.ts'
 import type { RecordReader, StoredRecord } from '../../../src/storage/record.ts'
 import type { GoldenRecord } from '../golden.ts'
 
@@ -20,14 +21,27 @@ export type Contents = Record<string, ReadRecord[]>
 /** Records of one entry that are also read by their time, spread evenly. */
 const POINT_READS = 12
 
-/** Everything a reader shows, read to the last byte: whole entries, and some records by their time. */
-export async function contentsOf(reader: RecordReader): Promise<Contents> {
+/**
+ * Everything a reader shows, read to the last byte: whole entries, and some records by their time.
+ * @param onDamaged told of what cannot be read, which is then left out; without it that is an error
+ */
+export async function contentsOf(
+  reader: RecordReader,
+  onDamaged?: (error: StorageError) => void,
+): Promise<Contents> {
   const contents: Contents = {}
   for (const { bucket, entry } of await reader.entries()) {
     const name = { bucket, entry }
     const records: ReadRecord[] = []
-    for await (const record of reader.records(name, { anyState: true }))
-      records.push(await readRecord(record))
+    const options = { anyState: true, ...(onDamaged === undefined ? {} : { onDamaged }) }
+    for await (const record of reader.records(name, options)) {
+      try {
+        records.push(await readRecord(record))
+      } catch (error) {
+        if (onDamaged === undefined || !(error instanceof StorageError)) throw error
+        onDamaged(error)
+      }
+    }
     contents[`${bucket}/${entry}`] = records
     const step = Math.ceil(records.length / POINT_READS)
     for (let index = 0; index < records.length; index += step) {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals'
-import type { FileKind, FileSystem } from '../../../src/fs/file-system.ts'
-import { writeAll } from '../../../src/fs/write-all.ts'
-import { openDirectory } from '../../../src/storage/query/directory-reader.ts'
-import type { EntryName } from '../../../src/storage/record.ts'
-import { checkSettled } from '../../support/independent/settled-check.ts'
-import { SimulatedDisk } from '../../support/simulated-disk.ts'
-import { contentsOf } from '../../support/storage/contents.ts'
-import { StoreModel } from '../../support/storage/model.ts'
-import { independentFiles, openStore, write } from '../../support/storage/store.ts'
+import type { FileKind, FileSystem } from '../../../../src/fs/file-system.ts'
+import { writeAll } from '../../../../src/fs/write-all.ts'
+import { openDirectory } from '../../../../src/storage/query/directory-reader.ts'
+import type { EntryName } from '../../../../src/storage/record.ts'
+import { checkSettled } from '../../../support/independent/settled-check.ts'
+import { SimulatedDisk } from '../../../support/simulated-disk.ts'
+import { contentsOf } from '../../../support/storage/contents.ts'
+import { StoreModel } from '../../../support/storage/model.ts'
+import { independentFiles, openStore, write } from '../../../support/storage/store.ts'
 
 /**
  * Goal: what a killed ReductStore leaves never stops what comes later. Method: WALs put beside a store of ours.
@@ -80,8 +80,9 @@ describe('a WAL without a whole entry that ReductStore left', () => {
     await (await openStore(fs)).close()
 
     const aside = (await fs.list('/data/.sediment/quarantine')) ?? []
-    expect(aside.map(({ name }) => name)).toEqual([`2-kafka%2Ftopic%2F0-${t0 + 5}.wal`])
-    const kept = await fs.readFile(`/data/.sediment/quarantine/${aside[0]?.name}`)
+    const name = `2-kafka%2Ftopic%2F0%2F.wal%2F${t0 + 5}.wal`
+    expect(aside.map((item) => item.name)).toEqual([name, `${name}.reason`])
+    const kept = await fs.readFile(`/data/.sediment/quarantine/${name}`)
     expect([...(kept ?? [])]).toEqual(torn)
   })
 })

@@ -1,0 +1,85 @@
+import zlib from 'node:zlib'
+import { decompress as unzstd } from 'fzstd'
+
+const KIB = 1024
+
+/** Present from Node 22.15 on; older ones use the slower decoder in JavaScript. */
+const nativeUnzstd = (
+  zlib as unknown as {
+    zstdDecompress?: (
+      input: Buffer,
+      options: object,
+      done: (error: Error | null, output: Buffer) => void,
+    ) => void
+  }
+).zstdDecompress
+
+/**
+ * One or more zstd frames, decompressed.
+ * @throws {Error} what the decoder says, or that it would be more than `bytesMax`: nothing larger is ever allocated
+ */
+export async function decompressZstd(input: Buffer, bytesMax: number): Promise<Buffer> {
+  if (nativeUnzstd !== undefined) {
+    const chunkSize = Math.min(KIB * KIB, Math.max(16 * KIB, input.length * 4))
+    const options = { chunkSize, maxOutputLength: bytesMax }
+    return new Promise((resolve, reject) => {
+      nativeUnzstd(input, options, (error, output) => (error === null ? resolve(output) : reject(error)))
+    })
+  }
+  const announced = zstdBytesMax(input)
+  if (announced > bytesMax) throw new Error(`${announced} bytes announced, and ${bytesMax} are the limit`)
+  const output = unzstd(input)
+  return Buffer.from(output.buffer, output.byteOffset, output.byteLength)
+}
+
+const ZSTD_MAGIC = 0xfd2fb528
+const ZSTD_BLOCK_BYTES_MAX = 128 * KIB
+const ZSTD_DICTIONARY_BYTES = [0, 1, 2, 4]
+
+/**
+ * How much zstd frames may become, by their headers alone: at least what the decoder yields or sets aside. Where the
+ * input is cut off or makes no sense only what was read until then counts.
+ *
+ *      magic  descriptor  [window 1]  [dictionary 0-4]  [content size 0-8]  (header 3  block)…  [checksum 4]
+ *
+ * Of a block header bit 0 says that it is the last, bits 1 and 2 what it is: stored, one byte repeated, compressed.
+ * The window counts, too: a decoder sets it aside for each frame.
+ */
+export function zstdBytesMax(input: Buffer): number {
+  let bytes = 0
+  let at = 0
+  while (at + 6 <= input.length) {
+    const magic = input.readUInt32LE(at)
+    if (magic >>> 4 === 0x184d2a5 && at + 8 <= input.length) {
+      at += 8 + input.readUInt32LE(at + 4)
+      continue
+    }
+    if (magic !== ZSTD_MAGIC) return bytes
+    const descriptor = input[at + 4]!
+    const isSingle = (descriptor & 0x20) !== 0
+    const windowByte = input[at + 5]!
+    const base = 2 ** (10 + (windowByte >> 3))
+    const window = isSingle ? 0 : base + (base / 8) * (windowByte & 7)
+    at += (isSingle ? 5 : 6) + ZSTD_DICTIONARY_BYTES[descriptor & 3]!
+    const sizeBytes = descriptor >> 6 === 0 ? Number(isSingle) : 2 ** (descriptor >> 6)
+    const announced = at + sizeBytes <= input.length ? littleEndian(input, at, sizeBytes) : 0
+    at += sizeBytes
+    let blocks = 0
+    for (let isLast = false; !isLast && at + 3 <= input.length;) {
+      const header = input.readUIntLE(at, 3)
+      isLast = (header & 1) !== 0
+      const type = (header >> 1) & 3
+      const size = header >> 3
+      blocks += type === 2 ? ZSTD_BLOCK_BYTES_MAX : size
+      at += 3 + (type === 1 ? 1 : size)
+    }
+    at += (descriptor & 0x04) !== 0 ? 4 : 0
+    // A size of two bytes counts from 256.
+    bytes += Math.max(announced + (sizeBytes === 2 ? 256 : 0), blocks, window)
+  }
+  return bytes
+}
+
+function littleEndian(input: Buffer, at: number, length: number): number {
+  return length === 8 ? Number(input.readBigUInt64LE(at)) : length === 0 ? 0 : input.readUIntLE(at, length)
+}
