@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
-import { writeAll } from '../../fs/write-all.ts'
+import { writeAllAndSync } from '../../fs/write-all.ts'
 import type { BlockManager } from '../block/block-manager.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
@@ -51,7 +51,7 @@ interface Job {
 
 /**
  * Turns submissions into frames, in the order they came: whatever arrived while the last sync ran is the next group.
- * One frame in flight; the next one is built meanwhile, and the one before it is projected meanwhile.
+ * One frame in flight; the next one is built meanwhile, its large content is synced, and the one before it is projected.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions
@@ -189,9 +189,15 @@ export class GroupCommit {
       built.release()
       return refuse(cause)
     }
-    await this.#inFlight.catch(releaseAndRefuse)
+    // What goes home before its frame needs no other frame: it is synced while the one before is.
+    const direct = this.#writeDirect(built)
+    direct.catch(() => undefined)
+    await this.#inFlight.catch(async (cause: unknown) => {
+      await direct.catch(() => undefined)
+      releaseAndRefuse(cause)
+    })
     this.#isInFlight = true
-    this.#inFlight = this.#write(built)
+    this.#inFlight = this.#write(built, direct)
       .catch(releaseAndRefuse)
       .finally(() => {
         this.#isInFlight = false
@@ -219,7 +225,7 @@ export class GroupCommit {
     this.#previousChain = built.chain
     this.#isWatermarkOwed = true
     try {
-      await this.#write(built)
+      await this.#write(built, Promise.resolve())
     } catch (cause) {
       built.release()
       throw cause
@@ -289,9 +295,10 @@ export class GroupCommit {
     }
   }
 
-  async #write(built: BuiltGroup): Promise<void> {
+  /** @param direct what of it goes home before its frame */
+  async #write(built: BuiltGroup, direct: Promise<void>): Promise<void> {
     const { log, companion, projector, observer, clock } = this.#options
-    await this.#writeDirect(built)
+    await direct
     await log.append(built.frame, { sequence: built.sequence, chain: built.chain })
     this.#lastFrameMs = clock.monotonicMs()
     for (const { delta } of built.submissions) if (delta !== undefined) companion?.apply(delta)
@@ -329,7 +336,7 @@ export class GroupCommit {
     const { fs } = this.#options
     const direct = built.blocks.filter((part) => part.direct)
     if (direct.length === 0) return
-    await writeAll(
+    await writeAllAndSync(
       fs,
       'projection',
       direct.map(({ block, blkAtBytes, content }) => ({
@@ -338,7 +345,6 @@ export class GroupCommit {
         bytes: content,
       })),
     )
-    await fs.syncFiles(direct.map(({ block }) => block.data))
     const unnamed = direct.filter(({ block }) => !block.isNameDurable)
     if (unnamed.length === 0) return
     await fs.syncDirectories([...new Set(unnamed.map(({ block }) => dirname(block.data.path)))])
@@ -398,12 +404,12 @@ export class GroupCommit {
       const woken = new Promise<void>((resolve) => {
         this.#wake = () => {
           resolve()
-          stop.abort()
+          stop.abort(WOKEN)
         }
       })
       const waitMs = isIdle && this.#isWatermarkOwed ? Math.max(1, WATERMARK_IDLE_MS - idleMs) : IDLE_CHECK_MS
       await Promise.race([woken, this.#options.clock.sleep(waitMs, stop.signal)])
-      stop.abort()
+      stop.abort(WOKEN)
     }
   }
 
@@ -418,3 +424,5 @@ export class GroupCommit {
 }
 
 const IDLE_CHECK_MS = 1_000
+/** A reason of its own: the default one is an error, made anew with its stack each time. */
+const WOKEN = 'woken'

@@ -118,12 +118,18 @@ export const mutants = [
   ),
 
   // Content that goes home before its frame.
-  one(
-    'direct content not synced before its frame',
-    group,
-    'await fs.syncFiles(direct.map(({ block }) => block.data))',
-    '',
-  ),
+  {
+    name: 'direct content not synced before its frame',
+    patches: [
+      importWriteAll(group),
+      {
+        file: group,
+        find: "await writeAllAndSync(\n      fs,\n      'projection',\n      direct.map(",
+        put: "await writeEverything(\n      fs,\n      'projection',\n      direct.map(",
+      },
+    ],
+  },
+  one('frame does not wait for its direct content', group, '    await direct\n', ''),
   one('direct content: name not synced', group, 'if (unnamed.length === 0) return', 'return'),
   one('name durable because this process made it', block, 'isNameDurable = false', 'isNameDurable = true'),
   one('entry directory trusted because it is seen', entry, 'isNameDurable = false', 'isNameDurable = true'),
