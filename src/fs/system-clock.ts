@@ -1,4 +1,3 @@
-import { setTimeout as sleepFor } from 'node:timers/promises'
 import type { Clock } from '../base/clock.ts'
 
 const TIMER_MS_MAX = 2_147_483_647
@@ -7,12 +6,18 @@ const TIMER_MS_MAX = 2_147_483_647
 export const systemClock: Clock = {
   nowUs: () => Date.now() * 1000,
   monotonicMs: () => performance.now(),
-  async sleep(durationMs, signal) {
-    const options = signal === undefined ? {} : { signal }
-    try {
-      await sleepFor(Math.min(Math.max(0, durationMs), TIMER_MS_MAX), undefined, options)
-    } catch (error) {
-      if ((error as Partial<Error>).name !== 'AbortError') throw error
-    }
-  },
+  sleep: (durationMs, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) {
+        resolve()
+        return
+      }
+      const done = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, Math.min(Math.max(0, durationMs), TIMER_MS_MAX))
+      signal?.addEventListener('abort', done, { once: true })
+    }),
 }

@@ -1,5 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
 
+/** A reason of its own: the default one is an error, made anew with its stack each time. */
+const RUNG = 'rung'
+
 /** Lets loops sleep until something has changed. */
 export class Doorbell {
   private readonly clock: Clock
@@ -20,7 +23,7 @@ export class Doorbell {
     this.rings++
     const { controller } = this
     this.controller = new AbortController()
-    controller.abort()
+    controller.abort(RUNG)
   }
 
   /** Resolves when the bell rings, at the latest after `durationMs`. */
