@@ -120,6 +120,10 @@ export const catalogue = {
     'sediment_blocks_reopened_total',
     'Blocks opened again for a record of their time.',
   ),
+  blocksRewritten: counter(
+    'sediment_blocks_rewritten_total',
+    'Blocks split because late records had made them too large, or copied because removals left holes.',
+  ),
 
   checkpoint: histogram(
     'sediment_checkpoint_duration_seconds',

@@ -49,6 +49,7 @@ export function storageMetrics(metrics: MetricSet): StorageMetrics {
     blockSealed: () => metrics.blocksSealed.inc(),
     blockClosed: () => metrics.blocksClosed.inc(),
     blockReopened: () => metrics.blocksReopened.inc(),
+    blockRewritten: () => metrics.blocksRewritten.inc(),
     checkpointed({ durationMs, filesSynced, logBytesDropped }) {
       metrics.checkpoint.observe(durationMs / 1000)
       metrics.checkpointFiles.inc(filesSynced)

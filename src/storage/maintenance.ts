@@ -1,8 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import { inParallel } from '../base/in-parallel.ts'
 import type { OpenBlock } from './block/block.ts'
+import { isOverfull } from './block/plan-rewrite.ts'
 import type { BlockManager } from './block/block-manager.ts'
 import { isFollowed } from './block/placement.ts'
+import type { Entry } from './entry.ts'
+import { StorageError, type StorageErrorCode } from './errors.ts'
 import type { StorageObserver } from './observer.ts'
 import type { StorageLimits } from './options.ts'
 
@@ -11,12 +14,22 @@ const TICK_MS = 250
 const FOLDS_MAX = 4
 const FOLDS_MAX_IDLE = 16
 
+/** The block cannot be read, or there is no room for its copy; the store is well. */
+const REWRITE_ERRORS: ReadonlySet<StorageErrorCode> = new Set([
+  'ERR_CORRUPT',
+  'ERR_NO_SPACE',
+  'ERR_NOT_FOUND',
+  'ERR_CLOSED',
+])
+
 /** Seals full blocks once their late records have stopped, folds large WALs, keeps the write cache in its budget. */
 export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
   readonly #folds = new Map<OpenBlock, Promise<boolean>>()
+  /** Blocks that may be too full, or have holes. */
+  readonly #toRewrite = new Map<string, { readonly entry: Entry; readonly blockId: number }>()
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -55,10 +68,34 @@ export class Maintenance {
       poison(cause)
       throw cause
     }
+    const { entry, id } = block
+    const folded = entry.index.get(BigInt(id))
+    const totals = folded && { recordCount: folded.recordCount, sizeBytes: Number(folded.sizeBytes) }
+    if (totals !== undefined && isOverfull(totals, entry.settings)) this.rewriteLater(entry, id)
     if (isSealed) observer.blockSealed()
     else observer.blockClosed()
     if (isEvicted) observer.cacheEvicted('write')
     return true
+  }
+
+  /** The block is looked at by the next tick: split when it is too full, copied when it has large holes. */
+  rewriteLater(entry: Entry, blockId: number): void {
+    this.#toRewrite.set(entry.paths.data(blockId), { entry, blockId })
+  }
+
+  /** One after the other: each copies a block. A block that stands in the way stays as it is, and readers tell why. */
+  async rewriteDue(): Promise<void> {
+    const { rewrite, observer } = this.#options
+    for (const [key, { entry, blockId }] of this.#toRewrite) {
+      this.#toRewrite.delete(key)
+      try {
+        const blocks = await rewrite(entry, blockId)
+        if (blocks > 0) observer.blockRewritten(blocks)
+      } catch (error) {
+        const isItsOwn = error instanceof StorageError && REWRITE_ERRORS.has(error.code)
+        if (!isItsOwn) throw error
+      }
+    }
   }
 
   /** Folds every open block that is not being written to, until `untilMs`. */
@@ -113,6 +150,7 @@ export class Maintenance {
       evicted.push(block)
     }
     await inParallel(FOLDS_MAX, evicted, (block) => this.fold(block, true))
+    await this.rewriteDue()
   }
 }
 
@@ -122,5 +160,7 @@ export interface MaintenanceOptions {
   readonly limits: StorageLimits
   readonly manager: BlockManager
   readonly fold: (block: OpenBlock) => Promise<boolean>
+  /** @returns how many blocks there are instead of it; 0 when nothing was done */
+  readonly rewrite: (entry: Entry, blockId: number) => Promise<number>
   readonly poison: (cause: unknown) => void
 }

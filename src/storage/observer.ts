@@ -19,6 +19,8 @@ export interface StorageObserver {
   /** Folded into its descriptor and closed, not sealed: it may be opened again. */
   blockClosed(): void
   blockReopened(): void
+  /** Late records had made it too large, or removals left holes: `blocks` stand in its place. */
+  blockRewritten(blocks: number): void
   checkpointed(event: { durationMs: number; filesSynced: number; logBytesDropped: number }): void
   recordLate(): void
   /** `spilledUs` >= 1000: the record left its millisecond. */
@@ -48,6 +50,7 @@ export const silentStorageObserver: StorageObserver = {
   blockSealed: nothing,
   blockClosed: nothing,
   blockReopened: nothing,
+  blockRewritten: nothing,
   checkpointed: nothing,
   recordLate: nothing,
   slotSpilled: nothing,

@@ -34,6 +34,8 @@ export interface StorageLimits {
   readonly sealIdleMs: number
   /** A WAL of this size gets its block folded. */
   readonly walBytesMax: number
+  /** Removed bytes of a block are given back from here on, when they are half of it. */
+  readonly holesBytesMin: number
   readonly writeCacheBytesMax: number
   readonly readCacheBytesMax: number
 }
@@ -48,6 +50,7 @@ export const defaultLimits: StorageLimits = {
   idleCheckpointMs: 60_000,
   sealIdleMs: 30_000,
   walBytesMax: 16 * 1024 * 1024,
+  holesBytesMin: 1024 * 1024,
   writeCacheBytesMax: 64 * 1024 * 1024,
   readCacheBytesMax: 32 * 1024 * 1024,
 }

@@ -27,6 +27,7 @@ import type { Entry } from './entry.ts'
 import { LiveBlocks } from './query/live-blocks.ts'
 import type { MutationContext, RecordResult } from './mutation/mutations.ts'
 import { removeRange, removeRecords, type RemoveRangeOptions } from './mutation/remove-records.ts'
+import { rewriteBlock } from './mutation/rewrite-block.ts'
 import { updateLabels, type LabelUpdate } from './mutation/update-labels.ts'
 import { getRecord, readRecords } from './query/read-records.ts'
 import type { EntryInfo, EntryName, RecordReader, RecordWrite, StoredRecord, ReadOptions } from './record.ts'
@@ -139,10 +140,30 @@ export class Storage implements RecordReader {
     })
     const fold = (block: OpenBlock): Promise<boolean> =>
       foldBlock(block, { fs, manager, projector, dirty, lastFrame: () => log.position.sequence })
-    this.#maintenance = new Maintenance({ clock, observer, limits, manager, fold, poison })
-    this.#live = new LiveBlocks({ fs, observer, bytesMax: limits.readCacheBytesMax })
-    this.#mutation = {
+    this.#maintenance = new Maintenance({
+      clock,
+      observer,
+      limits,
       manager,
+      fold,
+      rewrite: (entry, blockId) => rewriteBlock(this.#mutation, entry, BigInt(blockId)),
+      poison,
+    })
+    this.#live = new LiveBlocks({ fs, observer, bytesMax: limits.readCacheBytesMax })
+    let staged = 0
+    this.#mutation = {
+      fs,
+      paths,
+      holesBytesMin: limits.holesBytesMin,
+      manager,
+      lastFrame: () => log.position.sequence,
+      newStagedName: () => `${log.generation}-${++staged}`,
+      isKnown: (entry) => catalogue.find(entry.name) === entry,
+      requireSpace: async (bytes) => {
+        if ((await this.spareBytes()) >= bytes) return
+        throw new StorageError('ERR_NO_SPACE', `${paths.root} has no room for a copy of ${bytes} bytes`)
+      },
+      rewriteLater: (entry, blockId) => this.#maintenance.rewriteLater(entry, blockId),
       exclusive: (job) => this.#commit.exclusive(job),
       source: (entry) => this.#live.source(entry),
       close: (block) => this.#maintenance.close(block),
@@ -296,6 +317,7 @@ export class Storage implements RecordReader {
   /** Folds every open block and checkpoints: afterwards stock ReductStore finds no WAL. */
   async settle(progress?: (done: number, total: number) => void): Promise<void> {
     await this.#maintenance.foldAll({ progress })
+    await this.#maintenance.rewriteDue()
     await this.checkpoint()
   }
 

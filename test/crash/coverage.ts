@@ -54,6 +54,7 @@ export function countingObserver(coverage: Coverage): StorageObserver {
     blockSealed: () => coverage.add('blocks.sealed'),
     blockClosed: () => coverage.add('blocks.closed'),
     blockReopened: () => coverage.add('blocks.reopened'),
+    blockRewritten: () => coverage.add('blocks.rewritten'),
     checkpointed: () => coverage.add('checkpoints'),
     recordLate: () => coverage.add('records.late'),
     slotSpilled: () => coverage.add('records.spilled'),

@@ -203,6 +203,7 @@ function chooseSwarm(seed: number, random: Random): SimulationOptions {
       idleCheckpointMs: random.pick([60, 600, 100_000]),
       sealIdleMs: random.pick([0, 100, 600, 5_000]),
       walBytesMax: random.pick([250, 1_000, 100_000]),
+      holesBytesMin: 100,
       writeCacheBytesMax: random.pick([1_100, 3_500, 1_000_000]),
       readCacheBytesMax: random.pick([1_000, 100_000]),
     },

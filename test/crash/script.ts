@@ -71,6 +71,7 @@ const options: SimulationOptions = {
     idleCheckpointMs: 100_000,
     sealIdleMs: 100_000,
     walBytesMax: 100_000,
+    holesBytesMin: 100,
     writeCacheBytesMax: 100_000,
     readCacheBytesMax: 100_000,
   },

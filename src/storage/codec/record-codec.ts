@@ -147,6 +147,31 @@ export function scanRecord(bytes: Uint8Array, fromBytes: number, toBytes: number
   return { timestampUs: checked(timestampUs, beginBytes, endBytes, fromBytes), beginBytes, endBytes, state }
 }
 
+/** The encoded record with its content elsewhere; every other field stays as it is, unknown ones too. */
+export function moveRecord(bytes: Uint8Array, beginBytes: number, endBytes: number): Uint8Array {
+  const parts: Uint8Array[] = []
+  const reader = new WireReader(bytes)
+  while (!reader.done) {
+    const from = reader.at
+    const tag = reader.tag()
+    reader.skip(tag)
+    if (tag !== beginTag && tag !== endTag) parts.push(bytes.subarray(from, reader.at))
+    if (tag !== timestampTag) continue
+    const range = new Uint8Array(scalarBytes(beginBytes) + scalarBytes(endBytes))
+    let at = 0
+    if (beginBytes !== 0) {
+      range[at++] = beginTag
+      at = writeVarint(range, at, beginBytes)
+    }
+    if (endBytes !== 0) {
+      range[at++] = endTag
+      writeVarint(range, at, endBytes)
+    }
+    parts.push(range)
+  }
+  return Buffer.concat(parts)
+}
+
 /** The encoded record with other labels; every other field stays as it is, unknown ones too. */
 export function replaceLabels(bytes: Uint8Array, labels: LabelList): Uint8Array {
   const before: Uint8Array[] = []

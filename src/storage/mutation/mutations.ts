@@ -3,13 +3,19 @@ import { blockIsGone } from '../block/block-content.ts'
 import type { BlockManager } from '../block/block-manager.ts'
 import { isExtensible } from '../block/placement.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
 import type { Edits } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
+import type { StorePaths } from '../paths.ts'
 import type { BlockSource } from '../query/block-source.ts'
 
 /** What mutations need of an open store. */
 export interface MutationContext {
+  readonly fs: FileSystem
+  readonly paths: StorePaths
+  /** See `StorageLimits`. */
+  readonly holesBytesMin: number
   readonly manager: BlockManager
   /** Runs alone: everything before it is projected, and frames are written only by `commit`. */
   readonly exclusive: <T>(job: (commit: (edits: Edits) => Promise<void>) => Promise<T>) => Promise<T>
@@ -22,6 +28,16 @@ export interface MutationContext {
    * descriptor that records were removed from.
    */
   readonly syncWalDirectory: (entry: Entry) => Promise<void>
+  /** Sequence of the last durable frame. */
+  readonly lastFrame: () => number
+  /** A name below `staged` that no other file has. */
+  readonly newStagedName: () => string
+  /** Whether it is still an entry of the store. */
+  readonly isKnown: (entry: Entry) => boolean
+  /** @throws {StorageError} `ERR_NO_SPACE` when so much cannot be spared */
+  readonly requireSpace: (bytes: number) => Promise<void>
+  /** Asks for `rewriteBlock` when there is time. */
+  readonly rewriteLater: (entry: Entry, blockId: number) => void
   /** Reads a cold block back. @throws {StorageError} `ERR_CORRUPT` */
   readonly reopen: (entry: Entry, cold: IndexEntry) => Promise<OpenBlock>
 }

@@ -1,7 +1,7 @@
 import { crc64 } from '../../base/crc64.ts'
 import { decodeRecord, recordStateName } from '../codec/record-codec.ts'
 import type { Descriptor } from '../codec/descriptor-codec.ts'
-import type { EntryChange } from '../commitlog/group.ts'
+import type { Edits, EntryChange } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { LabelList, RecordState, TimeRange } from '../record.ts'
@@ -50,10 +50,7 @@ export async function removeRecords(
     }
     const changes: EntryChange[] = []
     for (const [id, gone] of byBlock) changes.push(await removalChange(context, entry, id, gone))
-    if (changes.length > 0) {
-      await context.syncWalDirectory(entry)
-      await commit({ changes })
-    }
+    await commitRemovals(context, entry, commit, changes)
     return results
   })
 }
@@ -94,15 +91,24 @@ export async function removeRange(
         count += gone.size
         changes.push(await removalChange(context, entry, id, gone))
       }
-      if (changes.length > 0) {
-        await context.syncWalDirectory(entry)
-        await commit({ changes })
-      }
+      await commitRemovals(context, entry, commit, changes)
       return count
     })
     progress?.(Math.min(from + BLOCKS_AT_ONCE, ids.length), ids.length)
   }
   return removed
+}
+
+async function commitRemovals(
+  context: MutationContext,
+  entry: Entry,
+  commit: (edits: Edits) => Promise<void>,
+  changes: readonly EntryChange[],
+): Promise<void> {
+  if (changes.length === 0) return
+  await context.syncWalDirectory(entry)
+  await commit({ changes })
+  for (const { change } of changes) if (change.kind === 'strip') context.rewriteLater(entry, change.blockId)
 }
 
 async function removalChange(

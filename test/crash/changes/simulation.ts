@@ -26,6 +26,7 @@ const options: SimulationOptions = {
     idleCheckpointMs: 5_000,
     sealIdleMs: 2_000,
     walBytesMax: 100_000,
+    holesBytesMin: 40,
     writeCacheBytesMax: 100_000,
     readCacheBytesMax: 100_000,
   },

@@ -1,0 +1,186 @@
+import { crc64 } from '../../base/crc64.ts'
+import type { FileRef, WriteOp } from '../../fs/file-system.ts'
+import { writeAll } from '../../fs/write-all.ts'
+import { isExtensible } from '../block/placement.ts'
+import { cutIntoParts, isHollow, isOverfull } from '../block/plan-rewrite.ts'
+import { encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
+import { moveRecord, scanRecord } from '../codec/record-codec.ts'
+import type { EntryChange } from '../commitlog/group.ts'
+import type { Entry } from '../entry.ts'
+import { StorageError } from '../errors.ts'
+import { stagedFiles } from '../paths.ts'
+import { DataWindow } from '../query/data-window.ts'
+import type { MutationContext } from './mutations.ts'
+
+/** Content is copied in pieces of this size. */
+const COPY_BYTES = 4 * 1024 * 1024
+/** How many ids below the wanted one are tried. */
+const IDS_TRIED = 16
+
+/** A part of a block under an id of its own. */
+interface Part {
+  readonly id: bigint
+  readonly fromIndex: number
+  readonly toIndex: number
+}
+
+/** What is to become of a cold block: parts that get blocks of their own, and whether the block itself goes. */
+interface Rewrite {
+  readonly parts: readonly Part[]
+  readonly isReplaced: boolean
+}
+
+/**
+ * Splits a cold block that is too full, or copies what is left of one with large holes (format 14.6, 14.7). The new
+ * blocks are written aside and synced while ingestion goes on; one frame then puts them in the place of the old one.
+ * @returns how many blocks there are instead; 0 when nothing was to be done, or the block has changed meanwhile
+ * @throws {StorageError} `ERR_CORRUPT` when the block cannot be read, `ERR_NO_SPACE`
+ */
+export async function rewriteBlock(context: MutationContext, entry: Entry, id: bigint): Promise<number> {
+  const cold = entry.index.get(id)
+  if (cold === undefined || entry.open.has(Number(id)) || !isExtensible(cold)) return 0
+  const release = entry.pins.pin(id)
+  const staged: EntryChange[] = []
+  try {
+    const descriptor = await context.source(entry).descriptor(cold)
+    const rewrite = plan(context, entry, id, descriptor)
+    if (rewrite === undefined) return 0
+    await context.requireSpace(descriptor.sizeBytes)
+    for (const part of rewrite.parts) staged.push(await stage(context, entry, id, descriptor, part))
+    await context.fs.syncDirectories([context.paths.staged, context.paths.sediment])
+    const count = await context.exclusive(async (commit) => {
+      const now = entry.open.has(Number(id)) ? undefined : entry.index.get(id)
+      // Late records, changes, or the removal of all of it came first.
+      if (!context.isKnown(entry) || now?.crc64 !== crc64(descriptor.bytes)) return 0
+      const of = { ...entry.name, blockId: Number(id), baseCrc64: crc64(descriptor.bytes) }
+      const moved = descriptor.timestampsUs.slice((rewrite.parts[0] as Part).fromIndex)
+      const change: EntryChange = rewrite.isReplaced
+        ? { entry, change: { ...of, kind: 'drop' } }
+        : { entry, change: { ...of, kind: 'strip', timestampsUs: [...moved] } }
+      await context.syncWalDirectory(entry)
+      await commit({ changes: [...staged, change] })
+      return rewrite.parts.length + (rewrite.isReplaced ? 0 : 1)
+    })
+    if (count > 0) staged.length = 0
+    return count
+  } finally {
+    release()
+    for (const { change } of staged) if (change.kind === 'adopt') await discard(context, change.stagedName)
+  }
+}
+
+async function discard({ fs, paths }: MutationContext, stagedName: string): Promise<void> {
+  const { data, descriptor } = stagedFiles(paths, stagedName)
+  await fs.unlink(data)
+  await fs.unlink(descriptor)
+}
+
+/** The first part needs another id than the block's; where there is none, it stays where it is and the others leave it. */
+function plan(
+  context: MutationContext,
+  entry: Entry,
+  id: bigint,
+  descriptor: Descriptor,
+): Rewrite | undefined {
+  const lengths = Array.from(descriptor.timestampsUs, (_, index) => lengthOf(descriptor, index))
+  const contentBytes = lengths.reduce((sum, bytes) => sum + bytes, 0)
+  const totals = { recordCount: lengths.length, sizeBytes: contentBytes }
+  const isSplit = isOverfull(totals, entry.settings)
+  if (!isSplit && !isHollow(descriptor.sizeBytes, contentBytes, context.holesBytesMin)) return undefined
+  const firsts = isSplit ? cutIntoParts(lengths, entry.settings) : [0]
+  const position = entry.index.floorPosition(id)
+  const before = entry.index.at(position - 1)
+  const beforeUs =
+    before === undefined ? -1n : (entry.open.get(Number(before.id))?.latestUs ?? before.latestUs)
+  const parts: Part[] = []
+  for (const [at, fromIndex] of firsts.entries()) {
+    const toIndex = firsts[at + 1] ?? lengths.length
+    const firstUs = descriptor.timestampsUs[fromIndex] as bigint
+    const lowestUs = at === 0 ? BigInt(beforeUs) : (descriptor.timestampsUs[fromIndex - 1] as bigint)
+    const partId = freeId(context, entry, id, firstUs, lowestUs)
+    if (partId !== undefined) parts.push({ id: partId, fromIndex, toIndex })
+    else if (at > 0) return undefined
+  }
+  const isReplaced = parts[0]?.fromIndex === 0
+  return parts.length === 0 ? undefined : { parts, isReplaced }
+}
+
+/** An id above `aboveUs` and not above `firstUs` that no block has, or had since the last checkpoint. */
+function freeId(
+  { manager }: MutationContext,
+  entry: Entry,
+  oldId: bigint,
+  firstUs: bigint,
+  aboveUs: bigint,
+): bigint | undefined {
+  for (let id = firstUs; id > aboveUs && id >= 0n && firstUs - id < IDS_TRIED; id--) {
+    const isTaken = id === oldId || entry.index.get(id) !== undefined || manager.isRetired(entry, Number(id))
+    if (!isTaken) return id
+  }
+  return undefined
+}
+
+/** Writes a part as a block of its own, contiguous in the order of time, whole and synced, but for its name. */
+async function stage(
+  { fs, paths, lastFrame, newStagedName }: MutationContext,
+  entry: Entry,
+  oldId: bigint,
+  descriptor: Descriptor,
+  { id, fromIndex, toIndex }: Part,
+): Promise<EntryChange> {
+  const stagedName = newStagedName()
+  const files = stagedFiles(paths, stagedName)
+  const data: FileRef = { path: files.data, kind: 'data' }
+  const meta: FileRef = { path: files.descriptor, kind: 'descriptor' }
+  await fs.makeDirectory(paths.staged)
+  // An empty write makes the file where all content is empty.
+  await writeAll(fs, 'projection', [{ file: data, atBytes: 0, bytes: new Uint8Array(0) }])
+  const source = new DataWindow(fs, entry.paths.data(oldId))
+  const records: Uint8Array[] = []
+  let ops: WriteOp[] = []
+  let opsBytes = 0
+  let sizeBytes = 0
+  const flush = async (): Promise<void> => {
+    await writeAll(fs, 'projection', ops)
+    ops = []
+    opsBytes = 0
+  }
+  for (let index = fromIndex; index < toIndex; index++) {
+    const bytes = descriptor.bytes.subarray(
+      descriptor.recordFromBytes[index],
+      descriptor.recordToBytes[index],
+    )
+    const { beginBytes, endBytes } = scanRecord(bytes, 0, bytes.byteLength)
+    for (let atBytes = beginBytes; atBytes < endBytes;) {
+      const content = await source.read(atBytes, Math.min(COPY_BYTES, endBytes - atBytes))
+      if (content.byteLength === 0) {
+        const path = entry.paths.data(oldId)
+        throw new StorageError('ERR_CORRUPT', `${path} is too short`, { ...entry.name, path, atBytes })
+      }
+      ops.push({ file: data, atBytes: sizeBytes + atBytes - beginBytes, bytes: content })
+      opsBytes += content.byteLength
+      if (opsBytes >= COPY_BYTES) await flush()
+      atBytes += content.byteLength
+    }
+    const endsAtBytes = sizeBytes + endBytes - beginBytes
+    records.push(moveRecord(bytes, sizeBytes, endsAtBytes))
+    sizeBytes = endsAtBytes
+  }
+  await flush()
+  const { otherFields } = descriptor
+  const encoded = encodeDescriptor({ id, sizeBytes, lastFrame: lastFrame(), otherFields }, records)
+  await writeAll(fs, 'projection', [{ file: meta, atBytes: 0, bytes: encoded }])
+  await fs.syncFiles([data, meta])
+  const baseCrc64 = crc64(encoded)
+  return { entry, change: { ...entry.name, kind: 'adopt', blockId: Number(id), baseCrc64, stagedName } }
+}
+
+function lengthOf(descriptor: Descriptor, index: number): number {
+  const from = descriptor.recordFromBytes[index] as number
+  const { beginBytes, endBytes } = scanRecord(
+    descriptor.bytes,
+    from,
+    descriptor.recordToBytes[index] as number,
+  )
+  return endBytes - beginBytes
+}

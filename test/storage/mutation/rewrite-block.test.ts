@@ -1,0 +1,96 @@
+import { describe, expect, it, test } from '@jest/globals'
+import { cutIntoParts, isHollow, isOverfull } from '../../../src/storage/block/plan-rewrite.ts'
+import { openDirectory } from '../../../src/storage/query/directory-reader.ts'
+import type { EntryName, RecordReader } from '../../../src/storage/record.ts'
+import { verifyDirectory } from '../../../src/storage/verify.ts'
+import { checkSettled } from '../../support/independent/settled-check.ts'
+import { SimulatedDisk } from '../../support/simulated-disk.ts'
+import { independentFiles, openStore, write } from '../../support/storage/store.ts'
+
+const limits = { blockBytesMax: 100, blockRecordsMax: 4, quota: { kind: 'none', bytes: 0 } } as const
+
+describe('what is rewritten', () => {
+  test('a block is too full a quarter beyond its limits', () => {
+    expect(isOverfull({ recordCount: 5, sizeBytes: 50 }, limits)).toBe(false)
+    expect(isOverfull({ recordCount: 6, sizeBytes: 50 }, limits)).toBe(true)
+    expect(isOverfull({ recordCount: 2, sizeBytes: 126 }, limits)).toBe(true)
+    expect(isOverfull({ recordCount: 1, sizeBytes: 1_000 }, limits)).toBe(false)
+  })
+
+  test('holes count from a mebibyte and half of the block on', () => {
+    const mebibyte = 1024 * 1024
+    expect(isHollow(mebibyte, 1, mebibyte)).toBe(false)
+    expect(isHollow(4 * mebibyte, 3 * mebibyte, mebibyte)).toBe(false)
+    expect(isHollow(4 * mebibyte, 2 * mebibyte, mebibyte)).toBe(true)
+  })
+
+  test('parts keep to both limits, and a giant stands alone', () => {
+    expect(cutIntoParts([10, 10, 10, 10, 10], limits)).toEqual([0, 4])
+    expect(cutIntoParts([60, 60, 500, 1, 1], limits)).toEqual([0, 1, 2, 3])
+    expect(cutIntoParts([], limits)).toEqual([0])
+  })
+})
+
+const t0 = 1_750_000_000_000_000
+const name: EntryName = { bucket: 'kafka', entry: 'camera/0' }
+
+async function shown(reader: RecordReader): Promise<string[]> {
+  const rows: string[] = []
+  for await (const record of reader.records(name))
+    rows.push(
+      `${Number(record.timestampUs) - t0} ${Buffer.from(await record.read())
+        .toString()
+        .slice(0, 20)}`,
+    )
+  return rows
+}
+
+describe('a sealed block that late records have filled', () => {
+  it('is split into blocks within the limits, and every record is found by time and by range', async () => {
+    const disk = new SimulatedDisk({ seed: 3 })
+    const settings = { blockRecordsMax: 4 }
+    const storage = await openStore(disk.fs, { settings })
+    await storage.submit({ writes: [100, 200, 300, 400, 500].map((us) => write(name, t0 + us)) })
+    await storage.settle()
+    const late = Array.from({ length: 11 }, (_, index) => 110 + index)
+    await storage.submit({ writes: late.map((us) => write(name, t0 + us)) })
+    await storage.settle()
+    const [info] = await storage.entries()
+    expect(info).toMatchObject({ blockCount: 5, recordCount: 16 })
+    const rows = [100, ...late, 200, 300, 400, 500].map(
+      (us) => `${us} ${`content of ${t0 + us}`.slice(0, 20)}`,
+    )
+    expect(await shown(storage)).toEqual(rows)
+    for (const us of [100, 110, 113, 120, 400, 500])
+      expect((await storage.get(name, BigInt(t0 + us)))?.contentBytes).toBeGreaterThan(0)
+    await storage.submit({ writes: [write(name, t0 + 111, 'again')] })
+    await storage.close()
+    expect(checkSettled(await independentFiles(disk.fs))).toEqual([])
+    expect(await shown(await openDirectory(disk.fs, '/data'))).toHaveLength(17)
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+})
+
+describe('a block that removals have hollowed out', () => {
+  it.each([
+    ['its first record', [1, 2, 3]],
+    ['its last record', [0, 1, 2]],
+  ])('keeps only what is left, also %s', async (_name, gone) => {
+    const disk = new SimulatedDisk({ seed: 3 })
+    const storage = await openStore(disk.fs)
+    const content = (us: number): string => `${us}`.repeat(600_000)
+    await storage.submit({ writes: [0, 1, 2, 3].map((us) => write(name, t0 + us, content(us))) })
+    await storage.removeRecords(
+      name,
+      gone.map((us) => BigInt(t0 + us)),
+    )
+    expect((await storage.entries())[0]?.bytes).toBeGreaterThan(2_400_000)
+    await storage.settle()
+    expect((await storage.entries())[0]?.bytes).toBeLessThan(600_500)
+    const left = [0, 1, 2, 3].filter((us) => !gone.includes(us))
+    expect(await shown(storage)).toEqual(left.map((us) => `${us} ${content(us).slice(0, 20)}`))
+    await storage.close()
+    expect(disk.paths('/data/kafka/camera/0').filter((path) => path.endsWith('.blk'))).toHaveLength(1)
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+})
