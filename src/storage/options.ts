@@ -43,7 +43,7 @@ export interface StorageLimits {
 export const defaultLimits: StorageLimits = {
   groupBytesMax: 8 * 1024 * 1024,
   groupRecordsMax: 16_384,
-  directBytesMin: 1024 * 1024,
+  directBytesMin: 256 * 1024,
   directBlocksMax: 8,
   logBytesCheckpoint: 256 * 1024 * 1024,
   logBytesMax: 1024 * 1024 * 1024,
