@@ -15,7 +15,17 @@ export const crashPlaces = [
   'checkpoint',
   'naming',
 ] as const
-export type CrashPlace = (typeof crashPlaces)[number]
+/**
+ * Between two steps that are rarely torn apart: the rest of a frame that was written short; the descriptor of a block
+ * is a new one and the index still tells of the old; what goes on after something has failed.
+ */
+export const narrowPlaces = ['frameRest', 'refold', 'afterFailure'] as const
+export type NarrowPlace = (typeof narrowPlaces)[number]
+export type CrashPlace = (typeof crashPlaces)[number] | NarrowPlace
+
+export function isNarrow(place: CrashPlace): place is NarrowPlace {
+  return narrowPlaces.some((narrow) => narrow === place)
+}
 
 /** Counts what a simulation has met; a simulation that met nothing proves nothing. */
 export class Coverage {
@@ -67,11 +77,34 @@ export function countingObserver(coverage: Coverage): StorageObserver {
   }
 }
 
+const LOG_ALIGN_BYTES = 512
+
 /** Tells from the operations of one process what it is doing. */
 export class PlaceFinder {
   readonly #newLogs = new Set<string>()
+  /** Entry directories where a descriptor was replaced and the index has not been told. */
+  readonly #refolded = new Set<string>()
+  readonly #read: (path: string) => Uint8Array | undefined
+
+  /** @param read what a file holds now */
+  constructor(read: (path: string) => Uint8Array | undefined) {
+    this.#read = read
+  }
 
   of(call: OperationCall, path: string): CrashPlace {
+    const directory = path.slice(0, path.lastIndexOf('/'))
+    if (call === 'rename' && path.endsWith('.meta.tmp')) {
+      if (this.#read(path.slice(0, -'.tmp'.length)) !== undefined) this.#refolded.add(directory)
+      return 'fold'
+    }
+    if (call === 'syncDirectory' && this.#refolded.has(path)) return 'refold'
+    if (call === 'write' && path.endsWith('/blocks.idx') && this.#refolded.delete(directory)) return 'refold'
+    if (call === 'write' && path.endsWith('.log') && (this.#read(path)?.length ?? 0) % LOG_ALIGN_BYTES !== 0)
+      return 'frameRest'
+    return this.#step(call, path)
+  }
+
+  #step(call: OperationCall, path: string): CrashPlace {
     if (path.includes('/.sediment')) return this.#ofSediment(call, path)
     if (path.endsWith('.wal')) {
       if (call === 'unlink') return 'fold'

@@ -1,5 +1,5 @@
 import type { OperationCall, SimulatedDisk } from '../support/simulated-disk.ts'
-import type { CrashPlace } from './coverage.ts'
+import { isNarrow, type CrashPlace } from './coverage.ts'
 import { checkEverything, checkSettledDirectory, checkStock, type Slots, type Visible } from './judge.ts'
 import type { Topic } from './messages.ts'
 import type { Progress } from './offsets-companion.ts'
@@ -38,7 +38,7 @@ const DEPTH_MAX = 2
 const likelihood: Readonly<Record<CrashPlace, number>> = {
   creation: 0.1,
   recovery: 0.1,
-  frame: 8,
+  frame: 10,
   logRoll: 4,
   projection: 2,
   blockRoll: 6,
@@ -47,7 +47,13 @@ const likelihood: Readonly<Record<CrashPlace, number>> = {
   fold: 1.5,
   checkpoint: 4.5,
   naming: 0.7,
+  frameRest: 15,
+  refold: 12,
+  afterFailure: 1_000,
 }
+
+/** Crash points in narrow places that a process gives beside the others. */
+const NARROW_MAX = 4
 
 /** Takes crash points within the operations of a process. */
 export class SnapshotTaker {
@@ -55,6 +61,7 @@ export class SnapshotTaker {
   readonly #tools: Tools
   readonly #chance: number
   #max: number
+  #narrowLeft = NARROW_MAX
 
   constructor(tools: Tools, chance: number, max: number) {
     this.#tools = tools
@@ -72,7 +79,12 @@ export class SnapshotTaker {
     // Before its sync a frame is written and may be lost; before its write there is nothing of it.
     const ofCall = place === 'frame' && call === 'write' ? 0.3 : 1
     const chance = this.#chance * likelihood[place] * (options.emphasis[place] ?? 1) * ofCall
-    if (this.snapshots.length >= this.#max || !random.chance(chance)) return
+    const isFull = isNarrow(place) ? this.#narrowLeft === 0 : this.snapshots.length >= this.#max
+    if (isFull || !random.chance(chance)) return
+    if (isNarrow(place)) {
+      this.#narrowLeft -= 1
+      this.#max += 1
+    }
     coverage.add(`crash.${place}`)
     this.snapshots.push({ disk: disk.fork(random.seed()), bounds: bounds(), place })
   }
@@ -123,6 +135,7 @@ function waysOf(
 ): readonly Way[] {
   if (depth > 0) return [random.pick(onlyPower ? ['power', 'soup'] : ['kill', 'power', 'power'])]
   if (onlyPower) return ['power', 'power']
+  if (place === 'refold' || place === 'frameRest') return ['kill']
   // A frame in flight is what its checksums are for.
   if (place === 'frame')
     return ['kill', 'power', 'soup', ...Array.from({ length: options.tornFrames }, () => 'hole' as const)]
@@ -196,9 +209,12 @@ async function checkAfterwards(
   const { random } = tools
   // Names that only the page cache knows must be made durable by whoever goes on with them.
   const isNaming = (crash.place === 'naming' || crash.place === 'indexAppend') && crash.way === 'kill'
-  const way = isNaming
-    ? 'work'
-    : random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work', 'work'] as const)
+  // The next frames stand behind one whose end was never written.
+  const isRest = crash.place === 'frameRest'
+  const way =
+    isNaming || isRest
+      ? 'work'
+      : random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work', 'work'] as const)
   if (way === 'nothing') return
   const { disk } = process
   let then = bounds
@@ -206,7 +222,7 @@ async function checkAfterwards(
     await process.run(process.storage.close())
     checkSettledDirectory(disk)
   }
-  if (way === 'work') then = await workOn(tools, topic, process, bounds, isNaming)
+  if (way === 'work') then = await workOn(tools, topic, process, bounds, isNaming, isRest ? 0 : 0.5)
   if (way === 'power' || isNaming || (way !== 'kill' && random.chance(0.6))) process.cutPower()
   else process.kill()
   const visible = visibleOf(then)
@@ -230,6 +246,7 @@ async function workOn(
   process: StoreProcess,
   bounds: Bounds,
   isNaming: boolean,
+  checkpointChance: number,
 ): Promise<Bounds> {
   const state = bounds.lineage[0] as Progress
   const lineage = { states: [state], acked: 0, lastSubmission: state.submission + 1_000_000 }
@@ -239,7 +256,7 @@ async function workOn(
   else for (let count = random.between(1, 3); count > 0; count--) session.submit()
   if (isNaming || random.chance(0.5)) await session.drain()
   if (random.chance(0.3)) session.foldAll()
-  if (isNaming || random.chance(0.5)) session.checkpoint()
+  if (isNaming || random.chance(checkpointChance)) session.checkpoint()
   await session.drain()
   requireReason(process, false)
   return { ...bounds, lineage: lineage.states, acked: lineage.acked }

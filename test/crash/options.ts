@@ -64,13 +64,24 @@ export const actionNames = [
   'readRange',
   'readPoint',
   'fold',
+  'foldAll',
   'settle',
   'checkpoint',
 ] as const
 export type Action = (typeof actionNames)[number]
 
 /** What a seed presses on beside what it draws anyway. `dense` stands alone: its seeds have full microseconds. */
-export type Focus = 'frames' | 'names' | 'faults' | 'appends' | 'folds' | 'checkpoints' | 'recovery' | 'dense'
+export type Focus =
+  | 'frames'
+  | 'names'
+  | 'faults'
+  | 'appends'
+  | 'folds'
+  | 'checkpoints'
+  | 'recovery'
+  | 'shorts'
+  | 'crowd'
+  | 'dense'
 
 export type Fault = 'sync' | 'syncDirectory' | 'write' | 'name' | 'short' | 'full'
 /** Those that are hard to meet stand here several times. */
@@ -92,9 +103,11 @@ export function chooseOptions(seed: number): SimulationOptions {
 
 function chooseFocuses(random: Random): Focus[] {
   if (random.chance(0.02)) return ['dense']
-  return (['frames', 'names', 'faults', 'appends', 'folds', 'checkpoints', 'recovery'] as const).filter(() =>
-    random.chance(0.3),
-  )
+  const often = ['frames', 'names', 'faults', 'appends', 'folds', 'checkpoints', 'recovery'] as const
+  const focuses: Focus[] = often.filter((focus) => random.chance(focus === 'faults' ? 0.45 : 0.3))
+  if (random.chance(0.2)) focuses.push('shorts')
+  if (random.chance(0.12)) focuses.push('crowd')
+  return focuses
 }
 
 const focusOn: Readonly<
@@ -121,7 +134,14 @@ const focusOn: Readonly<
   }),
   faults: ({ actions }, random) => ({
     faultChance: 1,
-    faults: random.pick([['write', 'sync'], ['write'], ['sync'], ['sync', 'syncDirectory']] as const),
+    faults: random.pick([
+      ['write', 'sync'],
+      ['write'],
+      ['sync'],
+      ['sync'],
+      ['sync', 'syncDirectory'],
+      ['name', 'full'],
+    ] as const),
     faultKinds: random.pick([
       ['log'],
       ['log'],
@@ -130,6 +150,8 @@ const focusOn: Readonly<
       ['wal'],
       ['descriptor'],
     ] as const),
+    // Content that the page cache shows and the medium has not.
+    ...(random.chance(0.3) ? { faults: ['sync'], faultKinds: ['data'] } : {}),
     faultsNthMax: 2,
     actions: { ...actions, checkpoint: 3, fold: 2, submitAndWait: 1 },
     actionsMax: 12,
@@ -158,6 +180,26 @@ const focusOn: Readonly<
     emphasis: { ...emphasis, checkpoint: 2, logRoll: 2 },
   }),
   recovery: () => ({ recoveryCrashChance: 0.6 }),
+  shorts: ({ limits, longLabelChance }) => ({
+    // Small frames, mostly padding, that take several writes.
+    limits: { ...limits, groupBytesMax: 1_000, groupRecordsMax: 6 },
+    longLabelChance: longLabelChance / 2,
+    contents: [[0, 40]],
+    faults: ['short'],
+    faultKinds: ['log'],
+    faultChance: 1,
+    generations: 4,
+  }),
+  crowd: ({ limits, blocks, actions, times }) => ({
+    // More open blocks than are folded at once.
+    times: { ...times, lateChance: 0, equalChance: 0 },
+    limits: { ...limits, sealIdleMs: 5_000, walBytesMax: 100_000, writeCacheBytesMax: 1_000_000 },
+    blocks: { ...blocks, blockRecordsMax: 1 },
+    actions: { ...actions, foldAll: 12 },
+    actionsMax: 8,
+    generations: 4,
+    faults: [],
+  }),
   dense: ({ limits, blocks, times, actions }, random) => ({
     partitions: 1,
     entries: ['a'],
@@ -231,6 +273,7 @@ function chooseSwarm(seed: number, random: Random): SimulationOptions {
       readRange: on(0.3, 1),
       readPoint: on(0.3, 1),
       fold: on(0.6, random.pick([1, 5])),
+      foldAll: 0,
       settle: on(0.3, 0.7),
       checkpoint: on(0.6, random.pick([0.5, 2])),
     },

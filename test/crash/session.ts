@@ -74,6 +74,8 @@ export class Session {
         return this.#read(action)
       case 'fold':
         return this.#fold()
+      case 'foldAll':
+        return this.#foldCrowd()
       case 'settle':
         return this.#settle()
       case 'checkpoint':
@@ -220,6 +222,25 @@ export class Session {
     if (random.chance(0.3)) await this.#process.run(Promise.resolve())
     if (random.chance(0.6)) this.submit()
     return random.chance(0.5) ? this.drain() : this.#process.run(Promise.resolve())
+  }
+
+  /** Many blocks at once, on demand and by the store itself, which goes through a list: each is folded once. */
+  async #foldCrowd(): Promise<void> {
+    const { random, options } = this.#tools
+    const partition = random.below(options.partitions)
+    for (let left = random.between(3, 4); left > 0; left--)
+      this.submitFrom([partition], () => random.between(6, 8))
+    await this.drain()
+    if (random.chance(0.3)) await this.#process.pass(random.between(1, 6))
+    const open = this.#topic.targets.flatMap((target) =>
+      this.#openBlocks(target).map((id) => ({ target, id })),
+    )
+    // The newest blocks come last in the store's own list: they are cold when it gets there.
+    for (const { target, id } of open.reverse().slice(0, Math.ceil(open.length / 2)))
+      this.#background(this.#foldBlock(target, id))
+    if (random.chance(0.3)) await this.#process.run(Promise.resolve())
+    this.#background(this.#process.storage.settle())
+    return this.drain()
   }
 
   async #settle(): Promise<void> {

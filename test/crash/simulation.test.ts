@@ -49,7 +49,7 @@ test('every crash image is recovered to what was acknowledged', () => {
 test.each([
   ['frame write', ['frame']],
   ['projection', ['projection']],
-  ['fold and seal', ['fold']],
+  ['fold and seal', ['fold', 'refold']],
   ['index append', ['indexAppend']],
   ['checkpoint', ['checkpoint']],
   ['roll of log and block', ['logRoll', 'blockRoll']],

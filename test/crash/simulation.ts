@@ -192,7 +192,11 @@ class World {
     coverage.add('poisoned')
     for (const fault of this.#armedFaults) coverage.add(`poisoned.${fault}`)
     await session.endPoisoned()
-    this.#crash(process, random.pick(['kill', 'power', 'killThenPower'] as const))
+    // After a failed sync the page cache shows what the medium has not: whoever comes next must not believe it.
+    const ends = this.#armedFaults.has('sync')
+      ? (['kill', 'kill', 'kill', 'power', 'killThenPower'] as const)
+      : (['kill', 'power', 'killThenPower'] as const)
+    this.#crash(process, random.pick(ends))
     throw new ProcessEnded()
   }
 
@@ -200,7 +204,7 @@ class World {
   async #meetFault(process: StoreProcess, session: Session, kind: FileKind): Promise<void> {
     const { random } = this.#tools
     const ofFrames = random.chance(kind === 'log' ? 0.7 : 0.3)
-    for (let left = random.below(4); left > 0 && process.poison === undefined; left--) {
+    for (let left = random.between(1, 4); left > 0 && process.poison === undefined; left--) {
       session.submit()
       if (ofFrames) await session.drain()
       else session.checkpoint()
@@ -281,7 +285,8 @@ class World {
       disk.failNext('write', { kind, nth, code: random.pick(['ERR_IO', 'ERR_NO_SPACE']) })
     else if (fault === 'name')
       disk.failNext(random.pick(['create', 'rename', 'unlink', 'makeDirectory']), { nth })
-    else if (fault === 'short') for (let left = nth; left > 0; left--) disk.shortWriteNext({ kind })
+    // Again and again: the last of them ends within the padding of a frame.
+    else if (fault === 'short') for (let left = 4 * nth; left > 0; left--) disk.shortWriteNext({ kind })
     else disk.setFreeBytes(random.between(0, 30) * 1_000)
     return kind
   }
@@ -298,6 +303,11 @@ class World {
     if (acked !== states.length - 1) throw new SimulationFailure('the store takes no records any more')
     await process.run(process.storage.close())
     checkSettledDirectory(this.#disk)
-    process.kill()
+    // What a store shows at its end is on the medium: also what earlier lives had left to the page cache.
+    process.cutPower()
+    this.#stockSees = false
+    const again = new StoreProcess(this.#tools, this.#disk, () => undefined, true)
+    await this.#open(again)
+    again.kill()
   }
 }

@@ -42,7 +42,7 @@ export class StoreProcess {
   /** Turns of the event loop so far. */
   turn = 0
   readonly #tools: Tools
-  readonly #places = new PlaceFinder()
+  readonly #places: PlaceFinder
   #storage: Storage | undefined
 
   constructor(
@@ -54,6 +54,7 @@ export class StoreProcess {
     this.traces = traces
     this.#tools = tools
     this.disk = disk
+    this.#places = new PlaceFinder((path) => disk.peek(path))
     this.companion = new OffsetsCompanion(tools.options.partitions)
     const isCreation = disk.peek(`${DATA_PATH}/.sediment/format`) === undefined
     disk.onOperation =
@@ -63,7 +64,8 @@ export class StoreProcess {
         if (this.isDead) return
         if (this.traces) tools.trace?.(`${operation} ${call} ${path}`)
         if (call === 'rename' && path.endsWith('.meta.tmp')) tools.coverage.add('descriptorsWritten')
-        onOperation(this.isOpening ? (isCreation ? 'creation' : 'recovery') : place, operation, call)
+        const now = this.poison === undefined ? place : 'afterFailure'
+        onOperation(this.isOpening ? (isCreation ? 'creation' : 'recovery') : now, operation, call)
       })
   }
 
