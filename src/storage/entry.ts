@@ -15,6 +15,12 @@ export class Entry {
   readonly indexFile: IndexFile
   readonly open = new Map<number, OpenBlock>()
   readonly pins = new BlockPins()
+  /** Removed blocks whose data file waits for its readers: a new block of this id would lose its files to that. */
+  readonly leaving = new Set<number>()
+  /** Times of the records whose content is being uploaded. */
+  readonly uploading = new Set<bigint>()
+  /** Raised when a record or block leaves, or gets another place: what was listed before is out of date. */
+  removals = 0
   /** The open block that took the last record: most records go where the one before went. */
   hot: OpenBlock | undefined
   /** Its directories are known durable in this process. That they are seen at the start says nothing. */

@@ -1,3 +1,5 @@
+import type { RecordState } from './record.ts'
+
 /** Match on these, never on messages. */
 export type StorageErrorCode =
   | 'ERR_CORRUPT' // bytes contradict their checksum or format; a person must look (exit 6)
@@ -10,7 +12,8 @@ export type StorageErrorCode =
   | 'ERR_NOT_A_STORE' // the directory is missing, or holds things that are no buckets
   | 'ERR_INVALID' // a name, label or time that the format does not allow
   | 'ERR_NOT_FOUND'
-  | 'ERR_RECORD_STATE' // the record's upload has not finished, or failed
+  | 'ERR_RECORD_STATE' // the record's upload has not finished, or failed: see the fact `state`
+  | 'ERR_BUSY' // a writer changes the entry faster than it can be read: try again
 
 /** What a failure is about; only what is known is set. */
 export interface StorageErrorFacts {
@@ -19,6 +22,7 @@ export interface StorageErrorFacts {
   readonly entry?: string
   readonly timestampUs?: bigint
   readonly atBytes?: number
+  readonly state?: RecordState
 }
 
 /** Every failure the engine reports on purpose. */

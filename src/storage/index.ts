@@ -15,6 +15,7 @@ export {
 } from './options.ts'
 export type {
   BucketSettings,
+  ContentReader,
   EntryInfo,
   EntryName,
   LabelList,

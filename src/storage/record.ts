@@ -40,10 +40,34 @@ export interface StoredRecord {
   /** CRC-32 of the content; `undefined` where the record carries none. */
   readonly contentChecksum: number | undefined
   /**
-   * The content, checked against its CRC-32 where one is stored.
-   * @throws {StorageError} `ERR_CORRUPT` naming bucket, entry and timestamp
+   * The content, checked against its CRC-32 where one is stored. Where a writer has removed the record since, it is not
+   * found: never are other bytes read.
+   * @throws {StorageError} `ERR_CORRUPT`, `ERR_NOT_FOUND`, `ERR_RECORD_STATE` (its fact `state`: `started` is too early,
+   *   `errored` will never be), each naming bucket, entry and timestamp
    */
   read(): Promise<Uint8Array>
+  /** The content a part at a time; to be closed. @throws {StorageError} as `read` */
+  open(): Promise<ContentReader>
+}
+
+/**
+ * Content of one record in bounded memory. What was opened in an open store stays readable when the record is removed;
+ * in a directory of another process it may be gone (`ERR_NOT_FOUND`). Nothing beyond the record is ever read.
+ */
+export interface ContentReader {
+  readonly contentBytes: number
+  /**
+   * A part, clamped to the content. The first call reads all content once and compares it with its CRC-32.
+   * @throws {StorageError} `ERR_CORRUPT`, `ERR_NOT_FOUND`, `ERR_CLOSED`
+   */
+  read(atBytes: number, lengthBytes: number): Promise<Uint8Array>
+  /**
+   * All of it in order. The last chunk comes only when the CRC-32 fits: what ends without an error is good.
+   * @param chunkBytes default 512 KiB
+   * @throws {StorageError} as `read`
+   */
+  chunks(chunkBytes?: number): AsyncIterable<Uint8Array>
+  close(): void
 }
 
 export interface TimeRange {

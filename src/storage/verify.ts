@@ -5,7 +5,7 @@ import { missingSettings } from './catalogue.ts'
 import { isFolderOf } from './codec/folder-codec.ts'
 import { decodeBucketSettings } from './codec/settings-codec.ts'
 import { decodeIndex, type IndexEntry } from './codec/index-codec.ts'
-import { scanRecord } from './codec/record-codec.ts'
+import { recordStateNumber, scanRecord } from './codec/record-codec.ts'
 import { StorageError } from './errors.ts'
 import { BucketPaths, EntryPaths, parseBlockFileName, storePaths, type StorePaths } from './paths.ts'
 import { discover } from './query/discover.ts'
@@ -358,14 +358,16 @@ class Verification {
     const short = { damaged: 0, recoverable: 0 }
     for (let index = 0; index < descriptor.timestampsUs.length; index++) {
       const from = descriptor.recordFromBytes[index] as number
-      const { beginBytes, endBytes } = scanRecord(
+      const { beginBytes, endBytes, state } = scanRecord(
         descriptor.bytes,
         from,
         descriptor.recordToBytes[index] as number,
       )
       const isRedone = redoneFromBytes !== undefined && beginBytes >= redoneFromBytes
       if (isRedone) redoneUs.add(descriptor.timestampsUs[index] as bigint)
-      if (endBytes > (dataBytes ?? 0)) short[isRedone ? 'recoverable' : 'damaged'] += 1
+      // The range of an upload may end behind what was written of it.
+      const isWritten = state === recordStateNumber.finished
+      if (isWritten && endBytes > (dataBytes ?? 0)) short[isRedone ? 'recoverable' : 'damaged'] += 1
     }
     for (const severity of ['damaged', 'recoverable'] as const) {
       const count = short[severity]
@@ -413,6 +415,8 @@ class Verification {
       await record.read()
       if (record.contentChecksum !== undefined) this.#contentChecked += 1
     } catch (error) {
+      // A writer has removed it meanwhile.
+      if (this.#isLive && error instanceof StorageError && error.code === 'ERR_NOT_FOUND') return
       const severity = redoneUs.has(record.timestampUs) ? 'recoverable' : 'damaged'
       this.#found(severity, dataPath, messageOf(error))
     }

@@ -15,6 +15,7 @@ function record(changes: Partial<StoredRecord> = {}): StoredRecord {
     contentBytes: 2,
     contentChecksum: undefined,
     read: () => Promise.resolve(Buffer.from('{}')),
+    open: () => Promise.reject(new Error('not opened here')),
     ...changes,
   }
 }

@@ -21,6 +21,11 @@ export async function cat(
         `no record in ${entryText} at ${timestampUs}; see what there is with: sediment query ${entryText}`,
       )
     }
-    await context.stdout.write(await record.read())
+    const content = await record.open()
+    try {
+      for await (const chunk of content.chunks()) await context.stdout.write(chunk)
+    } finally {
+      content.close()
+    }
   })
 }

@@ -120,6 +120,7 @@ export class BlockManager {
   retire(entry: Entry, id: number, sequence: number): void {
     assert(!entry.open.has(id), 'an open block was removed')
     entry.index.delete(BigInt(id))
+    entry.removals += 1
     linkRangeBefore(entry, id)
     const known = this.#retired.get(entry)
     if (known === undefined) this.#retired.set(entry, new Map([[id, sequence]]))
@@ -135,12 +136,13 @@ export class BlockManager {
   }
 
   isRetired(entry: Entry, id: number): boolean {
-    return this.#retired.get(entry)?.has(id) ?? false
+    return entry.leaving.has(id) || (this.#retired.get(entry)?.has(id) ?? false)
   }
 
   /** A cold block that has got its place among the others. */
   listed(entry: Entry, block: IndexEntry): void {
     entry.index.set(block)
+    entry.removals += 1
     linkRangeBefore(entry, Number(block.id))
   }
 

@@ -70,6 +70,7 @@ export class BlockChanger {
     await atomicWrite(this.#fs, path, 'descriptor', bytes)
     await this.#list(entry, stripped)
     entry.index.set(stripped)
+    entry.removals += 1
   }
 
   /**
@@ -84,8 +85,11 @@ export class BlockChanger {
     this.#dirty.forgetFile(paths.wal(id))
     for (const path of blockFiles(paths, id).descriptors) await this.#unlink(path)
     if (!entry.pins.isPinned(id)) return this.#dropData(entry, id)
+    entry.leaving.add(blockId)
     void entry.pins.free(id).then(async () => {
-      if (!this.#isStopped) await this.#dropData(entry, id).catch(this.#poison)
+      if (this.#isStopped) return
+      await this.#dropData(entry, id).catch(this.#poison)
+      entry.leaving.delete(blockId)
     })
   }
 

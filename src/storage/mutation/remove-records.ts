@@ -5,7 +5,7 @@ import type { Edits, EntryChange } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { LabelList, RecordState, TimeRange } from '../record.ts'
-import { locateRecord } from './block-locator.ts'
+import { locateRecord } from '../query/locate-record.ts'
 import { recordNotFound, requireCold, type MutationContext, type RecordResult } from './mutations.ts'
 
 /** Blocks that one frame changes at most: ingestion waits for it. */

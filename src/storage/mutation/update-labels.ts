@@ -4,7 +4,7 @@ import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import { checkLabels } from '../label-rules.ts'
 import { encodeWalEntry, walEntryType } from '../wal/wal-codec.ts'
-import { locateRecord } from './block-locator.ts'
+import { locateRecord } from '../query/locate-record.ts'
 import { recordNotFound, type MutationContext, type RecordResult } from './mutations.ts'
 
 export interface LabelUpdate {

@@ -9,6 +9,17 @@ export interface BlockSource {
   readonly blocks: readonly IndexEntry[]
   /** The file with its content: plain, compressed, or one that a removal was about to put in its place. */
   dataPath(block: IndexEntry): string
-  /** The records of a block, its WAL included. @throws {StorageError} `ERR_CORRUPT` */
+  /**
+   * The records of a block as of now, its WAL included.
+   * @throws {StorageError} `ERR_CORRUPT`; `ERR_NOT_FOUND` when the block is not any more what was listed: ask `now`
+   */
   descriptor(block: IndexEntry): Promise<Descriptor>
+  /** Keeps the data file of the block, also when it is removed, until the result is called. */
+  pin(block: IndexEntry): () => void
+  /** Whether no record has left the entry or its block since this was listed, as far as that is known. */
+  isCurrent(): boolean
+  /** The entry as of now. @throws {StorageError} `ERR_NOT_FOUND` when it is gone */
+  now(): Promise<BlockSource>
+  /** Whether the content of the record is being uploaded by this process. */
+  isStarted(timestampUs: bigint): boolean
 }

@@ -125,6 +125,10 @@ export async function directorySource(
     })),
     dataPath: (block) =>
       merged.get(block.id)?.dataFrom === 'swap' ? paths.swap(block.id) : dataPathOf(paths, block),
+    pin: () => () => undefined,
+    isCurrent: () => true,
+    now: () => directorySource(fs, dataPath, name, isForeign),
+    isStarted: () => false,
     descriptor: async (block: IndexEntry) => {
       const open = merged.get(block.id)
       if (open !== undefined) return open.descriptor

@@ -35,57 +35,68 @@ export class LiveBlocks {
   }
 
   source(entry: Entry): BlockSource {
+    const { removals } = entry
     return {
       name: entry.name,
       blocks: entry.listing().filter((block) => block.corrupted !== true),
       dataPath: (block) => dataPathOf(entry.paths, block),
-      descriptor: (block) => this.#descriptor(entry, block),
+      descriptor: (block) => this.#descriptor(entry, block.id),
+      pin: (block) => entry.pins.pin(block.id),
+      isCurrent: () => entry.removals === removals,
+      now: () => Promise.resolve(this.source(entry)),
+      isStarted: (timestampUs) => entry.uploading.has(timestampUs),
     }
   }
 
-  async #descriptor(entry: Entry, block: IndexEntry): Promise<Descriptor> {
-    const open = entry.open.get(Number(block.id))
-    if (open !== undefined) this.#observer.cacheHit('write')
-    const version =
-      open === undefined
-        ? `cold ${entry.index.get(block.id)?.crc64}`
-        : `open ${open.baseCrc64} ${open.walProjectedBytes}`
-    const key = entry.paths.descriptor(block.id)
-    const cached = this.#cache.get(key)
-    if (cached?.version === version) {
-      if (open === undefined) this.#observer.cacheHit('read')
-      return cached.descriptor
-    }
-    if (open === undefined) this.#observer.cacheMissed('read')
-    const descriptor =
-      open === undefined ? await this.#readCold(entry, block) : await this.#readOpen(entry, open)
-    this.#cache.set(key, { descriptor, version })
-    this.#observer.cacheSized('read', this.#cache.bytes, this.#cache.size)
-    return descriptor
-  }
-
-  /** @throws {StorageError} `ERR_NOT_FOUND` when the block was removed since it was listed */
-  async #readCold(entry: Entry, block: IndexEntry): Promise<Descriptor> {
-    if (block.compression === COMPRESSION_ZSTD)
-      return readCompressedDescriptor(this.#fs, entry.paths, block.id, block.crc64)
-    const path = entry.paths.descriptor(block.id)
-    for (;;) {
-      // Between the listing and now the block may have been folded, and while it is read it may change again.
-      const listed = entry.index.get(block.id)
-      const bytes = await this.#fs.readFile(path)
-      if (entry.index.get(block.id) !== listed) continue
-      if (listed === undefined) throw blockIsGone(entry, block.id)
-      return checkDescriptor(bytes, path, listed.crc64)
+  /**
+   * While it is read the block may be folded, reopened, changed or removed: then it is looked at again.
+   * @throws {StorageError} `ERR_NOT_FOUND` when the block was removed since it was listed
+   */
+  async #descriptor(entry: Entry, id: bigint): Promise<Descriptor> {
+    const key = entry.paths.descriptor(id)
+    for (let isFirst = true; ; isFirst = false) {
+      const open = entry.open.get(Number(id))
+      const listed = entry.index.get(id)
+      if (listed === undefined) throw blockIsGone(entry, id)
+      if (isFirst && open !== undefined) this.#observer.cacheHit('write')
+      const version =
+        open === undefined ? `cold ${listed.crc64}` : `open ${open.baseCrc64} ${open.walProjectedBytes}`
+      const cached = this.#cache.get(key)
+      if (cached?.version === version) {
+        if (isFirst && open === undefined) this.#observer.cacheHit('read')
+        return cached.descriptor
+      }
+      if (isFirst && open === undefined) this.#observer.cacheMissed('read')
+      const isSame = (): boolean => entry.open.get(Number(id)) === open && entry.index.get(id) === listed
+      const descriptor =
+        open === undefined ? await this.#readCold(entry, listed, isSame) : await this.#readOpen(open, isSame)
+      if (descriptor === undefined) continue
+      this.#cache.set(key, { descriptor, version })
+      this.#observer.cacheSized('read', this.#cache.bytes, this.#cache.size)
+      return descriptor
     }
   }
 
-  async #readOpen(entry: Entry, open: OpenBlock): Promise<Descriptor> {
-    const path = entry.paths.descriptor(open.id)
+  /** `undefined` when it is not any more what was listed. */
+  async #readCold(
+    { paths }: Entry,
+    listed: IndexEntry,
+    isSame: () => boolean,
+  ): Promise<Descriptor | undefined> {
+    if (listed.compression === COMPRESSION_ZSTD)
+      return readCompressedDescriptor(this.#fs, paths, listed.id, listed.crc64)
+    const path = paths.descriptor(listed.id)
+    const bytes = await this.#fs.readFile(path)
+    return isSame() ? checkDescriptor(bytes, path, listed.crc64) : undefined
+  }
+
+  /** `undefined` when it is not open any more. */
+  async #readOpen(open: OpenBlock, isSame: () => boolean): Promise<Descriptor | undefined> {
+    const path = open.entry.paths.descriptor(open.id)
     const { walProjectedBytes } = open
     const wal = await this.#fs.readFile(open.wal.path)
     const bytes = await this.#fs.readFile(path)
-    // A fold that ended meanwhile has put everything into the descriptor.
-    if (!entry.open.has(open.id)) return checkDescriptor(bytes, path, undefined)
+    if (!isSame()) return undefined
     const base = bytes === undefined ? undefined : checkDescriptor(bytes, path, undefined)
     const visible = (wal ?? new Uint8Array(0)).subarray(0, walProjectedBytes)
     return decodeDescriptor(mergeBlock(BigInt(open.id), base, visible, undefined).bytes)

@@ -1,54 +1,106 @@
-import { crc32 } from 'node:zlib'
-import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
-import { COMPRESSION_ZSTD, CompressedData } from '../block/compressed-block.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
 import { firstRecordFrom, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
-import { decodeRecord, recordStateName, type DecodedRecord } from '../codec/record-codec.ts'
+import { decodeRecord, recordStateName } from '../codec/record-codec.ts'
+import { COMPRESSION_ZSTD } from '../block/compressed-block.ts'
 import { StorageError } from '../errors.ts'
-import type { StoredRecord, ReadOptions } from '../record.ts'
+import type { ReadOptions, StoredRecord } from '../record.ts'
+import { blockData, type BlockData } from './block-data.ts'
 import type { BlockSource } from './block-source.ts'
 import { DataWindow } from './data-window.ts'
+import { locateRecord } from './locate-record.ts'
+import { openContent } from './open-content.ts'
+import { readContent } from './record-content.ts'
+
+/** A scan that meets a changed block so often, without a record in between, gives up. */
+const LISTINGS_MAX = 100
 
 /** The record at exactly `timestampUs`, the first writer's where blocks overlap (W2). */
 export async function getRecord(
   fs: FileSystem,
-  source: BlockSource,
+  given: BlockSource,
   timestampUs: bigint,
 ): Promise<StoredRecord | undefined> {
-  for (const block of source.blocks) {
-    if (block.id > timestampUs) return undefined
-    if (block.latestUs < timestampUs) continue
-    const descriptor = await source.descriptor(block)
-    const index = firstRecordFrom(descriptor, timestampUs)
-    if (descriptor.timestampsUs[index] !== timestampUs) continue
-    const path = source.dataPath(block)
-    const data =
-      compressedData(fs, path, block, descriptor) ??
-      ({ read: (atBytes: number, bytes: number) => fs.read(path, atBytes, bytes) } as const)
-    return storedRecord(data, source, block, descriptor, index)
+  let source = given
+  for (let listings = 1; ; listings++) {
+    try {
+      const located = await locateRecord(source, timestampUs)
+      if (located !== undefined) {
+        const { block, descriptor, index } = located
+        const data = blockData(fs, source, block, descriptor)
+        return storedRecord(fs, data, source, block, descriptor, index)
+      }
+      // It may have gone from one block to another while they were looked through.
+      if (source.isCurrent()) return undefined
+    } catch (error) {
+      if (!isGone(error)) throw error
+    }
+    if (listings === LISTINGS_MAX) throw changesTooFast(source)
+    source = await source.now()
   }
-  return undefined
 }
 
 /**
  * Ascending by time. Blocks whose ranges overlap, as ReductStore may leave them (W2), are merged; of a time that
  * occurs twice the older block's record counts.
+ *
+ * Blocks are read as they are when the scan comes to them. Where one was removed, split or written anew meanwhile, the
+ * entry is listed anew and the scan goes on behind the last time it has passed: nothing that stays is left out, nothing
+ * comes twice. Blocks that begin behind everything of the first listing are not waited for.
+ * @throws {StorageError} `ERR_CORRUPT`; `ERR_BUSY` when the entry changes faster than it can be read
  */
 export async function* readRecords(
   fs: FileSystem,
   source: BlockSource,
   range: ReadOptions = {},
 ): AsyncGenerator<StoredRecord> {
-  const startUs = range.startUs ?? 0n
   const stopUs = range.stopUs ?? 1n << 64n
-  const blocks = source.blocks.filter((block) => block.id < stopUs && block.latestUs >= startUs)
+  let endUs = 0n
+  for (const { id, latestUs } of source.blocks) endUs = [endUs, id, latestUs].reduce(later)
+  let fromUs = range.startUs ?? 0n
+  let listed = source
+  const wanted = (): IndexEntry[] =>
+    listed.blocks.filter(({ id, latestUs }) => id < stopUs && id <= endUs && latestUs >= fromUs)
+  let blocks = wanted()
+  let listings = 1
   for (let at = 0; at < blocks.length;) {
     const together = overlapping(blocks, at)
-    at += together.length
-    for await (const record of readTogether(fs, source, together, { ...range, startUs, stopUs })) {
-      if (range.anyState === true || record.state === 'finished') yield record
+    const opened = await openTogether(fs, listed, together, fromUs, range.onDamaged)
+    if (opened === undefined) {
+      if (listings++ === LISTINGS_MAX) throw changesTooFast(listed)
+      listed = await listed.now()
+      blocks = wanted()
+      at = 0
+      continue
     }
+    listings = 1
+    try {
+      for (const record of inOrder(fs, listed, opened.cursors, stopUs)) {
+        if (range.anyState === true || record.state === 'finished') yield record
+      }
+    } finally {
+      opened.release()
+    }
+    at += together.length
+    for (const { descriptor } of opened.cursors)
+      fromUs = later(fromUs, (descriptor.timestampsUs.at(-1) ?? -1n) + 1n)
   }
+}
+
+function later(one: bigint, other: bigint): bigint {
+  return one > other ? one : other
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'ERR_NOT_FOUND'
+}
+
+function changesTooFast({ name }: BlockSource): StorageError {
+  return new StorageError(
+    'ERR_BUSY',
+    `${name.bucket}/${name.entry} is being changed faster than it can be read: try again`,
+    name,
+  )
 }
 
 /** The blocks from `at` whose ranges form one stretch. */
@@ -64,32 +116,62 @@ function overlapping(blocks: readonly IndexEntry[], at: number): IndexEntry[] {
   return together
 }
 
-async function* readTogether(
+interface Cursor {
+  readonly block: IndexEntry
+  readonly data: BlockData
+  readonly descriptor: Descriptor
+  index: number
+}
+
+/** Reads the descriptors of `blocks` and pins them; `undefined` when the listing that they are of is out of date. */
+async function openTogether(
   fs: FileSystem,
   source: BlockSource,
   blocks: readonly IndexEntry[],
-  { startUs, stopUs, onDamaged }: ReadOptions & { readonly startUs: bigint; readonly stopUs: bigint },
-): AsyncGenerator<StoredRecord> {
-  const cursors: {
-    block: IndexEntry
-    data: Pick<DataWindow, 'read'>
-    descriptor: Descriptor
-    index: number
-  }[] = []
-  for (const block of blocks) {
-    const descriptor = await source.descriptor(block).catch((error: unknown) => {
-      const isDamage = error instanceof StorageError && error.code === 'ERR_CORRUPT'
-      if (!isDamage || onDamaged === undefined) throw error
-      onDamaged(error)
-    })
-    if (descriptor === undefined) continue
-    const path = source.dataPath(block)
-    const data = compressedData(fs, path, block, descriptor) ?? new DataWindow(fs, path)
-    cursors.push({ block, data, descriptor, index: firstRecordFrom(descriptor, startUs) })
+  fromUs: bigint,
+  onDamaged: ReadOptions['onDamaged'],
+): Promise<{ cursors: Cursor[]; release: () => void } | undefined> {
+  const pins = blocks.map((block) => source.pin(block))
+  const release = (): void => {
+    for (const free of pins) free()
   }
+  try {
+    const cursors: Cursor[] = []
+    if (source.isCurrent()) {
+      for (const block of blocks) {
+        const descriptor = await source.descriptor(block).catch((error: unknown) => {
+          const isDamage = error instanceof StorageError && error.code === 'ERR_CORRUPT'
+          if (!isDamage || onDamaged === undefined) throw error
+          onDamaged(error)
+        })
+        if (descriptor === undefined) continue
+        const isPlain = block.compression !== COMPRESSION_ZSTD
+        const data = isPlain
+          ? new DataWindow(fs, source.dataPath(block))
+          : blockData(fs, source, block, descriptor)
+        cursors.push({ block, data, descriptor, index: firstRecordFrom(descriptor, fromUs) })
+      }
+    }
+    if (source.isCurrent()) return { cursors, release }
+  } catch (error) {
+    if (!isGone(error)) {
+      release()
+      throw error
+    }
+  }
+  release()
+  return undefined
+}
+
+function* inOrder(
+  fs: FileSystem,
+  source: BlockSource,
+  cursors: readonly Cursor[],
+  stopUs: bigint,
+): Generator<StoredRecord> {
   let previousUs = -1n
   for (;;) {
-    let first: (typeof cursors)[number] | undefined
+    let first: Cursor | undefined
     for (const cursor of cursors) {
       const timestampUs = cursor.descriptor.timestampsUs[cursor.index]
       if (timestampUs === undefined || timestampUs >= stopUs) continue
@@ -99,23 +181,15 @@ async function* readTogether(
     if (first === undefined) return
     const timestampUs = first.descriptor.timestampsUs[first.index] as bigint
     if (timestampUs !== previousUs)
-      yield storedRecord(first.data, source, first.block, first.descriptor, first.index)
+      yield storedRecord(fs, first.data, source, first.block, first.descriptor, first.index)
     previousUs = timestampUs
     first.index += 1
   }
 }
 
-function compressedData(
-  fs: FileSystem,
-  path: string,
-  { compression }: IndexEntry,
-  { sizeBytes }: Descriptor,
-): CompressedData | undefined {
-  return compression === COMPRESSION_ZSTD ? new CompressedData(fs, path, sizeBytes) : undefined
-}
-
 function storedRecord(
-  data: Pick<DataWindow, 'read'>,
+  fs: FileSystem,
+  data: BlockData,
   source: BlockSource,
   block: IndexEntry,
   descriptor: Descriptor,
@@ -124,46 +198,19 @@ function storedRecord(
   const from = descriptor.recordFromBytes[index] as number
   const record = decodeRecord(descriptor.bytes, from, descriptor.recordToBytes[index])
   const { bucket, entry } = source.name
-  const state = recordStateName(record.state)
+  const isFinished = recordStateName(record.state) === 'finished'
+  const place = { source, block, record, data }
   return {
     bucket,
     entry,
     timestampUs: record.timestampUs,
     // An upload that nobody finishes any more counts as failed (W20).
-    state: state === 'started' ? 'errored' : state,
+    state: isFinished ? 'finished' : source.isStarted(record.timestampUs) ? 'started' : 'errored',
     labels: record.labels,
     contentType: record.contentType,
     contentBytes: record.endBytes - record.beginBytes,
     contentChecksum: record.contentCrc32,
-    read: () => readContent(data, source, source.dataPath(block), record),
+    read: () => readContent(fs, place),
+    open: () => openContent(fs, place),
   }
-}
-
-async function readContent(
-  data: Pick<DataWindow, 'read'>,
-  source: BlockSource,
-  path: string,
-  record: DecodedRecord,
-): Promise<Uint8Array> {
-  const { bucket, entry } = source.name
-  const facts = { path, bucket, entry, timestampUs: record.timestampUs, atBytes: record.beginBytes }
-  const where = `${bucket}/${entry} at ${record.timestampUs}`
-  if (record.state !== 1)
-    throw new StorageError('ERR_RECORD_STATE', `${where}: the upload was not finished`, facts)
-  const lengthBytes = record.endBytes - record.beginBytes
-  let bytes: Uint8Array
-  try {
-    bytes = lengthBytes === 0 ? new Uint8Array(0) : await data.read(record.beginBytes, lengthBytes)
-  } catch (cause) {
-    if (cause instanceof FileSystemError && cause.code === 'ERR_NOT_FOUND') {
-      throw new StorageError('ERR_CORRUPT', `${where}: data file is missing`, facts, cause)
-    }
-    throw cause
-  }
-  if (bytes.byteLength < lengthBytes)
-    throw new StorageError('ERR_CORRUPT', `${where}: data file is too short`, facts)
-  if (record.contentCrc32 !== undefined && crc32(bytes) !== record.contentCrc32) {
-    throw new StorageError('ERR_CORRUPT', `${where}: content does not match its CRC-32`, facts)
-  }
-  return bytes
 }

@@ -1,6 +1,6 @@
 import { firstRecordFrom, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
-import type { BlockSource } from '../query/block-source.ts'
+import type { BlockSource } from './block-source.ts'
 
 /** A record found, and the block it is in. */
 export interface LocatedRecord {

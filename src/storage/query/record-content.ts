@@ -1,0 +1,140 @@
+import { crc32 } from 'node:zlib'
+import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
+import type { IndexEntry } from '../codec/index-codec.ts'
+import { decodeRecord, recordStateNumber, type DecodedRecord } from '../codec/record-codec.ts'
+import { StorageError, type StorageErrorCode, type StorageErrorFacts } from '../errors.ts'
+import { blockData, type BlockData } from './block-data.ts'
+import type { BlockSource } from './block-source.ts'
+import { locateRecord } from './locate-record.ts'
+
+/** Where the content of a record is, as a listing of its entry has it. */
+export interface ContentPlace {
+  readonly source: BlockSource
+  readonly block: IndexEntry
+  readonly record: DecodedRecord
+  readonly data: BlockData
+}
+
+/**
+ * The whole content, checked against its CRC-32. A record that has moved since it was listed is read where it is now.
+ * @throws {StorageError} `ERR_RECORD_STATE`, `ERR_NOT_FOUND` when it was removed since, `ERR_CORRUPT`
+ */
+export async function readContent(fs: FileSystem, place: ContentPlace): Promise<Uint8Array> {
+  requireFinished(place)
+  const { record } = place
+  const pinned = await pinPlace(fs, place)
+  try {
+    const bytes = await readPart(fs, pinned.place, 0, record.endBytes - record.beginBytes)
+    if (record.contentCrc32 !== undefined && crc32(bytes) !== record.contentCrc32)
+      throw await notAsStored(fs, pinned.place, 'content does not match its CRC-32')
+    return bytes
+  } finally {
+    pinned.release()
+  }
+}
+
+/** The place where the record is now, its data file kept until `release`. @throws {StorageError} `ERR_NOT_FOUND` */
+export async function pinPlace(
+  fs: FileSystem,
+  given: ContentPlace,
+): Promise<{ place: ContentPlace; release: () => void }> {
+  let place = given
+  for (;;) {
+    const release = place.source.pin(place.block)
+    if (place.source.isCurrent()) return { place, release }
+    release()
+    const found = await locateAgain(fs, place)
+    if (found === undefined) throw recordError(place, 'ERR_NOT_FOUND', 'the record was removed')
+    place = found
+  }
+}
+
+/**
+ * A part of the content of a pinned place, unchecked.
+ * @throws {StorageError} `ERR_CORRUPT` where the data file is missing or too short
+ */
+export async function readPart(
+  fs: FileSystem,
+  place: ContentPlace,
+  atBytes: number,
+  lengthBytes: number,
+): Promise<Uint8Array> {
+  if (lengthBytes === 0) return new Uint8Array(0)
+  let bytes: Uint8Array
+  try {
+    bytes = await place.data.read(place.record.beginBytes + atBytes, lengthBytes)
+  } catch (cause) {
+    const isDamaged = cause instanceof StorageError && cause.code === 'ERR_CORRUPT'
+    if (isDamaged) throw await notAsStored(fs, place, cause.message, cause)
+    if (!(cause instanceof FileSystemError) || cause.code !== 'ERR_NOT_FOUND') throw cause
+    throw await notAsStored(fs, place, 'data file is missing', cause)
+  }
+  if (bytes.byteLength < lengthBytes) throw await notAsStored(fs, place, 'data file is too short')
+  return bytes
+}
+
+/** What to throw where bytes are not what the record says: in a directory it may have been removed since. */
+export async function notAsStored(
+  fs: FileSystem,
+  place: ContentPlace,
+  what: string,
+  cause?: unknown,
+): Promise<StorageError> {
+  const found = await locateAgain(fs, place).catch(() => place)
+  const isThere =
+    found?.block.id === place.block.id &&
+    found.block.crc64 === place.block.crc64 &&
+    found.record.beginBytes === place.record.beginBytes
+  if (isThere) return recordError(place, 'ERR_CORRUPT', what, {}, cause)
+  const why = found === undefined ? 'the record was removed' : 'the record was moved: ask for it again'
+  return recordError(place, 'ERR_NOT_FOUND', why, {}, cause)
+}
+
+/** @throws {StorageError} `ERR_RECORD_STATE` */
+export function requireFinished({ source, record, ...place }: ContentPlace): void {
+  if (record.state === recordStateNumber.finished) return
+  const state = source.isStarted(record.timestampUs) ? 'started' : 'errored'
+  const why =
+    state === 'started' ? 'too early, its upload has not finished' : 'its upload failed or was never finished'
+  throw recordError({ source, record, ...place }, 'ERR_RECORD_STATE', why, { state })
+}
+
+export function recordError(
+  { source, block, record }: ContentPlace,
+  code: StorageErrorCode,
+  what: string,
+  more: StorageErrorFacts = {},
+  cause?: unknown,
+): StorageError {
+  const { bucket, entry } = source.name
+  const { timestampUs, beginBytes } = record
+  const facts = { path: source.dataPath(block), bucket, entry, timestampUs, atBytes: beginBytes, ...more }
+  return new StorageError(code, `${bucket}/${entry} at ${timestampUs}: ${what}`, facts, cause)
+}
+
+/**
+ * The same record in a new listing; `undefined` when it is not there, or another one is in its place. Without a CRC-32
+ * only the record at the very same place counts as the same.
+ */
+async function locateAgain(
+  fs: FileSystem,
+  { source: old, block, record }: ContentPlace,
+): Promise<ContentPlace | undefined> {
+  const source = await old.now()
+  const located = await locateRecord(source, record.timestampUs)
+  if (located === undefined) return undefined
+  const { descriptor, index } = located
+  const found = decodeRecord(
+    descriptor.bytes,
+    descriptor.recordFromBytes[index],
+    descriptor.recordToBytes[index],
+  )
+  const isAtPlace = located.block.id === block.id && found.beginBytes === record.beginBytes
+  const isSame =
+    found.endBytes - found.beginBytes === record.endBytes - record.beginBytes &&
+    found.contentCrc32 === record.contentCrc32 &&
+    (isAtPlace || found.contentCrc32 !== undefined)
+  if (!isSame || found.state !== record.state) return undefined
+  const data = blockData(fs, source, located.block, descriptor)
+  return { source, block: located.block, record: found, data }
+}
