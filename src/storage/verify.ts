@@ -365,9 +365,10 @@ class Verification {
       )
       const isRedone = redoneFromBytes !== undefined && beginBytes >= redoneFromBytes
       if (isRedone) redoneUs.add(descriptor.timestampsUs[index] as bigint)
-      // The range of an upload may end behind what was written of it.
-      const isWritten = state === recordStateNumber.finished
-      if (isWritten && endBytes > (dataBytes ?? 0)) short[isRedone ? 'recoverable' : 'damaged'] += 1
+      // The range of an upload may end behind what was written of it, and an empty record behind the last byte: where
+      // ReductStore removes the last record it shortens the file and keeps the size.
+      const needsBytes = state === recordStateNumber.finished && endBytes > beginBytes
+      if (needsBytes && endBytes > (dataBytes ?? 0)) short[isRedone ? 'recoverable' : 'damaged'] += 1
     }
     for (const severity of ['damaged', 'recoverable'] as const) {
       const count = short[severity]

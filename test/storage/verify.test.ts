@@ -173,6 +173,16 @@ describe('verify', () => {
     expect(await verdict(disk)).toEqual(expected)
   })
 
+  it('finds nothing wrong with an empty record behind the end of the data file', async () => {
+    const disk = new SimulatedDisk({ seed: 3 })
+    const storage = await openStore(disk.fs)
+    await storage.submit({ writes: [write(entry, t0), write(entry, t0 + 1, '')] })
+    await storage.removeRecords(entry, [BigInt(t0)])
+    await storage.close()
+    disk.putFile(`${directory}/${t0}.blk`, new Uint8Array(0))
+    expect(await verdict(disk)).toEqual([])
+  })
+
   it('reports a missing descriptor as damage', async () => {
     const disk = await closedStore()
     await disk.fs.unlink(`${directory}/${t0}.meta`)
