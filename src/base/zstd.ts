@@ -62,7 +62,7 @@ export function zstdBytesMax(input: Buffer): number {
     const window = isSingle ? 0 : base + (base / 8) * (windowByte & 7)
     at += (isSingle ? 5 : 6) + ZSTD_DICTIONARY_BYTES[descriptor & 3]!
     const sizeBytes = descriptor >> 6 === 0 ? Number(isSingle) : 2 ** (descriptor >> 6)
-    const announced = at + sizeBytes <= input.length ? littleEndian(input, at, sizeBytes) : 0
+    const announced = littleEndian(input, at, sizeBytes)
     at += sizeBytes
     let blocks = 0
     for (let isLast = false; !isLast && at + 3 <= input.length;) {
@@ -80,6 +80,9 @@ export function zstdBytesMax(input: Buffer): number {
   return bytes
 }
 
+/** Bytes that are cut off count as zeros, as the decoder reads them. */
 function littleEndian(input: Buffer, at: number, length: number): number {
-  return length === 8 ? Number(input.readBigUInt64LE(at)) : length === 0 ? 0 : input.readUIntLE(at, length)
+  let value = 0
+  for (let index = 0; index < length; index++) value += (input[at + index] ?? 0) * 256 ** index
+  return value
 }

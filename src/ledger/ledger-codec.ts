@@ -152,6 +152,9 @@ export function decodeSnapshot(bytes: Uint8Array): LedgerRow[] {
     for (let classes = source.number(); classes > 0; classes--) {
       const gapClass = source.gapClass()
       const offsets = source.number()
+      if (offsetsByClass.has(gapClass)) {
+        throw new LedgerError('ERR_LEDGER_FORMAT', `${topic}/${partition} names a class of gaps twice`)
+      }
       offsetsByClass.set(gapClass, offsets)
       missing += offsets
     }

@@ -37,15 +37,18 @@ export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<Sto
     if ((await fs.fileBytes(paths.owner)) === undefined) return undefined
     throw new StorageError('ERR_CORRUPT', `${paths.format} is missing`, { path: paths.format })
   }
-  const { crc32: checksum, ...format } = parseJson<StoreFormat & { crc32?: unknown }>(bytes, paths.format)
-  if (format.version > FORMAT_VERSION) {
+  const { crc32: checksum, ...format } = {
+    // `null` is JSON, too.
+    ...parseJson<Partial<StoreFormat> & { crc32?: unknown }>(bytes, paths.format),
+  }
+  if (typeof format.version === 'number' && format.version > FORMAT_VERSION) {
     throw new StorageError(
       'ERR_FORMAT',
       `${paths.root} has layout version ${format.version}, this release reads up to ${FORMAT_VERSION}: use the release that wrote it, or a newer one`,
       { path: paths.format },
     )
   }
-  if (checksum !== checksumOf(format)) {
+  if (!isFormat(format) || checksum !== checksumOf(format)) {
     throw new StorageError(
       'ERR_CORRUPT',
       `${paths.format} does not match its checksum: put it back from a backup`,
@@ -212,6 +215,10 @@ export function openingError(error: unknown, dataPath: string): unknown {
     )
   }
   return error
+}
+
+function isFormat(format: Partial<StoreFormat>): format is StoreFormat {
+  return format.version === FORMAT_VERSION && typeof format.storeId === 'string'
 }
 
 /** CRC-32 of the other keys, in the order in which they stand. */

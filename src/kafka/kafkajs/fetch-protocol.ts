@@ -118,6 +118,7 @@ export function decodeFetch(raw: Buffer): FetchResponse {
   const partitions: FetchedPartition[] = []
   for (let topics = int32(); topics > 0; topics--) {
     const nameBytes = int16()
+    if (nameBytes < 0) throw new RangeError('a fetch response holds a topic without a name')
     const topic = raw.toString('utf8', at, (at += nameBytes))
     for (let count = int32(); count > 0; count--) {
       const partition = int32()

@@ -233,14 +233,15 @@ function decodeRecords(batch: Batch, content: Buffer, fetchOffset: number, recor
     if (valueBytes > 0) reader.at += valueBytes
     const headerCount = reader.varint()
     const headersAt = reader.at
-    for (let header = 0; header < headerCount && reader.at < end; header++) {
+    let headers = 0
+    for (; headers < headerCount && reader.at < end; headers++) {
       const nameBytes = reader.varint()
       if (nameBytes < 0) throw damaged(baseOffset, 'has a header without a name')
       reader.at += nameBytes
       const headerBytes = reader.varint()
       if (headerBytes > 0) reader.at += headerBytes
     }
-    if (reader.at !== end || keyBytes < -1 || valueBytes < -1 || headerCount < 0) {
+    if (reader.at !== end || keyBytes < -1 || valueBytes < -1 || headers !== headerCount) {
       throw damaged(baseOffset, 'has a record whose fields do not fill it')
     }
     if (offset < expected || offset >= batch.nextOffset) throw damaged(baseOffset, 'has offsets out of order')

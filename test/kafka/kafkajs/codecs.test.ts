@@ -78,6 +78,11 @@ describe('what may become more than 1 GiB is refused before it is undone', () =>
       zstdFrame([0xa0, 1, 0, 0, 0x40], [{ type: 0, size: 1, content: Buffer.from('x') }]),
     ],
     [
+      'a zstd frame by a content size that is cut off',
+      Codec.zstd,
+      Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 1]),
+    ],
+    [
       'a zstd frame by its window',
       Codec.zstd,
       zstdFrame([0x00, 21 << 3], [{ type: 0, size: 1, content: Buffer.from('x') }]),

@@ -58,3 +58,8 @@ test('a response that was cut off is an error at every length', () => {
     expect(() => decodeFetch(body.subarray(0, length))).toThrow(/bounds|ends inside|out of range/)
   }
 })
+
+test('a response whose topic has a name of fewer than no bytes is an error, not an endless walk', () => {
+  const topics = Buffer.from('00000000' + '0000' + '00000000' + '7fffffff' + 'fffa' + '00000000', 'hex')
+  expect(() => decodeFetch(topics)).toThrow('a topic without a name')
+})

@@ -279,6 +279,10 @@ describe('damage', () => {
         'garbage',
         encodeBatch({ baseOffset: 2n, records: numbered(2), compress: () => Buffer.alloc(40, 0xff) }),
       ],
+      [
+        'fewer headers than announced',
+        encodeBatch({ baseOffset: 2n, records: numbered(2), compress: (b) => b.fill(0x7e, b.length - 1) }),
+      ],
       ['an unknown codec', encodeBatch({ baseOffset: 2n, records: numbered(2), codec: 6 })],
       ['no gzip', encodeBatch({ baseOffset: 2n, records: numbered(2), codec: 1 })],
       ['no snappy', encodeBatch({ baseOffset: 2n, records: numbered(2), codec: 2 })],
