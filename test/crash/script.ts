@@ -1,21 +1,15 @@
 import { loadCrc64 } from '../../src/base/crc64.ts'
 import type { EntryName } from '../../src/storage/index.ts'
 import { Random } from '../support/random.ts'
-import { SimulatedDisk, type OperationCall } from '../support/simulated-disk.ts'
+import { SimulatedDisk } from '../support/simulated-disk.ts'
 import type { Coverage, CrashPlace } from './coverage.ts'
 import { checkSnapshots, recoveredState, type Snapshot } from './images.ts'
 import { checkEverything, checkSettledDirectory, type Slots } from './judge.ts'
 import type { Message, Topic } from './messages.ts'
 import { chooseOptions, type SimulationOptions } from './options.ts'
 import { Session, describe, type Lineage } from './session.ts'
-import {
-  ProcessEnded,
-  SimulationFailure,
-  StoreProcess,
-  isHonestRefusal,
-  requireReason,
-  type Tools,
-} from './store-process.ts'
+import { SimulationFailure, StoreProcess, requireReason, type Tools } from './store-process.ts'
+import type { Progress } from './offsets-companion.ts'
 
 /**
  * A: record in order, small. D: record in order, direct content. L: late record, into the first block.
@@ -82,7 +76,7 @@ const options: SimulationOptions = {
 }
 
 /** One script on an empty disk. */
-class ScriptRun {
+export class ScriptRun {
   readonly tools: Tools
   readonly topic = new ScriptTopic()
   readonly disk: SimulatedDisk
@@ -97,15 +91,30 @@ class ScriptRun {
   /** @returns whether the store was still running at the end */
   async play(process: StoreProcess, script: string): Promise<boolean> {
     await process.open()
-    const session = new Session(this.tools, this.topic, process, this.lineage, this.slots)
-    for (const step of script) {
-      if (process.poison !== undefined) break
-      await this.#step(process, session, step as Step)
-    }
-    if (process.poison === undefined) await session.drain()
+    const session = this.begin(process)
+    await this.act(process, session, script)
     if (process.poison === undefined) return true
     await session.endPoisoned()
     return false
+  }
+
+  /** A session on an open store, which goes on from what was recovered. */
+  begin(process: StoreProcess): Session {
+    const { states, acked } = this.lineage
+    const { state } = recoveredState(process, { lineage: states, acked, stockSees: false, onlyPower: false })
+    this.lineage.states = [state]
+    this.lineage.acked = 0
+    return new Session(this.tools, this.topic, process, this.lineage, this.slots)
+  }
+
+  /** Does the steps and waits for them, until the store stops or refuses. */
+  async act(process: StoreProcess, session: Session, script: string): Promise<void> {
+    const isOver = (): boolean => process.poison !== undefined || session.refusal !== undefined
+    for (const step of script) {
+      if (isOver()) return
+      await this.#step(process, session, step as Step)
+    }
+    if (!isOver()) await session.drain()
   }
 
   async #step(process: StoreProcess, session: Session, step: Step): Promise<void> {
@@ -121,15 +130,15 @@ class ScriptRun {
     await process.run(Promise.resolve())
   }
 
-  /** The store opens, shows what it must, and closes. */
+  /** The store opens, shows what it must, takes more, and closes. */
   async mend(): Promise<void> {
     const process = new StoreProcess(this.tools, this.disk)
     await process.open()
-    const { states, acked } = this.lineage
-    const { state } = recoveredState(process, { lineage: states, acked, stockSees: false, onlyPower: false })
-    await process.run(
-      checkEverything(process, this.topic, { floor: state.next, ceiling: state.next }, new Map()),
-    )
+    const session = this.begin(process)
+    const { next } = this.lineage.states[0] as Progress
+    await process.run(checkEverything(process, this.topic, { floor: next, ceiling: next }, new Map()))
+    await this.act(process, session, 'ALW')
+    requireReason(process, false)
     await process.run(process.storage.close())
     checkSettledDirectory(this.disk)
     process.kill()
@@ -171,57 +180,7 @@ export async function crashEverywhere(
   coverage.add('scripts')
 }
 
-/** Calls that a script makes fail, one after the other. */
-export const failingCalls = [
-  'write',
-  'sync',
-  'syncDirectory',
-  'create',
-  'rename',
-  'unlink',
-  'makeDirectory',
-] as const satisfies readonly OperationCall[]
-
-/**
- * Plays `script` with its `nth` call of this kind failing: nothing is acknowledged afterwards, the store stops with a
- * refusal, and the next start mends it. @returns whether the script has so many calls
- */
-export async function failAt(
-  script: string,
-  call: (typeof failingCalls)[number],
-  nth: number,
-  times: number,
-  coverage: Coverage,
-): Promise<boolean> {
-  await loadCrc64()
-  const run = new ScriptRun(nth, coverage)
-  let calls = 0
-  const process = new StoreProcess(run.tools, run.disk, (_place, _operation, made) => {
-    if (made === call) calls++
-  })
-  const code = call === 'sync' || call === 'syncDirectory' || nth % 2 === 0 ? 'ERR_IO' : 'ERR_NO_SPACE'
-  run.disk.failNext(call, { nth, times, code, kept: nth % 3 === 0 ? 'soup' : 'nothing' })
-  try {
-    const isRunning = await run.play(process, script).catch((error: unknown) => {
-      if (error instanceof SimulationFailure || error instanceof ProcessEnded || !isHonestRefusal(error))
-        throw error
-      return false
-    })
-    if (calls < nth) return false
-    if (isRunning) throw new SimulationFailure('the store went on')
-    coverage.add(`failed.${call}`)
-    // A directory that could not be synced is mended by the machine's next start only.
-    if (call === 'syncDirectory' || nth % 2 === 1) process.cutPower()
-    else process.kill()
-    run.disk.clearFailures()
-    await run.mend()
-    return true
-  } catch (error) {
-    throw named(error, `script '${script}', ${call} ${nth} fails ${times} times`)
-  }
-}
-
-function named(error: unknown, what: string): SimulationFailure {
+export function named(error: unknown, what: string): SimulationFailure {
   if (!(error instanceof SimulationFailure))
     return new SimulationFailure(`${what}: ${describe(error)}`, { cause: error })
   error.message = `${what}: ${error.message}`

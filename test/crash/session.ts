@@ -1,5 +1,6 @@
 import { parseBlockFileName } from '../../src/storage/paths.ts'
-import type { EntryName, RecordWrite } from '../../src/storage/index.ts'
+import { StorageError, type EntryName, type RecordWrite } from '../../src/storage/index.ts'
+import { FileSystemError } from '../../src/fs/file-system.ts'
 import { checkEverything, checkRange, checkSettledDirectory, type Slots } from './judge.ts'
 import type { Message, Topic } from './messages.ts'
 import { encodeDelta, type Progress } from './offsets-companion.ts'
@@ -31,6 +32,12 @@ export class Session {
   readonly #running = new Set<Promise<void>>()
   /** The first broken promise met by work in the background. */
   #failure: SimulationFailure | undefined
+  /** Behind a submission that was refused none of a session is stored. */
+  readonly #stream = {}
+  /** Whether work may be refused though the store goes on, as when the disk cannot be read. */
+  mayRefuse = false
+  /** Why work was refused first, with `mayRefuse`. */
+  refusal: unknown
 
   constructor(tools: Tools, topic: Topic, process: StoreProcess, lineage: Lineage, slots: Slots) {
     this.#tools = tools
@@ -117,7 +124,7 @@ export class Session {
     trace?.(`submitted ${submission}: offsets ${next.join()}`)
     const delta = encodeDelta(submission, before, next)
     this.#background(
-      this.#process.storage.submit({ writes, delta }).then(() => {
+      this.#process.storage.submit({ writes, delta, stream: this.#stream }).then(() => {
         const { isDead, poison, turn } = this.#process
         if (isDead) return
         // In the same turn it may have been on its way already.
@@ -171,6 +178,10 @@ export class Session {
       (error: unknown) => {
         if (this.#process.isDead) return
         if (this.#process.poison !== undefined && isHonestRefusal(error)) return
+        if (this.mayRefuse && (isHonestRefusal(error) || isUnreadable(error))) {
+          this.refusal ??= error
+          return
+        }
         this.#failure ??=
           error instanceof SimulationFailure
             ? error
@@ -207,8 +218,8 @@ export class Session {
 
   #openBlocks(target: EntryName): number[] {
     const directory = `${DATA_PATH}/${target.bucket}/${target.entry}/.wal`
-    const names = this.#process.disk.list(directory) ?? []
-    const ids = names.map(({ name }) => parseBlockFileName(name)?.blockId)
+    const names = this.#process.disk.paths(directory).map((path) => path.slice(directory.length + 1))
+    const ids = names.map((name) => parseBlockFileName(name)?.blockId)
     return ids.filter((id) => id !== undefined).map(Number)
   }
 
@@ -295,6 +306,11 @@ export class Session {
     const found = record?.labels[record.labels.indexOf('offset') + 1]
     if (found !== identity) throw new SimulationFailure(`${identity} at ${slotUs} is read as ${found}`)
   }
+}
+
+/** A file that cannot be read counts as damaged: for what needs it, and for nothing else. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof StorageError && error.cause instanceof FileSystemError
 }
 
 export function describe(error: unknown): string {

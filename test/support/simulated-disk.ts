@@ -88,6 +88,13 @@ export class ProcessKilled extends Error {
   override readonly name = 'ProcessKilled'
 }
 
+interface ShortWrite {
+  readonly kind: FileKind | undefined
+  readonly bytes: number | undefined
+  skip: number
+  left: number
+}
+
 interface Armed extends Failure {
   readonly call: FailingCall
   skip: number
@@ -111,6 +118,8 @@ interface Armed extends Failure {
 export class SimulatedDisk {
   /** State-changing calls so far, the one just about to happen included. */
   operations = 0
+  /** Calls that `failNext` or `shortWriteNext` made fail so far. */
+  failures = 0
   /** Called before every state-changing operation; may call `fork`, `killProcess`, `cutPower`. */
   onOperation: ((call: OperationCall, path: string, operation: number) => void) | undefined
   /** Called with every sync that is about to return successfully. */
@@ -128,7 +137,7 @@ export class SimulatedDisk {
   #current: SimulatedProcess
   #locks = new Map<string, object>()
   #armed: Armed[] = []
-  #shortWrites: { kind: FileKind | undefined; bytes: number | undefined }[] = []
+  #shortWrites: ShortWrite[] = []
   #crashAt: number | undefined
   #freeBytes = Number.MAX_SAFE_INTEGER
   #freeInodes = 1_000_000
@@ -256,9 +265,13 @@ export class SimulatedDisk {
     this.#shortWrites = []
   }
 
-  /** The next write of more than one byte (of that kind) stops short: after `bytes`, or after a seeded part. */
-  shortWriteNext(options: { kind?: FileKind; bytes?: number } = {}): void {
-    this.#shortWrites.push({ kind: options.kind, bytes: options.bytes })
+  /**
+   * The next write of more than one byte (of that kind) stops short: after `bytes`, or after a seeded part. Or the
+   * n-th of them, and so many from there.
+   */
+  shortWriteNext(options: { kind?: FileKind; bytes?: number; nth?: number; times?: number } = {}): void {
+    const { kind, bytes, nth = 1, times = 1 } = options
+    this.#shortWrites.push({ kind, bytes, skip: nth - 1, left: times })
   }
 
   /** Space for new 4096-byte pages. When it ends, a write has a short count, and the next is `ERR_NO_SPACE`. */
@@ -421,11 +434,10 @@ export class SimulatedDisk {
   /** @internal Returns the count, which may be short. */
   write(path: string, atBytes: number, bytes: Uint8Array, kind: FileKind): number {
     const node = this.#file('write', path)
-    const shortIndex = this.#shortWrites.findIndex((one) => one.kind === undefined || one.kind === kind)
     let length = bytes.byteLength
-    if (shortIndex !== -1 && length > 1) {
-      const [short] = this.#shortWrites.splice(shortIndex, 1)
-      length = Math.min(length, short?.bytes ?? 1 + this.#random.below(length - 1))
+    if (length > 1) {
+      const short = this.#takeShortWrite(kind)
+      if (short !== undefined) length = Math.min(length, short.bytes ?? 1 + this.#random.below(length - 1))
     }
     const room = node.cache.writableBytes(atBytes, length, this.#freeBytes)
     if (room.bytes === 0 && bytes.byteLength > 0 && length > 0)
@@ -622,6 +634,14 @@ export class SimulatedDisk {
     this.#current = this.attach()
   }
 
+  #takeShortWrite(kind: FileKind): ShortWrite | undefined {
+    const short = this.#shortWrites.find((one) => one.kind === undefined || one.kind === kind)
+    if (short === undefined || short.skip-- > 0) return undefined
+    if (--short.left <= 0) this.#shortWrites = this.#shortWrites.filter((one) => one !== short)
+    this.failures++
+    return short
+  }
+
   #takeFailure(call: FailingCall, path: string, kind: FileKind | undefined): Armed | undefined {
     for (const armed of this.#armed) {
       if (armed.call !== call || (armed.kind !== undefined && armed.kind !== kind)) continue
@@ -630,6 +650,7 @@ export class SimulatedDisk {
         armed.skip--
         continue
       }
+      this.failures++
       armed.left--
       if (armed.left <= 0) this.#armed = this.#armed.filter((one) => one !== armed)
       return armed
