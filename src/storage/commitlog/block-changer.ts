@@ -47,7 +47,7 @@ export class BlockChanger {
 
   async apply({ entry, change }: EntryChange, sequence: number): Promise<void> {
     if (change.kind === 'strip') await this.#strip(entry, change, sequence)
-    else if (change.kind === 'drop') await this.#drop(entry, change)
+    else if (change.kind === 'drop') await this.#drop(entry, change, sequence)
     else await this.#adopt(entry, change)
   }
 
@@ -75,11 +75,12 @@ export class BlockChanger {
 
   /**
    * The intent comes first: without it ReductStore would bring the block back from its descriptor. It goes last, when
-   * nothing of the block is left.
+   * nothing of the block is left. In memory it goes here: what takes its place is listed before.
    */
-  async #drop(entry: Entry, { blockId }: Change<'drop'>): Promise<void> {
+  async #drop(entry: Entry, { blockId }: Change<'drop'>, sequence: number): Promise<void> {
     const { paths } = entry
     const id = BigInt(blockId)
+    this.#manager.retire(entry, blockId, sequence)
     await atomicWrite(this.#fs, paths.wal(id), 'wal', removalIntent())
     await entry.indexFile.rewrite(this.#fs, listingOnDisk(entry))
     this.#dirty.forgetFile(paths.wal(id))

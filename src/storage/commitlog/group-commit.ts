@@ -208,10 +208,8 @@ export class GroupCommit {
   }
 
   async #commitEdits(edits: Edits): Promise<void> {
-    const { limits, clock, logRoom, manager } = this.#options
+    const { limits, clock, logRoom } = this.#options
     await logRoom()
-    for (const { entry, change } of edits.changes ?? [])
-      if (change.kind === 'drop') manager.retire(entry, change.blockId, this.#nextSequence)
     const built = await buildGroup(
       [],
       [],

@@ -8,12 +8,9 @@ import type { ReadOptions, StoredRecord } from '../record.ts'
 import { blockData, type BlockData } from './block-data.ts'
 import type { BlockSource } from './block-source.ts'
 import { DataWindow } from './data-window.ts'
-import { locateRecord } from './locate-record.ts'
+import { LISTINGS_MAX, changesTooFast, isGone, locateCurrentRecord } from './locate-record.ts'
 import { openContent } from './open-content.ts'
 import { readContent } from './record-content.ts'
-
-/** A scan that meets a changed block so often, without a record in between, gives up. */
-const LISTINGS_MAX = 100
 
 /** The record at exactly `timestampUs`, the first writer's where blocks overlap (W2). */
 export async function getRecord(
@@ -21,23 +18,10 @@ export async function getRecord(
   given: BlockSource,
   timestampUs: bigint,
 ): Promise<StoredRecord | undefined> {
-  let source = given
-  for (let listings = 1; ; listings++) {
-    try {
-      const located = await locateRecord(source, timestampUs)
-      if (located !== undefined) {
-        const { block, descriptor, index } = located
-        const data = blockData(fs, source, block, descriptor)
-        return storedRecord(fs, data, source, block, descriptor, index)
-      }
-      // It may have gone from one block to another while they were looked through.
-      if (source.isCurrent()) return undefined
-    } catch (error) {
-      if (!isGone(error)) throw error
-    }
-    if (listings === LISTINGS_MAX) throw changesTooFast(source)
-    source = await source.now()
-  }
+  const located = await locateCurrentRecord(given, timestampUs)
+  if (located === undefined) return undefined
+  const { source, block, descriptor, index } = located
+  return storedRecord(fs, blockData(fs, source, block, descriptor), source, block, descriptor, index)
 }
 
 /**
@@ -89,18 +73,6 @@ export async function* readRecords(
 
 function later(one: bigint, other: bigint): bigint {
   return one > other ? one : other
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof StorageError && error.code === 'ERR_NOT_FOUND'
-}
-
-function changesTooFast({ name }: BlockSource): StorageError {
-  return new StorageError(
-    'ERR_BUSY',
-    `${name.bucket}/${name.entry} is being changed faster than it can be read: try again`,
-    name,
-  )
 }
 
 /** The blocks from `at` whose ranges form one stretch. */

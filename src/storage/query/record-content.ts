@@ -5,7 +5,7 @@ import { decodeRecord, recordStateNumber, type DecodedRecord } from '../codec/re
 import { StorageError, type StorageErrorCode, type StorageErrorFacts } from '../errors.ts'
 import { blockData, type BlockData } from './block-data.ts'
 import type { BlockSource } from './block-source.ts'
-import { locateRecord } from './locate-record.ts'
+import { locateCurrentRecord } from './locate-record.ts'
 
 /** Where the content of a record is, as a listing of its entry has it. */
 export interface ContentPlace {
@@ -120,10 +120,9 @@ async function locateAgain(
   fs: FileSystem,
   { source: old, block, record }: ContentPlace,
 ): Promise<ContentPlace | undefined> {
-  const source = await old.now()
-  const located = await locateRecord(source, record.timestampUs)
+  const located = await locateCurrentRecord(await old.now(), record.timestampUs)
   if (located === undefined) return undefined
-  const { descriptor, index } = located
+  const { source, descriptor, index } = located
   const found = decodeRecord(
     descriptor.bytes,
     descriptor.recordFromBytes[index],

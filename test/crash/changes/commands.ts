@@ -35,7 +35,7 @@ const picks = fc.array(fc.nat(30), { minLength: 1, maxLength: 5 })
 const write = fc.record({
   kind: fc.constant('write' as const),
   entry,
-  times: fc.array(fc.nat(40), { minLength: 1, maxLength: 6 }),
+  times: fc.array(fc.nat(12), { minLength: 1, maxLength: 6 }),
   large: fc.boolean(),
 })
 const change = fc.oneof(

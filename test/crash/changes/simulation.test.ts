@@ -21,6 +21,7 @@ test('changes survive crashes whole or not at all', async () => {
     },
   )
   expect(coverage.digests().length).toBeGreaterThan(400)
+  expect(coverage.of('blocks.rewritten')).toBeGreaterThan(2)
   for (const kind of ['labels', 'remove', 'removeRange', 'together'])
     expect(coverage.of(`during.${kind}`)).toBeGreaterThan(5)
 }, 120_000)

@@ -30,7 +30,7 @@ const options: SimulationOptions = {
     writeCacheBytesMax: 100_000,
     readCacheBytesMax: 100_000,
   },
-  blocks: { blockBytesMax: 10_000, blockRecordsMax: 4, quota: { kind: 'none', bytes: 0 } },
+  blocks: { blockBytesMax: 10_000, blockRecordsMax: 3, quota: { kind: 'none', bytes: 0 } },
   pace: 0.2,
   garbage: 0.1,
 }
