@@ -31,10 +31,8 @@ const clean119 = manifests.filter((one) => isClean(one) && one.server_version ==
 /** What stock's own weak points leave behind: nothing of ours. */
 const knownBreaches: Readonly<Record<string, readonly string[]>> = {
   'entry-named-wal': ['I11'],
-  'late-overlap': ['I5'],
   'nested-entries': ['I11'],
   'stray-directory': ['I1'],
-  'v121-late-overlap': ['I5'],
 }
 
 let fs: NodeFileSystem
@@ -70,6 +68,9 @@ function recoverable(name: string): Contents {
   return recoverableContents(manifest.recoverable)
 }
 
+/** Blocks that overlap are parted (W2), which changes their files; all others stay as they are, byte for byte. */
+const isParted = (name: string): boolean => name.endsWith('late-overlap')
+
 const named = (list: readonly GoldenManifest[]): [string][] => list.map(({ name }) => [name])
 const breaches = (path: string): string[] => [
   ...new Set(checkSettled(nodeFiles(path)).map(({ invariant }) => invariant)),
@@ -97,7 +98,8 @@ describe('a directory that ReductStore 1.19 left cleanly', () => {
     await storage.close()
     expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable(name))
     expect(breaches(path)).toEqual(knownBreaches[name] ?? [])
-    expect(await changedFiles(path, before)).toEqual([])
+    if (!isParted(name)) expect(await changedFiles(path, before)).toEqual([])
+    if (knownBreaches[name] === undefined) expect(stockTimes(path)).toEqual(timesOf(recoverable(name)))
   })
 
   it.each(named(clean119))('%s takes records without losing any', async (name) => {
@@ -110,7 +112,7 @@ describe('a directory that ReductStore 1.19 left cleanly', () => {
     expect(await contentsOf(await openDirectory(fs, path))).toEqual(expected)
     expect(breaches(path)).toEqual(knownBreaches[name] ?? [])
     const changed = await changedFiles(path, before)
-    expect(changed.filter((file) => !touched.includes(file))).toEqual([])
+    if (!isParted(name)) expect(changed.filter((file) => !touched.includes(file))).toEqual([])
     if (knownBreaches[name] === undefined) expect(stockTimes(path)).toEqual(timesOf(expected))
   })
 })
@@ -159,7 +161,8 @@ describe('a directory that ReductStore 1.21 left cleanly', () => {
     await storage.close()
 
     expect(await contentsOf(await openDirectory(fs, path))).toEqual(expected)
-    expect((await changedFiles(path, before)).filter((file) => !touched.includes(file))).toEqual([])
+    const changed = (await changedFiles(path, before)).filter((file) => !touched.includes(file))
+    if (!isParted(name)) expect(changed).toEqual([])
     expect(breaches(path)).toEqual(knownBreaches[name] ?? [])
   })
 

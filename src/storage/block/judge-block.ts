@@ -141,14 +141,17 @@ function findBase({ id, listed, descriptor: bytes, wal }: BlockFiles): {
   const whole = decoded(bytes)
   const isAsListed = crc !== undefined && crc64(bytes) === crc
   const mayDiffer = crc === undefined || wal !== undefined || (whole !== undefined && isNewer(whole, listed))
-  if (whole !== undefined && (isAsListed || (mayDiffer && agrees(whole, id)))) {
+  if (whole !== undefined && (isAsListed || (mayDiffer && agrees(whole, id, crc !== undefined)))) {
     const isOfAnother = whole.id !== undefined && whole.id !== id
     return isOfAnother ? { fault: `its descriptor is that of block ${whole.id}` } : { base: whole }
   }
   // Set to its new length and not yet written: the old one, followed by zeros.
   const before = bytes.subarray(0, Number(listed?.metadataBytes ?? 0n))
-  if (crc !== undefined && before.byteLength < bytes.byteLength && crc64(before) === crc)
-    return { base: decoded(before) }
+  if (before.byteLength < bytes.byteLength && bytes.subarray(before.byteLength).every((byte) => byte === 0)) {
+    const old = decoded(before)
+    if (old !== undefined && (crc === undefined ? agrees(old, id, false) : crc64(before) === crc))
+      return { base: old }
+  }
   return {
     fault:
       whole === undefined ? 'its descriptor cannot be decoded' : 'its descriptor contradicts its checksum',
@@ -175,12 +178,16 @@ function isNewer({ otherFields }: Descriptor, listed: IndexEntry | undefined): b
   return version > (listed?.version ?? 0n)
 }
 
-/** Without a checksum: whether it has as many records as it says, and room for them. */
-function agrees(descriptor: Descriptor, id: bigint): boolean {
+/**
+ * What speaks for a descriptor without its checksum: it names its block and has its end, where its records are counted.
+ * Versions before 1.9 did not count; a descriptor that was cut between two records has less content than its size.
+ * @param isOther the index has the checksum of another: then every record must be there
+ */
+function agrees(descriptor: Descriptor, id: bigint, isOther: boolean): boolean {
   const { timestampsUs, recordCount, sizeBytes } = descriptor
   if (descriptor.id !== undefined && descriptor.id !== id) return false
-  // Versions before 1.9 did not count; a descriptor that was cut between two records has fewer bytes than its size.
-  return recordCount === timestampsUs.length || (recordCount === 0 && contentBytes(descriptor) === sizeBytes)
+  if (recordCount === 0) return contentBytes(descriptor) === sizeBytes
+  return !isOther || recordCount === timestampsUs.length
 }
 
 function contentBytes({ bytes, recordFromBytes, recordToBytes }: Descriptor): number {

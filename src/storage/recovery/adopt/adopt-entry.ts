@@ -7,6 +7,7 @@ import { indexEntryOf } from '../../codec/index-entry.ts'
 import { blockFiles, type EntryPaths } from '../../paths.ts'
 import { lookAtEntry, readBlockFiles, type EntryFiles } from '../../query/entry-files.ts'
 import type { Quarantine } from './quarantine.ts'
+import { isOverlapping, separateBlocks } from './separate-blocks.ts'
 
 export interface AdoptOptions {
   readonly fs: FileSystem
@@ -52,7 +53,8 @@ export async function adoptEntry(paths: EntryPaths, options: AdoptOptions): Prom
 
   const changing = new Set(judged.filter(({ isChanging }) => isChanging).map(({ id }) => id))
   if (changing.size > 0) {
-    const open = [...new Map([...files.listed, ...listing]).values()].map((listed) =>
+    // With the old lengths: they tell a descriptor that was only lengthened.
+    const open = [...new Map([...listing, ...files.listed]).values()].map((listed) =>
       changing.has(listed.id) ? { ...listed, crc64: undefined } : listed,
     )
     await atomicWrite(fs, paths.index, 'index', encodeSorted(open))
@@ -62,6 +64,7 @@ export async function adoptEntry(paths: EntryPaths, options: AdoptOptions): Prom
     await atomicWrite(fs, paths.index, 'index', encodeSorted([...listing.values()]))
   for (const one of judged) await finishBlock(paths, one, files, options)
   if (isForeign) await takeStrays(paths, files, options)
+  if (isOverlapping(listing)) await separateBlocks(paths, options)
 }
 
 /** What is kept of a verdict: memory stays in proportion to one block. */
@@ -133,7 +136,7 @@ function isSameListing(
       now.recordCount !== entry.recordCount ||
       now.metadataBytes !== entry.metadataBytes ||
       now.latestUs !== entry.latestUs ||
-      now.corrupted !== entry.corrupted
+      (now.corrupted === true) !== (entry.corrupted === true)
     )
       return false
   }

@@ -1,6 +1,10 @@
+import { crc32 } from 'node:zlib'
 import type { Logger } from '../../../base/logger.ts'
 import { atomicWrite } from '../../../fs/atomic-write.ts'
 import type { FileSystem } from '../../../fs/file-system.ts'
+
+/** Of a file name's 255 bytes, what is left beside generation, checksum and suffixes. */
+const NAME_BYTES_MAX = 200
 
 /** Where files go that an open would not trust. Nothing is deleted on doubt. */
 export class Quarantine {
@@ -51,7 +55,9 @@ export class Quarantine {
   }
 
   #nameOf(path: string): string {
-    return `${this.#prefix}${encodeURIComponent(path.slice(this.#root.length + 1))}`
+    const name = encodeURIComponent(path.slice(this.#root.length + 1))
+    if (name.length <= NAME_BYTES_MAX) return `${this.#prefix}${name}`
+    return `${this.#prefix}${crc32(name).toString(16)}-${name.slice(-NAME_BYTES_MAX)}`
   }
 
   async #explain(path: string, reason: string): Promise<string> {
