@@ -4,6 +4,7 @@ import { configCheck, configShow, type ConfigShowOptions } from './commands/conf
 import { ls, type LsOptions } from './commands/ls.ts'
 import { query, type QueryOptions } from './commands/query.ts'
 import { run } from './commands/run.ts'
+import { repair, type RepairCommandOptions } from './commands/repair.ts'
 import { settle } from './commands/settle.ts'
 import { verify, type VerifyCommandOptions } from './commands/verify.ts'
 import type { ConfigurationOptions } from './configuration.ts'
@@ -119,6 +120,23 @@ Examples:
   sediment verify --json | jq .findings`,
     )
     .action(withExit((options: VerifyCommandOptions) => verify(options, context)))
+
+  configurable(program.command('repair'))
+    .description('Show what is damaged and what a repair would do. Needs the directory for itself.')
+    .option('--apply', 'do it; what is replaced goes to .sediment/quarantine')
+    .option('--json', 'what was done, and the report of verify, as one JSON object')
+    .addHelpText(
+      'after',
+      `
+Exit codes, of the directory as it is in the end: 0 clean · 1 findings that the next open mends · 6 damaged
+
+Partitions whose stored offsets are behind what was committed to Kafka are held by the next run, and named.
+
+Examples:
+  sediment repair --data ./data
+  sediment repair --data ./data --apply`,
+    )
+    .action(withExit((options: RepairCommandOptions) => repair(options, context)))
 
   configurable(program.command('settle'))
     .description(

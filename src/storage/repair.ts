@@ -1,0 +1,167 @@
+import { loadCrc64 } from '../base/crc64.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { atomicWrite } from '../fs/atomic-write.ts'
+import type { FileSystem } from '../fs/file-system.ts'
+import { decodeDescriptor } from './codec/descriptor-codec.ts'
+import { CommitLog, type LogPosition } from './commitlog/commit-log.ts'
+import { encodeCheckpoint } from './commitlog/log-file.ts'
+import { StorageError } from './errors.ts'
+import type { LogCompanion } from './options.ts'
+import {
+  EntryPaths,
+  logPath,
+  parseBlockFileName,
+  parseLogName,
+  storePaths,
+  type StorePaths,
+} from './paths.ts'
+import { discover } from './query/discover.ts'
+import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
+import { Quarantine } from './recovery/adopt/quarantine.ts'
+import { applyPlans, type PlannedBlock } from './recovery/apply.ts'
+import type { BlockFacts } from './recovery/facts.ts'
+import { planBlock, type BlockPlan } from './recovery/plan.ts'
+import { readCheckpoint } from './recovery/recover.ts'
+import { scanBlocks } from './recovery/scan-blocks.ts'
+import { scanLog } from './recovery/scan-log.ts'
+import { lockStore, readFormat, readGeneration, writeOwner } from './store-files.ts'
+
+export interface RepairOptions {
+  readonly dataPath: string
+  readonly fs: FileSystem
+  readonly clock: Clock
+  readonly logger: Logger
+  /** What rides along in the log: it is carried on as far as the log can be read. */
+  readonly companion: LogCompanion
+  readonly progress?: (what: string) => void
+}
+
+export interface RepairReport {
+  /** What was done, in order, for people. */
+  readonly steps: readonly string[]
+  /** Files kept aside, each with its reason beside it. */
+  readonly quarantined: number
+}
+
+/**
+ * What only a person may allow: makes of a damaged directory one that opens again, with everything in it that can be
+ * relied on. Groups of the log are redone as far as it can be read; each block is then taken over by itself, as if
+ * ReductStore had left it; what cannot be used, the log included, goes to the quarantine. Nothing is deleted. It can be
+ * interrupted and begun again. The caller verifies the directory afterwards.
+ * @throws {StorageError} `ERR_NOT_A_STORE`, `ERR_LOCKED`, `ERR_FORMAT`; `ERR_CORRUPT` when `.sediment/format` itself is
+ *   damaged, or settings are
+ */
+export async function repairDirectory(options: RepairOptions): Promise<RepairReport> {
+  const { dataPath, fs, clock, logger, companion } = options
+  await loadCrc64()
+  const paths = storePaths(dataPath)
+  if ((await readFormat(fs, paths)) === undefined) {
+    throw new StorageError(
+      'ERR_NOT_A_STORE',
+      `${dataPath} was not written by Sediment: open it to take it over`,
+      {
+        path: dataPath,
+      },
+    )
+  }
+  const lock = await lockStore(fs, paths)
+  try {
+    const generation = (await readGeneration(fs, paths)) + 1
+    await writeOwner(fs, paths, generation, clock.nowUs())
+    const quarantine = new Quarantine({ fs, logger, root: dataPath, directory: paths.quarantine, generation })
+    const steps: string[] = []
+    const say = (step: string): void => {
+      steps.push(step)
+      options.progress?.(step)
+    }
+    const log = await redoLog(fs, paths, companion, say)
+    say('take over every block by itself')
+    await adoptEntries({ fs, paths, logger, quarantine })
+    const position = log.position ?? (await positionBehind(fs, paths))
+    const fresh = await CommitLog.begin(fs, paths, generation, (await logNumberMax(fs, paths)) + 1, position)
+    const checkpoint = {
+      ...position,
+      firstLog: fresh.fileNumber,
+      generation,
+      companion: log.position === undefined ? undefined : companion.snapshot(),
+      openBlocks: [],
+    }
+    const old = await fs.readFile(paths.checkpoint)
+    if (old !== undefined) await quarantine.copy(paths.checkpoint, old, 'replaced by a repair')
+    await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
+    for (const { name } of (await fs.list(paths.logDirectory)) ?? []) {
+      const number = parseLogName(name)
+      if (number !== undefined && number < fresh.fileNumber)
+        await quarantine.take(logPath(paths.logDirectory, number), 'replaced by a repair')
+    }
+    say(`begin a new log behind group ${position.sequence}; the old one is in the quarantine`)
+    return { steps, quarantined: quarantine.count }
+  } finally {
+    await lock.release()
+  }
+}
+
+/** Redoes what the log can still say. Without a position nothing of it could be read. */
+async function redoLog(
+  fs: FileSystem,
+  paths: StorePaths,
+  companion: LogCompanion,
+  say: (step: string) => void,
+): Promise<{ readonly position: LogPosition | undefined }> {
+  let checkpoint
+  try {
+    checkpoint = await readCheckpoint(fs, paths)
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
+    companion.restore(undefined)
+    say(`give up the log: ${error.message}; the stored offsets of all partitions are lost with it`)
+    return { position: undefined }
+  }
+  const log = await scanLog(fs, paths, checkpoint)
+  const facts = await scanBlocks(fs, paths.root, log)
+  const blocks = facts.map((block): PlannedBlock => ({
+    facts: block,
+    plan: keepLongerWal(block, planBlock(block)),
+  }))
+  const sound = blocks.filter(({ plan }) => plan.kind !== 'damaged')
+  for (const damage of log.damage) say(`give up the end of the log: ${damage}`)
+  for (const { facts: block, plan } of blocks)
+    if (plan.kind === 'damaged')
+      say(`keep what can be read of ${block.bucket}/${block.entry} block ${block.blockId}: ${plan.why}`)
+  say(`redo ${log.frames.length} groups in ${sound.length} blocks`)
+  await applyPlans(fs, paths.root, sound)
+  companion.restore(checkpoint.companion)
+  for (const frame of log.frames) for (const delta of frame.deltas) companion.apply(delta)
+  const { sequence, chain } = log.frames.at(-1) ?? checkpoint
+  return { position: { sequence, chain } }
+}
+
+/** A WAL that says more than what is left of the log stays as it is: groups that cannot be read any more are in it. */
+function keepLongerWal({ wal }: BlockFacts, plan: BlockPlan): BlockPlan {
+  if (plan.kind !== 'open' || wal === undefined) return plan
+  const endBytes = plan.entries.reduce((sum, item) => sum + item.entriesBytes, plan.keepWalBytes)
+  return wal.validEndBytes > endBytes ? { ...plan, rewrite: false } : plan
+}
+
+/** Behind every group that any descriptor names: a later one must not look as if it had been folded already. */
+async function positionBehind(fs: FileSystem, paths: StorePaths): Promise<LogPosition> {
+  let sequence = 0
+  const { entries } = await discover(fs, paths.root)
+  for (const name of entries) {
+    const entry = new EntryPaths(paths.root, name)
+    for (const item of (await fs.list(entry.directory)) ?? []) {
+      const file = parseBlockFileName(item.name)
+      if (file?.kind !== 'descriptor') continue
+      const bytes = await fs.readFile(entry.descriptor(file.blockId))
+      const lastFrame = bytes === undefined ? undefined : decodeDescriptor(bytes).lastFrame
+      sequence = Math.max(sequence, lastFrame ?? 0)
+    }
+  }
+  return { sequence: sequence + 1, chain: 0n }
+}
+
+async function logNumberMax(fs: FileSystem, paths: StorePaths): Promise<number> {
+  const items = (await fs.list(paths.logDirectory)) ?? []
+  return Math.max(0, ...items.map(({ name }) => parseLogName(name) ?? 0))
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from '@jest/globals'
+import { silentLogger } from '../../src/base/logger.ts'
+import type { LogCompanion } from '../../src/storage/index.ts'
+import type { EntryName } from '../../src/storage/record.ts'
+import { repairDirectory } from '../../src/storage/repair.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+import { verifyDirectory } from '../../src/storage/verify.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { SimulatedDisk } from '../support/simulated-disk.ts'
+import { openStore, write } from '../support/storage/store.ts'
+
+/**
+ * Goal: a damaged store opens again with everything that can be relied on, and nothing is deleted.
+ * Method: a store with a settled entry and an open one is killed and damaged; it must refuse to open, or verify must
+ * call it damaged, and after the repair it must be whole.
+ */
+
+const t0 = 1_750_000_000_000_000
+const settled: EntryName = { bucket: 'kafka', entry: 'settled' }
+const open: EntryName = { bucket: 'kafka', entry: 'open' }
+
+/** Counts deltas. */
+class Counter implements LogCompanion {
+  count = 0
+  restore(snapshot: Uint8Array | undefined): void {
+    this.count = snapshot?.[0] ?? 0
+  }
+  apply(): void {
+    this.count += 1
+  }
+  snapshot(): Uint8Array {
+    return Uint8Array.of(this.count)
+  }
+}
+
+async function killedStore(): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk({ seed: 9 })
+  const storage = await openStore(disk.fs, { companion: new Counter(), settings: { blockRecordsMax: 2 } })
+  const delta = Uint8Array.of(1)
+  await storage.submit({ writes: [0, 1, 2, 3].map((us) => write(settled, t0 + us)), delta })
+  await storage.settle()
+  for (let us = 10; us < 16; us++) await storage.submit({ writes: [write(open, t0 + us)], delta })
+  disk.killProcess()
+  disk.restart()
+  return disk
+}
+
+async function timesOf(storage: Storage, name: EntryName): Promise<number[]> {
+  const times: number[] = []
+  for await (const record of storage.records(name)) {
+    await record.read()
+    times.push(Number(record.timestampUs) - t0)
+  }
+  return times
+}
+
+function logOf(disk: SimulatedDisk): string {
+  const logs = disk.paths('/data/.sediment/log')
+  return logs.at(-1) as string
+}
+
+interface Case {
+  readonly what: string
+  readonly damage: (disk: SimulatedDisk) => void
+  readonly settledUs: readonly number[]
+  readonly openUs: readonly number[]
+  readonly deltas: number
+}
+
+const cases: readonly Case[] = [
+  {
+    what: 'the checkpoint has a flipped bit',
+    damage: (disk) => disk.flipBit('/data/.sediment/checkpoint', 99),
+    settledUs: [0, 1, 2, 3],
+    openUs: [10, 11, 12, 13, 14, 15],
+    deltas: 0,
+  },
+  {
+    what: 'an acknowledged group in the log has a flipped bit',
+    damage: (disk) => {
+      const path = logOf(disk)
+      const bytes = disk.peek(path) as Uint8Array
+      const second = Buffer.from(bytes).indexOf('SEDF', Buffer.from(bytes).indexOf('SEDF') + 4)
+      disk.flipBit(path, (second + 60) * 8)
+    },
+    settledUs: [0, 1, 2, 3],
+    openUs: [10, 11, 12, 13, 14, 15],
+    deltas: 2,
+  },
+  {
+    what: 'the descriptor of a sealed block has a flipped bit',
+    damage: (disk) => disk.flipBit(`/data/kafka/settled/${t0}.meta`, 77),
+    settledUs: [2, 3],
+    openUs: [10, 11, 12, 13, 14, 15],
+    deltas: 7,
+  },
+]
+
+describe.each(cases)('when $what', ({ damage, settledUs, openUs, deltas }) => {
+  it('a repair keeps what can be relied on, and everything else aside', async () => {
+    const disk = await killedStore()
+    const before = new Set(disk.paths('/data'))
+    damage(disk)
+    const findings = (await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings
+    expect(findings.filter(({ severity }) => severity === 'damaged')).not.toEqual([])
+
+    const options = { dataPath: '/data', fs: disk.fs, clock: new ManualClock(), logger: silentLogger }
+    const report = await repairDirectory({ ...options, companion: new Counter() })
+    expect(report.quarantined).toBeGreaterThan(0)
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+
+    const companion = new Counter()
+    const storage = await openStore(disk.fs, { companion, settings: { blockRecordsMax: 2 } })
+    expect(await timesOf(storage, settled)).toEqual(settledUs)
+    expect(await timesOf(storage, open)).toEqual(openUs)
+    expect(companion.count).toBe(deltas)
+    await storage.submit({ writes: [write(open, t0 + 11), write(settled, t0 + 9)] })
+    await storage.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+    const kept = disk.paths('/data/.sediment/quarantine').map((path) => decodeURIComponent(path))
+    const gone = [...before].filter((path) => path.endsWith('.meta') && !disk.paths('/data').includes(path))
+    for (const path of gone)
+      expect(kept.some((other) => other.endsWith(path.slice('/data/'.length)))).toBe(true)
+  })
+})
+
+it('a directory that is no store of ours is left alone', async () => {
+  const disk = new SimulatedDisk({ seed: 9 })
+  disk.putDirectory('/data')
+  const options = { dataPath: '/data', fs: disk.fs, clock: new ManualClock(), logger: silentLogger }
+  await expect(repairDirectory({ ...options, companion: new Counter() })).rejects.toMatchObject({
+    code: 'ERR_NOT_A_STORE',
+  })
+})
