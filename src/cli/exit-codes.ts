@@ -54,6 +54,7 @@ const STORAGE: Readonly<Record<StorageErrorCode, Row>> = {
   ERR_NOT_A_STORE: [exitCodes.usage, 'give the data directory with --data or dataPath'],
   ERR_INVALID: [exitCodes.usage, 'correct it and try again'],
   ERR_NOT_FOUND: [exitCodes.usage, 'see what there is with: sediment ls'],
+  ERR_EXISTS: [exitCodes.usage],
   ERR_BUSY: [exitCodes.directory],
   ERR_RECORD_STATE: [
     exitCodes.usage,

@@ -138,6 +138,14 @@ export class Catalogue {
     for (const bucket of buckets) await this.#writeBucketFolder(bucket)
   }
 
+  /** The entry of a name, durable; made when it is missing. @throws {StorageError} `ERR_INVALID` */
+  async require(name: EntryName): Promise<Entry> {
+    const known = this.find(name)
+    if (known?.isNameDurable === true) return known
+    await this.make([name])
+    return this.find(name) as Entry
+  }
+
   async #makeBucket(bucket: string): Promise<void> {
     checkBucketName(bucket)
     const settings = this.#settingsOfNew(bucket)

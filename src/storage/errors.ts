@@ -7,11 +7,12 @@ export type StorageErrorCode =
   | 'ERR_CLOSED' // the caller used a store after close()
   | 'ERR_LOCKED' // another process has the directory (exit 5)
   | 'ERR_READ_ONLY' // the directory cannot be written (exit 5)
-  | 'ERR_NO_SPACE' // not enough space to open or recover (exit 5)
+  | 'ERR_NO_SPACE' // not enough space to open or recover (exit 5), or for an upload
   | 'ERR_FORMAT' // written by a newer release, or for another cluster or group (exit 5)
   | 'ERR_NOT_A_STORE' // the directory is missing, or holds things that are no buckets
   | 'ERR_INVALID' // a name, label or time that the format does not allow
   | 'ERR_NOT_FOUND'
+  | 'ERR_EXISTS' // an upload asks for a time that is taken
   | 'ERR_RECORD_STATE' // the record's upload has not finished, or failed: see the fact `state`
   | 'ERR_BUSY' // a writer changes the entry faster than it can be read: try again
 

@@ -19,9 +19,11 @@ export type {
   EntryInfo,
   EntryName,
   LabelList,
+  RecordBegin,
   RecordReader,
   RecordState,
   RecordWrite,
+  RecordWriter,
   StoredRecord,
   TimeRange,
 } from './record.ts'

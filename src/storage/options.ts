@@ -36,6 +36,8 @@ export interface StorageLimits {
   readonly walBytesMax: number
   /** Removed bytes of a block are given back from here on, when they are half of it. */
   readonly holesBytesMin: number
+  /** An upload to which nothing is written for so long is aborted. */
+  readonly uploadIdleMs: number
   readonly writeCacheBytesMax: number
   readonly readCacheBytesMax: number
 }
@@ -51,6 +53,7 @@ export const defaultLimits: StorageLimits = {
   sealIdleMs: 30_000,
   walBytesMax: 16 * 1024 * 1024,
   holesBytesMin: 1024 * 1024,
+  uploadIdleMs: 60_000,
   writeCacheBytesMax: 64 * 1024 * 1024,
   readCacheBytesMax: 32 * 1024 * 1024,
 }

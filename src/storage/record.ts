@@ -24,6 +24,35 @@ export interface RecordWrite {
   readonly content: Uint8Array
 }
 
+/** A record whose content is not at hand yet. */
+export interface RecordBegin {
+  readonly target: EntryName
+  /** In microseconds since the epoch, below 2^53; exactly this time, or none. */
+  readonly timestampUs: number
+  readonly labels: LabelList
+  readonly contentType: string
+  readonly contentBytes: number
+}
+
+/**
+ * Takes the content of one record in pieces. Until `finish` has resolved the record is there, without content: `started`
+ * for readers of the open store, `errored` for all others, and for ever where the writer or the process ends before.
+ * Every error ends the upload.
+ */
+export interface RecordWriter {
+  /**
+   * Resolves when the operating system has the bytes; wait for it, nothing is held back in memory. `chunk` must not
+   * change until then.
+   * @throws {StorageError} `ERR_INVALID` beyond the announced length, `ERR_RECORD_STATE` when the upload has ended (the
+   *   message says why), `ERR_POISONED`
+   */
+  write(chunk: Uint8Array): Promise<void>
+  /** Resolves when the whole record is durable and visible. @throws {StorageError} as `write`, also when it is too short */
+  finish(): Promise<void>
+  /** Gives up, once what is under way is written. Nothing after `finish`. */
+  abort(reason?: string): Promise<void>
+}
+
 export type RecordState = 'started' | 'finished' | 'errored'
 
 /** A stored record, without its content. */

@@ -30,7 +30,16 @@ import { removeRange, removeRecords, type RemoveRangeOptions } from './mutation/
 import { rewriteBlock } from './mutation/rewrite-block.ts'
 import { updateLabels, type LabelUpdate } from './mutation/update-labels.ts'
 import { getRecord, readRecords } from './query/read-records.ts'
-import type { EntryInfo, EntryName, RecordReader, RecordWrite, StoredRecord, ReadOptions } from './record.ts'
+import type {
+  EntryInfo,
+  EntryName,
+  RecordBegin,
+  RecordReader,
+  RecordWrite,
+  RecordWriter,
+  StoredRecord,
+  ReadOptions,
+} from './record.ts'
 import { byEntry } from './recovery/apply.ts'
 import { readCheckpoint, recover, type Recovery } from './recovery/recover.ts'
 import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
@@ -47,6 +56,7 @@ import {
   type StoreFormat,
 } from './store-files.ts'
 import { Maintenance } from './maintenance.ts'
+import { Uploads } from './upload/uploads.ts'
 import { checkLabels } from './label-rules.ts'
 import { WriteGate } from './write-gate.ts'
 
@@ -79,6 +89,7 @@ export class Storage implements RecordReader {
   readonly #commit: GroupCommit
   readonly #maintenance: Maintenance
   readonly #live: LiveBlocks
+  readonly #uploads: Uploads
   readonly #limits: StorageLimits
   readonly #log: CommitLog
   readonly #onPoisoned: ((cause: unknown) => void) | undefined
@@ -150,6 +161,16 @@ export class Storage implements RecordReader {
       poison,
     })
     this.#live = new LiveBlocks({ fs, observer, bytesMax: limits.readCacheBytesMax })
+    this.#uploads = new Uploads({
+      fs,
+      clock,
+      idleMsMax: limits.uploadIdleMs,
+      manager,
+      exclusive: (job) => this.#commit.exclusive(job),
+      source: (entry) => this.#live.source(entry),
+      makeEntry: (name) => catalogue.require(name),
+      spareBytes: () => this.spareBytes(),
+    })
     let staged = 0
     this.#mutation = {
       fs,
@@ -276,6 +297,21 @@ export class Storage implements RecordReader {
   }
 
   /**
+   * Begins a record whose content comes in pieces, of any length. Its range is durable, as a record that has failed, when
+   * this resolves. A failed record of equal length is written again in its place, with these labels and this type.
+   * @throws {StorageError} `ERR_EXISTS` when the time is taken, `ERR_NO_SPACE`, `ERR_INVALID`, `ERR_CORRUPT` (the block it
+   *   belongs into is damaged), `ERR_POISONED`, `ERR_CLOSED`
+   */
+  async beginRecord(begin: RecordBegin): Promise<RecordWriter> {
+    this.#check(begin)
+    if (!Number.isSafeInteger(begin.contentBytes) || begin.contentBytes < 0) {
+      const why = `${begin.contentBytes} is no length of content`
+      throw new StorageError('ERR_INVALID', why, begin.target)
+    }
+    return this.#uploads.begin(begin)
+  }
+
+  /**
    * Changes labels of records; durable and visible when it resolves, all of them as one atom.
    * @throws {StorageError} `ERR_NOT_FOUND` without such an entry, `ERR_POISONED`, `ERR_CLOSED`; what concerns one record
    *   only is in its result
@@ -297,11 +333,12 @@ export class Storage implements RecordReader {
     return removeRange(this.#mutation, this.#requireEntry(name), options)
   }
 
-  /** Free bytes beyond what the log may still grow by. Negative: consumption must pause. */
+  /** Free bytes beyond what the log may still grow by and what open uploads will still write. Negative: consumption must pause. */
   async spareBytes(): Promise<number> {
     const { bytes, inodes } = await this.#fs.freeSpace(this.#paths.root)
     if (inodes < INODES_RESERVED) return -1
-    return bytes - Math.max(0, this.#limits.logBytesMax - this.#log.bytes)
+    const logGrowthBytes = Math.max(0, this.#limits.logBytesMax - this.#log.bytes)
+    return bytes - logGrowthBytes - this.#uploads.remainingBytes
   }
 
   /** Changes of the disk so far. It rises while the store works, however long that takes, and not while it hangs. */
@@ -347,6 +384,7 @@ export class Storage implements RecordReader {
   async #close(deadlineMs: number): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + deadlineMs
     try {
+      await this.#uploads.close()
       await this.#maintenance.stop()
       await this.#commit.close()
       if (this.#poison === undefined) {
@@ -390,7 +428,7 @@ export class Storage implements RecordReader {
     throw new StorageError('ERR_NOT_FOUND', `there is no entry ${name.bucket}/${name.entry}`, name)
   }
 
-  #check(write: RecordWrite): void {
+  #check(write: Omit<RecordWrite, 'content'>): void {
     const { target, timestampUs } = write
     if (!this.#checkedNames.has(target)) {
       checkEntryName(target)

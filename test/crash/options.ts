@@ -246,6 +246,7 @@ function chooseSwarm(seed: number, random: Random): SimulationOptions {
       sealIdleMs: random.pick([0, 100, 600, 5_000]),
       walBytesMax: random.pick([250, 1_000, 100_000]),
       holesBytesMin: 100,
+      uploadIdleMs: 100_000,
       writeCacheBytesMax: random.pick([1_100, 3_500, 1_000_000]),
       readCacheBytesMax: random.pick([1_000, 100_000]),
     },

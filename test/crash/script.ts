@@ -66,6 +66,7 @@ const options: SimulationOptions = {
     sealIdleMs: 100_000,
     walBytesMax: 100_000,
     holesBytesMin: 100,
+    uploadIdleMs: 100_000,
     writeCacheBytesMax: 100_000,
     readCacheBytesMax: 100_000,
   },

@@ -55,11 +55,11 @@ export class BlockManager {
    * @throws {StorageError} `ERR_CORRUPT` when the cold block cannot be read, or cannot take records: nothing was reserved
    */
   async reserve(entry: Entry, write: RecordWrite): Promise<void> {
-    let placement = this.place(entry, write)
+    let placement = this.place(entry, write.timestampUs, write.content.byteLength)
     while (placement.kind === 'load' || placement.kind === 'full') {
-      if (placement.kind === 'full') throw noRoom(entry, placement.cold, write)
+      if (placement.kind === 'full') throw noRoom(entry, placement.cold, write.timestampUs)
       await this.reopen(entry, placement.cold)
-      placement = this.place(entry, write)
+      placement = this.place(entry, write.timestampUs, write.content.byteLength)
     }
     this.commit(entry, placement, write)
   }
@@ -75,12 +75,34 @@ export class BlockManager {
 
   /** The synchronous half of `reserve`: false where that has to wait, or throws; then nothing was reserved. */
   tryReserve(entry: Entry, write: RecordWrite): boolean {
-    const placement = this.place(entry, write)
+    const placement = this.place(entry, write.timestampUs, write.content.byteLength)
     if (placement.kind === 'load' || placement.kind === 'full') return false
     if (placement.kind === 'append') this.#observer.cacheHit('write')
     else this.#observer.cacheMissed('write')
     this.commit(entry, placement, write)
     return true
+  }
+
+  /**
+   * A range for content that comes later, at exactly this time; `undefined` where the time cannot be used. Only while no
+   * group is being built. @throws {StorageError} `ERR_CORRUPT`, as `reserve`
+   */
+  async reserveRange(
+    entry: Entry,
+    timestampUs: number,
+    contentBytes: number,
+  ): Promise<{ readonly block: OpenBlock; readonly beginBytes: number } | undefined> {
+    for (;;) {
+      const placement = this.place(entry, timestampUs, contentBytes)
+      if (placement.kind === 'full') throw noRoom(entry, placement.cold, timestampUs)
+      if (placement.kind === 'load') {
+        await this.reopen(entry, placement.cold)
+        continue
+      }
+      if (placement.slotUs !== timestampUs) return undefined
+      const block = this.occupy(entry, placement, contentBytes)
+      return { block, beginBytes: block.blkReservedBytes - contentBytes }
+    }
   }
 
   /** What is reserved from now on is taken back together, or not at all. */
@@ -172,9 +194,8 @@ export class BlockManager {
     this.forget(block)
   }
 
-  private place(entry: Entry, write: RecordWrite): Placement {
-    const contentBytes = write.content.byteLength
-    let placement = placeRecord(entry, write.timestampUs, contentBytes, this.#clock)
+  private place(entry: Entry, timestampUs: number, contentBytes: number): Placement {
+    let placement = placeRecord(entry, timestampUs, contentBytes, this.#clock)
     while (placement.kind === 'start' && this.isRetired(entry, placement.id)) {
       const { id, slotUs } = placement
       const isFree = id < slotUs && entry.index.get(BigInt(id + 1)) === undefined
@@ -186,6 +207,28 @@ export class BlockManager {
   }
 
   private commit(entry: Entry, placement: Place, write: RecordWrite): void {
+    const { slotUs } = placement
+    if (slotUs - write.timestampUs >= 1000) this.#observer.slotSpilled(slotUs - write.timestampUs)
+    const blkAtBytes = placement.kind === 'append' ? placement.block.blkReservedBytes : 0
+    const block = this.occupy(entry, placement, write.content.byteLength)
+    let group = block.building
+    if (group === undefined) {
+      group = { block, blkAtBytes, contentBytes: 0, writes: [], slotsUs: [] }
+      block.building = group
+      block.pendingGroups += 1
+      block.touchedMs = this.#clock.monotonicMs()
+      this.#building.push(group)
+      this.#cache.delete(block)
+      this.#cache.add(block)
+    }
+    this.#unit.push(group)
+    group.writes.push(write)
+    group.slotsUs.push(slotUs)
+    group.contentBytes += write.content.byteLength
+  }
+
+  /** Takes slot and range; starts the block where the placement says so. */
+  private occupy(entry: Entry, placement: Place, contentBytes: number): OpenBlock {
     const { slotUs } = placement
     let block: OpenBlock
     if (placement.kind === 'start') {
@@ -204,32 +247,17 @@ export class BlockManager {
       block = placement.block
     }
     if (placement.isLate) this.#observer.recordLate()
-    if (slotUs - write.timestampUs >= 1000) this.#observer.slotSpilled(slotUs - write.timestampUs)
-
     block.slots.add(slotUs)
     if (block.recordCount === 0 || slotUs > block.latestUs) block.latestUs = slotUs
-    let group = block.building
-    if (group === undefined) {
-      group = { block, blkAtBytes: block.blkReservedBytes, contentBytes: 0, writes: [], slotsUs: [] }
-      block.building = group
-      block.pendingGroups += 1
-      block.touchedMs = this.#clock.monotonicMs()
-      this.#building.push(group)
-      this.#cache.delete(block)
-      this.#cache.add(block)
-    }
-    this.#unit.push(group)
-    group.writes.push(write)
-    group.slotsUs.push(slotUs)
-    group.contentBytes += write.content.byteLength
-    block.blkReservedBytes += write.content.byteLength
+    block.blkReservedBytes += contentBytes
     block.recordCount += 1
     block.reservations += 1
     entry.hot = block
+    return block
   }
 }
 
-function noRoom({ name, paths }: Entry, cold: IndexEntry, { timestampUs }: RecordWrite): StorageError {
+function noRoom({ name, paths }: Entry, cold: IndexEntry, timestampUs: number): StorageError {
   const path = paths.descriptor(cold.id)
   return new StorageError(
     'ERR_CORRUPT',

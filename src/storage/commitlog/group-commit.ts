@@ -223,7 +223,7 @@ export class GroupCommit {
     this.#previousChain = built.chain
     this.#isWatermarkOwed = true
     try {
-      await this.#write(built, Promise.resolve())
+      await this.#write(built, this.#writeDirect(built))
     } catch (cause) {
       built.release()
       throw cause

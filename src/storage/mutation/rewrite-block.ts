@@ -4,7 +4,7 @@ import { writeAll } from '../../fs/write-all.ts'
 import { isExtensible } from '../block/placement.ts'
 import { cutIntoParts, isHollow, isOverfull } from '../block/plan-rewrite.ts'
 import { encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
-import { moveRecord, scanRecord } from '../codec/record-codec.ts'
+import { moveRecord, recordStateNumber, scanRecord } from '../codec/record-codec.ts'
 import type { EntryChange } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
@@ -150,9 +150,11 @@ async function stage(
       descriptor.recordFromBytes[index],
       descriptor.recordToBytes[index],
     )
-    const { beginBytes, endBytes } = scanRecord(bytes, 0, bytes.byteLength)
-    for (let atBytes = beginBytes; atBytes < endBytes;) {
-      const content = await source.read(atBytes, Math.min(COPY_BYTES, endBytes - atBytes))
+    const { beginBytes, endBytes, state } = scanRecord(bytes, 0, bytes.byteLength)
+    // A failed upload keeps its length; its bytes mean nothing, and need not be there.
+    const copiedToBytes = state === recordStateNumber.finished ? endBytes : beginBytes
+    for (let atBytes = beginBytes; atBytes < copiedToBytes;) {
+      const content = await source.read(atBytes, Math.min(COPY_BYTES, copiedToBytes - atBytes))
       if (content.byteLength === 0) {
         const path = entry.paths.data(oldId)
         throw new StorageError('ERR_CORRUPT', `${path} is too short`, { ...entry.name, path, atBytes })

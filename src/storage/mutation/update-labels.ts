@@ -53,6 +53,7 @@ async function edit(
   const located = await locateRecord(context.source(entry), timestampUs)
   if (located === undefined) throw recordNotFound(entry, timestampUs)
   const { block: found, descriptor, index } = located
+  if (entry.uploading.has(timestampUs)) throw isUploading(entry, timestampUs)
   const bytes =
     updated.get(timestampUs) ??
     descriptor.bytes.subarray(descriptor.recordFromBytes[index], descriptor.recordToBytes[index])
@@ -91,4 +92,11 @@ function joined(edits: readonly EntriesEdit[]): EntriesEdit[] {
     else known.push(entries)
   }
   return Array.from(byBlock, ([block, parts]) => ({ block, entries: Buffer.concat(parts), recordCount: 0 }))
+}
+
+/** Its labels are written when it is finished. */
+function isUploading({ name }: Entry, timestampUs: bigint): StorageError {
+  const where = `${name.bucket}/${name.entry} at ${timestampUs}`
+  const facts = { ...name, timestampUs, state: 'started' } as const
+  return new StorageError('ERR_RECORD_STATE', `${where}: too early, its upload has not finished`, facts)
 }

@@ -171,13 +171,15 @@ function storedRecord(
   const record = decodeRecord(descriptor.bytes, from, descriptor.recordToBytes[index])
   const { bucket, entry } = source.name
   const isFinished = recordStateName(record.state) === 'finished'
-  const place = { source, block, record, data }
+  // An upload that nobody finishes any more counts as failed (W20).
+  const unfinished = source.isStarted(record.timestampUs) ? 'started' : 'errored'
+  const state = isFinished ? 'finished' : unfinished
+  const place = { source, block, record, data, state } as const
   return {
     bucket,
     entry,
     timestampUs: record.timestampUs,
-    // An upload that nobody finishes any more counts as failed (W20).
-    state: isFinished ? 'finished' : source.isStarted(record.timestampUs) ? 'started' : 'errored',
+    state,
     labels: record.labels,
     contentType: record.contentType,
     contentBytes: record.endBytes - record.beginBytes,

@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
-import { decodeRecord, recordStateNumber, type DecodedRecord } from '../codec/record-codec.ts'
+import { decodeRecord, type DecodedRecord } from '../codec/record-codec.ts'
 import { StorageError, type StorageErrorCode, type StorageErrorFacts } from '../errors.ts'
+import type { RecordState } from '../record.ts'
 import { blockData, type BlockData } from './block-data.ts'
 import type { BlockSource } from './block-source.ts'
 import { locateCurrentRecord } from './locate-record.ts'
@@ -13,6 +14,8 @@ export interface ContentPlace {
   readonly block: IndexEntry
   readonly record: DecodedRecord
   readonly data: BlockData
+  /** As it was listed. */
+  readonly state: RecordState
 }
 
 /**
@@ -91,12 +94,12 @@ export async function notAsStored(
 }
 
 /** @throws {StorageError} `ERR_RECORD_STATE` */
-export function requireFinished({ source, record, ...place }: ContentPlace): void {
-  if (record.state === recordStateNumber.finished) return
-  const state = source.isStarted(record.timestampUs) ? 'started' : 'errored'
+export function requireFinished(place: ContentPlace): void {
+  const { state } = place
+  if (state === 'finished') return
   const why =
     state === 'started' ? 'too early, its upload has not finished' : 'its upload failed or was never finished'
-  throw recordError({ source, record, ...place }, 'ERR_RECORD_STATE', why, { state })
+  throw recordError(place, 'ERR_RECORD_STATE', why, { state })
 }
 
 export function recordError(
@@ -118,7 +121,7 @@ export function recordError(
  */
 async function locateAgain(
   fs: FileSystem,
-  { source: old, block, record }: ContentPlace,
+  { source: old, block, record, state }: ContentPlace,
 ): Promise<ContentPlace | undefined> {
   const located = await locateCurrentRecord(await old.now(), record.timestampUs)
   if (located === undefined) return undefined
@@ -135,5 +138,5 @@ async function locateAgain(
     (isAtPlace || found.contentCrc32 !== undefined)
   if (!isSame || found.state !== record.state) return undefined
   const data = blockData(fs, source, located.block, descriptor)
-  return { source, block: located.block, record: found, data }
+  return { source, block: located.block, record: found, data, state }
 }

@@ -6,17 +6,17 @@ import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import { stripDescriptor } from '../block/strip-block.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
+import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { indexEntryOf } from '../codec/index-entry.ts'
 import { EntryPaths, blockFiles, directoriesUpTo, stagedFiles, storePaths } from '../paths.ts'
 import { rebuildIndex } from '../query/list-blocks.ts'
-import { removalIntent, walStopMarker } from '../wal/wal-codec.ts'
-import { contentMatches } from './scan-log.ts'
+import { removalIntent, scanWal, walEntryType, walStopMarker } from '../wal/wal-codec.ts'
 import type { BlockFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { findCutContent, mergeIntoDescriptor } from './merge-into-descriptor.ts'
 import { unlistCrc } from './unlist-crc.ts'
 import type { BlockPlan } from './plan.ts'
 import { readEntries } from './read-entries.ts'
-import { readIfThere } from './read-if-there.ts'
+import { holdsContent } from './holds-content.ts'
 
 export interface PlannedBlock {
   readonly facts: BlockFacts
@@ -49,11 +49,21 @@ export async function findLostDirectContent(
     budgetBytes -= item.contentBytes
     if (budgetBytes < 0) break
     const path = new EntryPaths(dataPath, item.block).data(item.block.blockId)
-    const content = await readIfThere(fs, path, item.blkAtBytes, item.contentBytes)
-    if (!contentMatches(await readEntries(fs, item), item.blkAtBytes, content))
+    if (!(await holdsContents(fs, path, await readEntries(fs, item))))
       damage.push(`${path}: content of group ${item.sequence} is not there`)
   }
   return damage
+}
+
+/** Whether the data file holds the content of the records of `entries`. */
+async function holdsContents(fs: FileSystem, path: string, entries: Uint8Array): Promise<boolean> {
+  for (const { type, payloadFromBytes, payloadToBytes } of scanWal(entries).entries) {
+    if (type !== walEntryType.writeRecord) continue
+    const record = decodeRecord(entries, payloadFromBytes, payloadToBytes)
+    const isFinished = record.state === recordStateNumber.finished
+    if (isFinished && !(await holdsContent(fs, path, record))) return false
+  }
+  return true
 }
 
 /**

@@ -8,14 +8,16 @@ import {
   decodeRecord,
   encodeRecord,
   recordBytes,
+  recordStateNumber,
   scanRecord,
   type DecodedRecord,
   type RecordFields,
 } from '../codec/record-codec.ts'
 import { StorageError } from '../errors.ts'
 import type { EntryPaths } from '../paths.ts'
-import { scanWal, walEntryType } from '../wal/wal-codec.ts'
+import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
 import type { LoggedItem } from './facts.ts'
+import { holdsContent } from './holds-content.ts'
 import { readEntries } from './read-entries.ts'
 import { readIfThere } from './read-if-there.ts'
 import { isHeld, recordIndex } from './scan-blocks.ts'
@@ -43,6 +45,9 @@ export async function findCutContent(
   for await (const { record, content } of missingRecords(fs, paths, blockId, descriptor, items)) {
     if (content === undefined) cutUs.push(record.timestampUs)
   }
+  for await (const { record, isCut } of changedRecords(fs, paths, blockId, descriptor, items)) {
+    if (isCut) cutUs.push(record.timestampUs)
+  }
   if (cutUs.length === 0) return undefined
   cutUs.sort((a, b) => (a < b ? -1 : 1))
   return (
@@ -68,7 +73,8 @@ export async function mergeIntoDescriptor(
   const records = Array.from(descriptor.timestampsUs, (_, index) =>
     descriptor.bytes.subarray(descriptor.recordFromBytes[index], descriptor.recordToBytes[index]),
   )
-  for await (const { index, record } of changedRecords(fs, descriptor, items)) {
+  for await (const { index, record, isCut } of changedRecords(fs, paths, blockId, descriptor, items)) {
+    if (isCut) throw contentIsCut(paths, blockId, BigInt(record.timestampUs))
     const encoded = new Uint8Array(recordBytes(record))
     encodeRecord(encoded, 0, record)
     records[index] = encoded
@@ -78,10 +84,7 @@ export async function mergeIntoDescriptor(
   const ops: WriteOp[] = []
   const data: FileRef = { path: paths.data(blockId), kind: 'data' }
   for await (const { record, content } of missingRecords(fs, paths, blockId, descriptor, items)) {
-    if (content === undefined) {
-      const facts = { path: data.path, timestampUs: BigInt(record.timestampUs) }
-      throw new StorageError('ERR_CORRUPT', `${data.path}: content is not there`, facts)
-    }
+    if (content === undefined) throw contentIsCut(paths, blockId, BigInt(record.timestampUs))
     let timestampUs = BigInt(record.timestampUs)
     while (taken.has(timestampUs)) timestampUs += 1n
     taken.add(timestampUs)
@@ -90,7 +93,7 @@ export async function mergeIntoDescriptor(
       ...record,
       timestampUs: Number(timestampUs),
       beginBytes: sizeBytes,
-      endBytes: sizeBytes + content.byteLength,
+      endBytes: sizeBytes + record.endBytes - record.beginBytes,
     }
     const encoded = new Uint8Array(recordBytes(moved))
     encodeRecord(encoded, 0, moved)
@@ -123,17 +126,25 @@ async function* missingRecords(
   descriptor: Descriptor,
   items: readonly LoggedItem[],
 ): AsyncGenerator<MissingRecord> {
+  const last = await lastEntries(fs, items, ({ type }) => type === walEntryType.writeRecord)
   for (const item of items) {
-    const contents = item.direct
-      ? await readIfThere(fs, paths.data(blockId), item.blkAtBytes, item.contentBytes)
+    const inline = item.direct
+      ? new Uint8Array(0)
       : await fs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
     const entries = await readEntries(fs, item)
     for (const entry of scanWal(entries).entries) {
       if (entry.type !== walEntryType.writeRecord) continue
       const record = decodeRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
+      if (!isLast(last, record.timestampUs, item, entry)) continue
       const lengthBytes = record.endBytes - record.beginBytes
       if (holds(descriptor, BigInt(record.timestampUs), lengthBytes)) continue
-      const content = contents.slice(record.beginBytes - item.blkAtBytes, record.endBytes - item.blkAtBytes)
+      if (record.state !== recordStateNumber.finished) {
+        yield { record, content: new Uint8Array(0) }
+        continue
+      }
+      const content = item.direct
+        ? await readIfThere(fs, paths.data(blockId), record.beginBytes, lengthBytes)
+        : inline.slice(record.beginBytes - item.blkAtBytes, record.endBytes - item.blkAtBytes)
       const isWhole =
         content.byteLength === lengthBytes &&
         (record.contentCrc32 === undefined || crc32(content) === record.contentCrc32)
@@ -145,22 +156,62 @@ async function* missingRecords(
 /** Records that are there with other labels, or in another state, than the log says; where their content is now. */
 async function* changedRecords(
   fs: FileSystem,
+  paths: EntryPaths,
+  blockId: number,
   descriptor: Descriptor,
   items: readonly LoggedItem[],
-): AsyncGenerator<{ index: number; record: RecordFields }> {
+): AsyncGenerator<{ index: number; record: RecordFields; isCut: boolean }> {
+  const last = await lastEntries(fs, items, () => true)
   for (const item of items) {
     const entries = await readEntries(fs, item)
     for (const entry of scanWal(entries).entries) {
       const record = decodeRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
+      if (!isLast(last, record.timestampUs, item, entry)) continue
       const index = recordIndex(descriptor, record.timestampUs)
       if (index === undefined || isHeld(descriptor, index, entries, entry)) continue
       const from = descriptor.recordFromBytes[index] as number
       const held = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
       if (held.endBytes - held.beginBytes !== record.endBytes - record.beginBytes) continue
       const { beginBytes, endBytes } = held
-      yield { index, record: { ...record, timestampUs: Number(record.timestampUs), beginBytes, endBytes } }
+      const moved = { ...record, timestampUs: Number(record.timestampUs), beginBytes, endBytes }
+      // An upload that ReductStore has saved as failed: its content went home before the frame that finished it.
+      const isToBeThere = held.state !== record.state && record.state === recordStateNumber.finished
+      const isCut = isToBeThere && !(await holdsContent(fs, paths.data(blockId), moved))
+      yield { index, record: moved, isCut }
     }
   }
+}
+
+function contentIsCut(paths: EntryPaths, blockId: number, timestampUs: bigint): StorageError {
+  const path = paths.data(blockId)
+  return new StorageError('ERR_CORRUPT', `${path}: content is not there`, { path, timestampUs })
+}
+
+/** By time, where the last entry that is `wanted` stands: of several the last one counts. */
+async function lastEntries(
+  fs: FileSystem,
+  items: readonly LoggedItem[],
+  wanted: (entry: WalEntry) => boolean,
+): Promise<ReadonlyMap<bigint, { item: LoggedItem; atBytes: number }>> {
+  const last = new Map<bigint, { item: LoggedItem; atBytes: number }>()
+  for (const item of items) {
+    const entries = await readEntries(fs, item)
+    for (const entry of scanWal(entries).entries.filter(wanted)) {
+      const { timestampUs } = scanRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)
+      last.set(BigInt(timestampUs), { item, atBytes: entry.atBytes })
+    }
+  }
+  return last
+}
+
+function isLast(
+  last: ReadonlyMap<bigint, { item: LoggedItem; atBytes: number }>,
+  timestampUs: bigint,
+  item: LoggedItem,
+  { atBytes }: WalEntry,
+): boolean {
+  const found = last.get(timestampUs)
+  return found?.item === item && found.atBytes === atBytes
 }
 
 function holds(descriptor: Descriptor, timestampUs: bigint, lengthBytes: number): boolean {

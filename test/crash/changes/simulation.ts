@@ -27,6 +27,7 @@ const options: SimulationOptions = {
     sealIdleMs: 2_000,
     walBytesMax: 100_000,
     holesBytesMin: 40,
+    uploadIdleMs: 100_000,
     writeCacheBytesMax: 100_000,
     readCacheBytesMax: 100_000,
   },

@@ -1,0 +1,25 @@
+import { crc32 } from 'node:zlib'
+import type { FileSystem } from '../../fs/file-system.ts'
+import type { RecordFields } from '../codec/record-codec.ts'
+import { readIfThere } from './read-if-there.ts'
+
+const PIECE_BYTES = 1024 * 1024
+
+/**
+ * Whether the data file holds the content of a record: all bytes, and those of its CRC-32. Read in pieces: a record may be
+ * of any length.
+ */
+export async function holdsContent(
+  fs: FileSystem,
+  path: string,
+  { beginBytes, endBytes, contentCrc32 }: Pick<RecordFields, 'beginBytes' | 'endBytes' | 'contentCrc32'>,
+): Promise<boolean> {
+  let computed = 0
+  for (let at = beginBytes; at < endBytes; at += PIECE_BYTES) {
+    const lengthBytes = Math.min(PIECE_BYTES, endBytes - at)
+    const bytes = await readIfThere(fs, path, at, lengthBytes)
+    if (bytes.byteLength < lengthBytes) return false
+    computed = crc32(bytes, computed)
+  }
+  return contentCrc32 === undefined || computed === contentCrc32
+}
