@@ -1,6 +1,7 @@
 import { crc64 } from '../../base/crc64.ts'
 import { decodeRecord, recordStateName } from '../codec/record-codec.ts'
 import type { Descriptor } from '../codec/descriptor-codec.ts'
+import type { IndexEntry } from '../codec/index-codec.ts'
 import type { Edits, EntryChange } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
@@ -72,18 +73,21 @@ export async function removeRange(
   options: RemoveRangeOptions = {},
 ): Promise<number> {
   const { startUs = 0n, stopUs = 1n << 64n, where = () => true, progress } = options
-  const ids = context
-    .source(entry)
-    .blocks.filter((block) => block.id < stopUs && block.latestUs >= startUs)
-    .map(({ id }) => id)
+  const wantedBlocks = (): IndexEntry[] =>
+    context.source(entry).blocks.filter((block) => block.id < stopUs && block.latestUs >= startUs)
+  const first = wantedBlocks()
+  // What begins later is not waited for.
+  const lastId = first.reduce((id, { latestUs }) => (latestUs > id ? latestUs : id), first.at(-1)?.id ?? -1n)
   let removed = 0
-  for (let from = 0; from < ids.length; from += BLOCKS_AT_ONCE) {
-    const together = ids.slice(from, from + BLOCKS_AT_ONCE)
+  let passedId = -1n
+  for (let done = 0, isDone = first.length === 0; !isDone;) {
     removed += await context.exclusive(async (commit) => {
+      // Listed anew each time: blocks may have been written anew under other ids.
+      const rest = wantedBlocks().filter(({ id }) => id > passedId && id <= lastId)
+      const together = rest.slice(0, BLOCKS_AT_ONCE)
       const changes: EntryChange[] = []
       let count = 0
-      for (const id of together) {
-        if (!entry.open.has(Number(id)) && entry.index.get(id) === undefined) continue
+      for (const { id } of together) {
         const cold = await requireCold(context, entry, id)
         const descriptor = await context.source(entry).descriptor(cold)
         const gone = wanted(descriptor, startUs, stopUs, where)
@@ -92,9 +96,12 @@ export async function removeRange(
         changes.push(await removalChange(context, entry, id, gone))
       }
       await commitRemovals(context, entry, commit, changes)
+      passedId = together.at(-1)?.id ?? lastId
+      done += together.length
+      isDone = rest.length <= together.length
       return count
     })
-    progress?.(Math.min(from + BLOCKS_AT_ONCE, ids.length), ids.length)
+    progress?.(Math.min(done, first.length), first.length)
   }
   return removed
 }
