@@ -73,9 +73,14 @@ function checkRecord({ identity, write }: Message, record: StoredRecord, content
 
 /** What ReductStore would show of the directory as it is: all acknowledged records, and nothing that is not ours. */
 export function checkStock(disk: SimulatedDisk, topic: Topic, visible: Visible): void {
+  checkStockFiles(filesOf(disk), topic, visible)
+}
+
+/** The same of any directory. */
+export function checkStockFiles(files: ReadOnlyFiles, topic: Topic, visible: Visible): void {
   const seen = new Set<string>()
   try {
-    for (const record of readAsStock(filesOf(disk)).records) {
+    for (const record of readAsStock(files).records) {
       const message = messageOf(topic, record.labels.flat())
       if (seen.has(message.identity)) throw new SimulationFailure(`stock: ${message.identity} is there twice`)
       seen.add(message.identity)
