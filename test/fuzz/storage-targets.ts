@@ -60,7 +60,7 @@ const recordFields: fc.Arbitrary<RecordFields> = fc
   })
   .map(({ contentBytes, ...fields }) => ({ ...fields, endBytes: fields.beginBytes + contentBytes }))
 
-export function recordOf(fields: RecordFields): Uint8Array {
+function recordOf(fields: RecordFields): Uint8Array {
   const bytes = new Uint8Array(recordBytes(fields))
   encodeRecord(bytes, 0, fields)
   return bytes

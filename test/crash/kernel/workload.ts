@@ -22,13 +22,15 @@ export type LifeSays =
 /** Small limits: a life of half a second seals, folds, checkpoints, reopens blocks and writes contents directly. */
 export function workloadOptions(seed: number): SimulationOptions {
   const small = [0, 200] as const
+  const others = chooseOptions(1)
   return {
-    ...chooseOptions(1),
+    ...others,
     seed,
     partitions: 3,
     entries: ['a', 'b/c', 'd'],
     buckets: ['one'],
     limits: {
+      ...others.limits,
       groupBytesMax: 200_000,
       groupRecordsMax: 50,
       directBytesMin: 30_000,
