@@ -30,7 +30,7 @@ const log = (line: string): void => {
 
 log(`${only ?? 'cases and kills'}: ${killed} killed directories, seed ${seed}`)
 const ended = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => ended.abort())
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => ended.abort())
 const folder = await mkdtemp(join(tmpdir(), 'sediment-interop-'))
 const report = emptyReport(seed)
 const [casesFolder, campaignFolder] = [join(folder, 'cases'), join(folder, 'campaign')] as const

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { freePorts } from '../deployment/sediment-process.ts'
+import { createServer, type AddressInfo } from 'node:net'
 import { StockClient } from './stock-client.ts'
 
 const START_LIMIT_MS = 30_000
@@ -52,8 +52,7 @@ export class StockServer {
 
   /** Resolves when the server answers with its buckets. @throws {StockServerFailure} */
   static async start(binary: string, dataPath: string): Promise<StockServer> {
-    const [port] = (await freePorts(1)) as [number]
-    const server = new StockServer(binary, dataPath, port)
+    const server = new StockServer(binary, dataPath, await freePort())
     const endMs = performance.now() + START_LIMIT_MS
     while (!(await server.client.isReady())) {
       if (server.#hasEnded) throw new StockServerFailure(`the server did not start:\n${server.#log}`)
@@ -98,4 +97,13 @@ export class StockServer {
     this.#child.kill('SIGKILL')
     await this.#ended
   }
+}
+
+/** One that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }
