@@ -19,6 +19,7 @@ import { liveness, readiness } from './health.ts'
 import { toSample } from './sample.ts'
 import {
   bucketSettingsOf,
+  differingBuckets,
   sinkLimitsOf,
   spareBytesResumeOf,
   startPolicyOf,
@@ -70,6 +71,7 @@ export class App {
   #fs: FileSystem | undefined
   /** From the moment that the directory is touched: nothing in it may be left open, however long recovery takes. */
   #opening: Promise<Storage | undefined> | undefined
+  #storage: Storage | undefined
   #source: KafkaSource | undefined
   #sink: Sink | undefined
   #end: (failure: Error) => void = () => {}
@@ -123,6 +125,12 @@ export class App {
     this.#opening = this.#openStorage()
     const storage = await this.#opening
     if (storage === undefined || isClosing()) return
+    this.#storage = storage
+    for (const difference of differingBuckets(settings, storage.buckets()))
+      this.#logger.warn(
+        difference,
+        'bucket keeps the settings it has: change them with `sediment bucket set`',
+      )
     // The sink claims as well; this is for a foreign directory to be refused before the group is joined.
     if (this.#source.clusterId !== '') await storage.claim(this.#source.clusterId, settings.kafka.groupId)
     await this.#waitForSpace(storage)
@@ -231,7 +239,7 @@ export class App {
       observer: this.#storageObserver,
       companion: this.#ledger,
       limits: storageLimitsOf(this.#settings.storage),
-      bucketSettings: bucketSettingsOf(this.#settings.storage),
+      bucketSettings: bucketSettingsOf(this.#settings),
       onPoisoned: (cause) => this.#fail(poisoned(cause)),
     })
   }
@@ -247,6 +255,7 @@ export class App {
         claim: (clusterId, groupId) => storage.claim(clusterId, groupId),
         submit: (submission) => storage.submit(submission),
         spareBytes: () => this.#askSpareBytes(storage),
+        hasRoom: (bucket, bytes) => storage.hasRoom(bucket, bytes),
         get changes() {
           return storage.changes
         },
@@ -300,7 +309,9 @@ export class App {
 
   #metricsText(): Promise<string> {
     const gaps = sumGapOffsets(this.#ledger.positions())
-    return this.#metrics.text(toSample(this.status(), gaps, this.#settings.memory.budgetBytes))
+    const { budgetBytes } = this.#settings.memory
+    const buckets = this.#storage?.buckets() ?? []
+    return this.#metrics.text(toSample(this.status(), gaps, budgetBytes, buckets, this.#parts.clock.nowUs()))
   }
 
   #summary(): [string, string][] {

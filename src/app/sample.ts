@@ -1,5 +1,6 @@
 import type { GapClass } from '../ledger/gap.ts'
 import type { Sample } from '../metrics/sample.ts'
+import type { BucketInfo } from '../storage/index.ts'
 import type { AppStatus } from './status.ts'
 
 /** What the metrics show of a status. */
@@ -7,6 +8,8 @@ export function toSample(
   { sink, spareBytes, failure }: AppStatus,
   gapOffsets: ReadonlyMap<GapClass, number>,
   budgetLimitBytes: number,
+  buckets: readonly BucketInfo[] = [],
+  nowUs = 0,
 ): Sample {
   const partitions = sink?.partitions ?? []
   return {
@@ -23,6 +26,12 @@ export function toSample(
     budgetLimitBytes,
     gapOffsets,
     spareBytes,
+    buckets: buckets.map(({ name, usedBytes, settings: { quota }, oldestUs }) => ({
+      bucket: name,
+      usedBytes,
+      quotaBytes: quota.kind === 'none' ? undefined : quota.bytes,
+      oldestAgeSeconds: oldestUs === undefined ? undefined : Math.max(0, nowUs - Number(oldestUs)) / 1e6,
+    })),
     isPoisoned: failure !== undefined && 'code' in failure && failure.code === 'ERR_POISONED',
   }
 }

@@ -56,6 +56,7 @@ const STORAGE: Readonly<Record<StorageErrorCode, Row>> = {
   ERR_NOT_FOUND: [exitCodes.usage, 'see what there is with: sediment ls'],
   ERR_EXISTS: [exitCodes.usage],
   ERR_BUSY: [exitCodes.directory],
+  ERR_QUOTA: [exitCodes.usage],
   ERR_RECORD_STATE: [
     exitCodes.usage,
     'the record has no whole content; see its state with: sediment query --json',

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { NodeFileSystem } from '../fs/node/node-file-system.ts'
-import { openDirectory, type RecordReader } from '../storage/index.ts'
+import { systemClock } from '../fs/system-clock.ts'
+import { OffsetLedger } from '../ledger/offset-ledger.ts'
+import { openDirectory, Storage, type RecordReader } from '../storage/index.ts'
 
 /** Reads a directory without lock or write, also while `sediment run` writes it. */
 export async function withReader<Result>(
@@ -9,6 +12,34 @@ export async function withReader<Result>(
   const fs = await NodeFileSystem.open()
   try {
     return await use(await openDirectory(fs, dataPath))
+  } finally {
+    await fs.close()
+  }
+}
+
+/** Opens a directory that exists, for itself alone. @throws {StorageError} `ERR_LOCKED` while `sediment run` writes it */
+export async function withStore<Result>(
+  dataPath: string,
+  use: (storage: Storage) => Promise<Result>,
+): Promise<Result> {
+  const fs = await NodeFileSystem.open()
+  try {
+    // Opening a store makes a missing directory; here that would hide a mistyped path.
+    await openDirectory(fs, dataPath)
+    // The ledger rides in the log: who opens the store must carry it on.
+    const companion = new OffsetLedger()
+    const storage = await Storage.open({
+      dataPath,
+      fs,
+      clock: systemClock,
+      randomUuid: randomUUID,
+      companion,
+    })
+    try {
+      return await use(storage)
+    } finally {
+      await storage.close()
+    }
   } finally {
     await fs.close()
   }

@@ -1,4 +1,17 @@
 import { Command } from 'commander'
+import {
+  bucketCreate,
+  bucketLs,
+  bucketRename,
+  bucketRm,
+  bucketSet,
+  bucketShow,
+  entryRename,
+  entryRm,
+  type BucketOptions,
+  type BucketSettingsOptions,
+  type RemovalOptions,
+} from './commands/bucket.ts'
 import { cat } from './commands/cat.ts'
 import { configCheck, configShow, type ConfigShowOptions } from './commands/config.ts'
 import { ls, type LsOptions } from './commands/ls.ts'
@@ -145,6 +158,73 @@ Examples:
     .addHelpText('after', '\nExample:\n  sediment settle --data ./data')
     .action(withExit((options: ConfigurationOptions) => settle(options, context)))
 
+  const bucket = program
+    .command('bucket')
+    .description(
+      'Make, change, rename or remove buckets. Needs the directory for itself: stop `sediment run` first.',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sediment bucket ls
+  sediment bucket create cameras --quota fifo:200GB
+  sediment bucket set cameras --quota hard:500GB
+  sediment bucket rm cameras --yes`,
+    )
+  configurable(bucket.command('ls'))
+    .description('List buckets with their size, quota and limits.')
+    .option('--json', 'one JSON object a line')
+    .action(withExit((options: BucketOptions) => bucketLs(options, context)))
+  configurable(bucket.command('show'))
+    .argument('<bucket>')
+    .description('Show one bucket.')
+    .option('--json', 'as one JSON object')
+    .action(withExit((name: string, options: BucketOptions) => bucketShow(name, options, context)))
+  withBucketSettings(configurable(bucket.command('create')))
+    .argument('<bucket>')
+    .description('Make an empty bucket.')
+    .action(withExit((name: string, options: BucketSettingsOptions) => bucketCreate(name, options, context)))
+  withBucketSettings(configurable(bucket.command('set')))
+    .argument('<bucket>')
+    .description('Change settings of a bucket; they hold for everything in it.')
+    .action(withExit((name: string, options: BucketSettingsOptions) => bucketSet(name, options, context)))
+  configurable(bucket.command('rename'))
+    .argument('<from>')
+    .argument('<to>')
+    .description('Give a bucket another name. Rules that name the old one make it anew.')
+    .action(
+      withExit((from: string, to: string, options: ConfigurationOptions) =>
+        bucketRename(from, to, options, context),
+      ),
+    )
+  configurable(bucket.command('rm'))
+    .argument('<bucket>')
+    .description('Remove a bucket and everything in it; without --yes only say what would go (exit code 2).')
+    .option('--yes', 'remove it')
+    .action(withExit((name: string, options: RemovalOptions) => bucketRm(name, options, context)))
+
+  const entry = program
+    .command('entry')
+    .description('Rename or remove entries. Needs the directory for itself: stop `sediment run` first.')
+  configurable(entry.command('rename'))
+    .argument('<entry>', 'bucket/entry')
+    .argument('<to>', 'its new path in the bucket')
+    .description('Move an entry and everything below it to another path of its bucket.')
+    .addHelpText('after', '\nExample:\n  sediment entry rename kafka/orders archive/orders')
+    .action(
+      withExit((from: string, to: string, options: ConfigurationOptions) =>
+        entryRename(from, to, options, context),
+      ),
+    )
+  configurable(entry.command('rm'))
+    .argument('<entry>', 'bucket/entry')
+    .description(
+      'Remove an entry and everything below it; without --yes only say what would go (exit code 2).',
+    )
+    .option('--yes', 'remove it')
+    .action(withExit((path: string, options: RemovalOptions) => entryRm(path, options, context)))
+
   const config = program.command('config').description('Check or show the configuration.')
   configurable(config.command('check'))
     .description('Say everything that is wrong with the configuration, or that nothing is.')
@@ -167,6 +247,13 @@ function configurable(command: Command) {
     .option('--config <file>', 'configuration file (YAML)')
     .option('--set <key=value>', 'one setting, such as --set log.level=debug; may be repeated', collect)
     .option('--data <path>', 'data directory; the same as --set dataPath=PATH')
+}
+
+function withBucketSettings(command: Command) {
+  return command
+    .option('--quota <quota>', 'none, fifo:SIZE (the oldest blocks go) or hard:SIZE (more is refused)')
+    .option('--block-bytes <size>', 'size of a block')
+    .option('--block-records <count>', 'records in a block')
 }
 
 function collect(value: string, collected: readonly string[] = []): string[] {

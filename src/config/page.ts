@@ -49,6 +49,13 @@ mapping:
         # Times before this, and times this far ahead of the arrival, are replaced by the arrival.
         minMs: ${defaultRule.timestamp.minMs}
         aheadMsMax: 1d
+      # Of the bucket when it is made; one that is there keeps its settings, see \`sediment bucket set\`. Of rules with the
+      # same bucket the first that says something counts. Nothing here: no quota, blocks as \`storage.bucket\` says.
+      limits:
+        # fifo:SIZE lets the oldest blocks go, hard:SIZE refuses: the partition then waits (reason \`quota\`).
+        quota:
+        blockBytesMax:
+        blockRecordsMax:
 \`\`\`
 
 Topics that no rule names get a rule of just these defaults.`

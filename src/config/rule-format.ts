@@ -1,10 +1,13 @@
 import { parseDocument } from 'yaml'
 import {
+  bytes,
+  count,
   duration,
   flag,
   isoTime,
   isText,
   list,
+  optional,
   simple,
   topic,
   type ConfigValue,
@@ -15,9 +18,12 @@ import {
 import { defaultRule } from '../mapping/default-rule.ts'
 import { isReservedLabel } from '../mapping/label-names.ts'
 import { labelText } from '../mapping/label-text.ts'
+import { quota } from './quota-format.ts'
 import { nearestName } from './nearest.ts'
 
 const DAY_MS = 86_400_000
+const MIB = 1024 * 1024
+const GIB = 1024 * MIB
 
 /** A list of rules, or YAML or JSON text of one. */
 export const rules: Format = {
@@ -112,6 +118,11 @@ const ruleFields: FieldTree = {
   timestamp: {
     minMs: { format: timeMs, default: defaultRule.timestamp.minMs },
     aheadMsMax: { format: duration(0, hundredYearsMs), default: defaultRule.timestamp.aheadMsMax },
+  },
+  limits: {
+    quota: { format: optional(quota), default: defaultRule.limits.quota },
+    blockBytesMax: { format: optional(bytes(MIB, 4 * GIB)), default: defaultRule.limits.blockBytesMax },
+    blockRecordsMax: { format: optional(count(16, 65_536)), default: defaultRule.limits.blockRecordsMax },
   },
 }
 

@@ -116,6 +116,8 @@ export interface KafkaSource {
    */
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
+  /** A paused partition goes on from this offset when it is resumed; nothing that was fetched before is delivered. */
+  seek?(partition: TopicPartition, offset: number): void
   /** Partitions of ours that cannot be read now, as far as is known: they have no leader, or it does not answer. */
   readonly unreadable?: readonly UnreadablePartition[]
   /**

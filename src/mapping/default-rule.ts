@@ -9,4 +9,5 @@ export const defaultRule: MappingRule = {
   contentType: 'application/octet-stream',
   labels: { constants: {}, headers: ['*'], key: true },
   timestamp: { minMs: 0, aheadMsMax: 24 * 60 * 60 * 1000 },
+  limits: { quota: null, blockBytesMax: null, blockRecordsMax: null },
 }

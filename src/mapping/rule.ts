@@ -20,4 +20,11 @@ export interface MappingRule {
     /** How far a record may be ahead of its arrival. */
     readonly aheadMsMax: number
   }
+  /** Of the bucket, where it is made new; `null`: as every new bucket. */
+  readonly limits: {
+    /** `none`, or `fifo:` or `hard:` and bytes. */
+    readonly quota: string | null
+    readonly blockBytesMax: number | null
+    readonly blockRecordsMax: number | null
+  }
 }

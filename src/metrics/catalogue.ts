@@ -27,6 +27,7 @@ const HOLD_REASONS = Object.keys({
   'log-truncated': true,
   undecodable: true,
   'damaged-block': true,
+  quota: true,
   'no-rule': true,
   stopping: true,
 } satisfies Record<HoldReason, true>)
@@ -160,6 +161,37 @@ export const catalogue = {
   spareBytes: gauge(
     'sediment_store_spare_bytes',
     'Free disk beyond the reserve and what the commit log may still need; below 0 consumption pauses.',
+  ),
+
+  bucketUsedBytes: gauge(
+    'sediment_bucket_used_bytes',
+    'Content and descriptors of the blocks of a bucket, attachments too: what its quota counts.',
+    { bucket: 'open' },
+  ),
+  bucketQuotaBytes: gauge('sediment_bucket_quota_bytes', 'Quota of a bucket; not there without one.', {
+    bucket: 'open',
+  }),
+  bucketOldestAge: gauge(
+    'sediment_bucket_oldest_record_age_seconds',
+    'Age of the oldest record of a bucket; once a FIFO quota binds, the time until a new record is lost.',
+    { bucket: 'open' },
+  ),
+  evictedBlocks: counter('sediment_evicted_blocks_total', 'Blocks let go to keep a FIFO quota.', {
+    bucket: 'open',
+  }),
+  evictedRecords: counter('sediment_evicted_records_total', 'Records in those blocks.', { bucket: 'open' }),
+  evictedBytes: counter('sediment_evicted_bytes_total', 'Content and descriptors of those blocks.', {
+    bucket: 'open',
+  }),
+  evictedUnreadRecords: counter(
+    'sediment_evicted_unread_records_total',
+    'Records in those blocks that nobody had read in this process.',
+    { bucket: 'open' },
+  ),
+  quotaRefusals: counter(
+    'sediment_quota_refusals_total',
+    'Submissions refused because they did not fit into a quota.',
+    { bucket: 'open' },
   ),
 
   receivedRecords: counter('sediment_received_records_total', 'Records accepted from Kafka.', {

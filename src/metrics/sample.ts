@@ -11,6 +11,16 @@ export interface Sample {
   readonly gapOffsets: ReadonlyMap<GapClass, number>
   readonly spareBytes: number | undefined
   readonly isPoisoned: boolean
+  readonly buckets: readonly BucketSample[]
+}
+
+export interface BucketSample {
+  readonly bucket: string
+  readonly usedBytes: number
+  /** `undefined` without quota. */
+  readonly quotaBytes: number | undefined
+  /** `undefined` without records. */
+  readonly oldestAgeSeconds: number | undefined
 }
 
 export interface PartitionSample {
@@ -37,6 +47,14 @@ export function applySample(metrics: MetricSet, sample: Sample): void {
     metrics.durableOffset.set(labels, one.durableOffset)
     if (one.holdReason !== undefined) count(held, one.holdReason)
     for (const reason of one.pauseReasons) count(paused, reason)
+  }
+  metrics.bucketUsedBytes.reset()
+  metrics.bucketQuotaBytes.reset()
+  metrics.bucketOldestAge.reset()
+  for (const { bucket, usedBytes, quotaBytes, oldestAgeSeconds } of sample.buckets) {
+    metrics.bucketUsedBytes.set({ bucket }, usedBytes)
+    if (quotaBytes !== undefined) metrics.bucketQuotaBytes.set({ bucket }, quotaBytes)
+    if (oldestAgeSeconds !== undefined) metrics.bucketOldestAge.set({ bucket }, oldestAgeSeconds)
   }
   metrics.assignedPartitions.set(sample.partitions.length)
   setByLabel('heldPartitions', metrics, held)

@@ -68,6 +68,13 @@ export function storageMetrics(metrics: MetricSet): StorageMetrics {
       metrics.recoveryTornBytes.set(event.tornTailBytes)
       metrics.recoveryQuarantined.set(event.quarantined)
     },
+    blockEvicted({ bucket, records, bytes, wasRead }) {
+      metrics.evictedBlocks.inc({ bucket })
+      metrics.evictedRecords.inc({ bucket }, records)
+      metrics.evictedBytes.inc({ bucket }, bytes)
+      metrics.evictedUnreadRecords.inc({ bucket }, wasRead ? 0 : records)
+    },
+    quotaRefused: ({ bucket }) => metrics.quotaRefusals.inc({ bucket }),
   }
   return { observer, flush: () => tallies.forEach((tally) => tally.flush()) }
 }

@@ -17,6 +17,8 @@ export interface SinkStorage {
   submit(submission: StoreSubmission): Promise<void>
   /** Negative: consumption must pause. */
   spareBytes(): Promise<number>
+  /** Whether so many bytes fit into the quota of a bucket now. Without it a partition refused for a quota stays held. */
+  hasRoom?(bucket: string, bytes: number): boolean
   /** Rises while the store works, and not while it hangs. Without it, a submission has `stuckAfterMs` to be durable. */
   readonly changes?: number
 }

@@ -15,6 +15,14 @@ export interface PartitionRecordMapper {
   map(record: SourceRecord, arrivalMs: number): RecordWrite | { readonly rejected: string }
 }
 
+/** What the store did not take. */
+export interface Refusal {
+  readonly reason: 'damaged-block' | 'quota'
+  readonly detail: string
+  /** For `quota`: what did not fit, and where. */
+  readonly wanted?: { readonly bucket: string; readonly bytes: number }
+}
+
 export interface Hold {
   readonly reason: HoldReason
   readonly detail: string
@@ -35,8 +43,10 @@ export class PartitionState implements TopicPartition {
   committedOffset: number | undefined
   highWatermark = 0
   hold: Hold | undefined
+  /** What is submitted together without holes. A new one begins where a refusal has ended. */
+  stream: object = {}
   /** Why the store takes nothing more of this state's stream; the next state of the partition has another. */
-  refusal: string | undefined
+  refusal: Refusal | undefined
   stall: Stall | undefined
   /** Submissions that are neither durable nor discarded. */
   pending = 0
@@ -77,9 +87,17 @@ export class PartitionState implements TopicPartition {
   }
 
   /** What the store does not take is discarded, and so is everything behind it. */
-  wasRefused(fromOffset: number, why: string): void {
-    this.refusal ??= why
+  wasRefused(fromOffset: number, refusal: Refusal): void {
+    this.refusal ??= refusal
     this.wasDiscarded(fromOffset)
+  }
+
+  /** Everything refused is back, and there is room for it: it goes on from `acceptedOffset`, as a new stream. */
+  goOn(): void {
+    this.stream = {}
+    this.refusal = undefined
+    this.hold = undefined
+    this.stall = undefined
   }
 
   /** What remains accepted ends where the oldest discarded step began. */

@@ -140,7 +140,11 @@ export class Sink implements SourceHandler {
     if (this.#failure !== undefined) throw this.#failure
     const { signal } = this.#stopping
     this.#background(this.#committer.run(signal))
-    this.#background(this.#every(this.#limits.diskPollMs, () => this.#space.look()))
+    const lookAround = async (): Promise<void> => {
+      await this.#space.look()
+      this.#lookAtQuotas()
+    }
+    this.#background(this.#every(this.#limits.diskPollMs, lookAround))
     this.#background(this.#every(this.#limits.watermarkPollMs, () => this.#progress.check()))
   }
 
@@ -188,7 +192,13 @@ export class Sink implements SourceHandler {
       this.#duplicatesDropped(state, batch.records.length)
       return
     }
+    const { stream } = state
     if (!(await this.#takeMemory(batch, epoch, signal))) return
+    if (state.stream !== stream) {
+      // While it waited the partition was held and went on from an earlier offset: this comes again.
+      this.#budget.release(heldBytes(batch))
+      return
+    }
     let isHeld = false
     try {
       isHeld = this.#accept(batch, state)
@@ -316,7 +326,9 @@ export class Sink implements SourceHandler {
     state.wasAssigned(mapper, partition.committedOffset)
     state.sawHighWatermark(partition.highWatermark, this.#clock.monotonicMs())
     if (plan.isForeignCommitIgnored) this.#foreignCommitIgnored(partition)
-    if (state.refusal !== undefined) return this.#hold(state, 'damaged-block', state.refusal)
+    // What was refused for a quota is refused again until all of it is back; then the partition goes on by itself.
+    if (state.refusal !== undefined && state.refusal.reason !== 'quota')
+      return this.#hold(state, state.refusal.reason, state.refusal.detail)
     if (mapper === undefined) return this.#hold(state, 'no-rule', NO_RULE)
     if (plan.kind === 'hold') return this.#hold(state, plan.reason, plan.detail)
     return { kind: 'start', offset: plan.offset }
@@ -332,9 +344,25 @@ export class Sink implements SourceHandler {
 
   /** Nothing of the partition is stored any more; nobody has asked for a decision, so it is paused. */
   #refused(state: PartitionState): void {
-    if (state.hold !== undefined || this.#partitions.owned(state) !== state) return
-    this.#hold(state, 'damaged-block', state.refusal ?? '')
+    const { refusal } = state
+    if (refusal === undefined || state.hold !== undefined || this.#partitions.owned(state) !== state) return
+    this.#hold(state, refusal.reason, refusal.detail)
     this.#options.source.pause([place(state)])
+  }
+
+  /** Partitions that wait for room in a bucket go on where it has become enough. */
+  #lookAtQuotas(): void {
+    const { storage, source } = this.#options
+    for (const state of this.#partitions.all) {
+      const wanted = state.hold?.reason === 'quota' ? state.refusal?.wanted : undefined
+      if (wanted === undefined || state.pending > 0 || source.seek === undefined) continue
+      if (storage.hasRoom?.(wanted.bucket, wanted.bytes) !== true) continue
+      state.goOn()
+      source.seek(place(state), state.acceptedOffset)
+      if (!this.#space.isClosed) source.resume([place(state)])
+      this.#observer.resumed({ reason: 'hold' })
+      this.#logger.info({ ...place(state), ...wanted }, 'there is room again: partition goes on')
+    }
   }
 
   #foreignCommitIgnored(partition: AssignedPartition): void {
@@ -466,7 +494,8 @@ export class Sink implements SourceHandler {
   #uncommitted(): PartitionState[] {
     return this.#partitions.all.filter(({ hold, committedOffset, durableOffset }) => {
       // What was stored before the block was needed goes to Kafka: the partition may move to another store.
-      if (hold?.reason === 'damaged-block') return durableOffset > (committedOffset ?? -1)
+      if (hold?.reason === 'damaged-block' || hold?.reason === 'quota')
+        return durableOffset > (committedOffset ?? -1)
       return hold === undefined && committedOffset !== durableOffset
     })
   }

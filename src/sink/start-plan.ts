@@ -14,6 +14,7 @@ export type HoldReason =
   | 'log-truncated' // the partition ends before the position: truncated, or made again
   | 'undecodable' // a record batch is damaged
   | 'damaged-block' // a record belongs into a block of the store that is damaged
+  | 'quota' // its bucket is full by its quota; ends by itself when there is room
   | 'no-rule' // no mapping rule takes the topic, or it would share an entry with another
   | 'stopping' // the sink is ending
 

@@ -4,6 +4,7 @@ import { place } from '../kafka/topic-partition.ts'
 import { type Gap, gapOffsets } from '../ledger/gap.ts'
 import { type Advance, encodeDelta } from '../ledger/ledger-codec.ts'
 import type { Piece } from './cut-batch.ts'
+import type { StorageError } from '../storage/index.ts'
 import type { SinkObserver } from './observer.ts'
 import type { SinkLedger } from './options.ts'
 import type { PartitionState } from './partition-state.ts'
@@ -48,7 +49,7 @@ export class StoreWriter {
     state.pending += 1
     state.acceptedOffset = piece.nextOffset
     queue.enqueue({
-      submission: { writes: piece.writes, delta, stream: state },
+      submission: { writes: piece.writes, delta, stream: state.stream },
       bytes,
       records,
       durable: () => {
@@ -94,7 +95,7 @@ export class StoreWriter {
     }
     await new Promise<void>((resolve) => {
       this.#options.queue.enqueue({
-        submission: { writes: [], delta, ...(steps.length === 1 ? { stream: first.state } : {}) },
+        submission: { writes: [], delta, ...(steps.length === 1 ? { stream: first.state.stream } : {}) },
         bytes: delta.byteLength,
         records: 0,
         durable: () => {
@@ -137,12 +138,22 @@ export class StoreWriter {
     for (const gap of gaps) this.#gapRecorded(state, gap)
   }
 
-  #wasRefused(state: PartitionState, fromOffset: number, { message }: Error): void {
-    state.wasRefused(
-      fromOffset,
-      `${message}, and offset ${fromOffset} or one soon after it belongs into this block: ` +
-        'run `sediment verify`, put the file back from a copy, and restart',
-    )
+  #wasRefused(state: PartitionState, fromOffset: number, error: StorageError): void {
+    const { bucket, bytes } = error.facts
+    if (error.code === 'ERR_QUOTA' && bucket !== undefined && bytes !== undefined) {
+      state.wasRefused(fromOffset, {
+        reason: 'quota',
+        detail: `${error.message}; offset ${fromOffset} is next, and goes on by itself when there is room`,
+        wanted: { bucket, bytes },
+      })
+    } else {
+      state.wasRefused(fromOffset, {
+        reason: 'damaged-block',
+        detail:
+          `${error.message}, and offset ${fromOffset} or one soon after it belongs into this block: ` +
+          'run `sediment verify`, put the file back from a copy, and restart',
+      })
+    }
     this.#options.onRefused(state)
   }
 

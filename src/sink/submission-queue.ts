@@ -15,7 +15,7 @@ export interface QueuedSubmission {
   durable(): void
   /** It was not handed to the store, or the store failed. */
   discarded(): void
-  /** The store did not take it, and takes nothing more of its stream. It takes others. */
+  /** The store did not take it (`ERR_CORRUPT`, `ERR_QUOTA`), and takes nothing more of its stream. It takes others. */
   refused(error: StorageError): void
 }
 
@@ -136,5 +136,5 @@ export class SubmissionQueue {
 
 /** A store that is damaged as a whole says `ERR_POISONED`. */
 function isRefusal(error: unknown): error is StorageError {
-  return error instanceof StorageError && error.code === 'ERR_CORRUPT'
+  return error instanceof StorageError && (error.code === 'ERR_CORRUPT' || error.code === 'ERR_QUOTA')
 }

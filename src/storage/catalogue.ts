@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts'
 import { inParallel } from '../base/in-parallel.ts'
 import type { Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
@@ -8,6 +9,7 @@ import { IndexFile } from './block/index-file.ts'
 import { decodeIndex } from './codec/index-codec.ts'
 import { encodeFolder, isFolderOf } from './codec/folder-codec.ts'
 import { decodeBucketSettings, encodeCheckedBucketSettings } from './codec/settings-codec.ts'
+import { Bucket } from './bucket.ts'
 import { Entry } from './entry.ts'
 import { StorageError } from './errors.ts'
 import {
@@ -15,6 +17,7 @@ import {
   EntryPaths,
   directoriesUpTo,
   isBucketName,
+  isRemovedName,
   isEntryName,
   type StorePaths,
 } from './paths.ts'
@@ -33,10 +36,10 @@ export class Catalogue {
   readonly #paths: StorePaths
   readonly #logger: Logger
   readonly #settingsOfNew: (bucket: string) => BucketSettings
-  readonly #buckets = new Map<string, BucketSettings>()
+  readonly #buckets = new Map<string, Bucket>()
   readonly #entries = new Map<string, Entry>()
   /** By the identity of the caller's name object; the fast way. */
-  readonly #byIdentity = new WeakMap<EntryName, Entry>()
+  #byIdentity = new WeakMap<EntryName, Entry>()
 
   constructor(options: {
     fs: FileSystem
@@ -65,11 +68,16 @@ export class Catalogue {
       )
     }
     for (const bucket of buckets) {
-      const path = new BucketPaths(this.#paths.root, bucket).settings
-      this.#buckets.set(bucket, readSettings(path, (await this.#fs.readFile(path)) ?? new Uint8Array(0)))
+      await this.#loadBucket(bucket)
     }
     await inParallel(PARALLEL, entries, (name) => this.#loadEntry(name))
     await this.#mendFolders()
+  }
+
+  async #loadBucket(name: string): Promise<void> {
+    const path = new BucketPaths(this.#paths.root, name).settings
+    const settings = readSettings(path, (await this.#fs.readFile(path)) ?? new Uint8Array(0))
+    this.#buckets.set(name, new Bucket(name, settings))
   }
 
   /** A crash may come between a name and the list of names. */
@@ -84,21 +92,79 @@ export class Catalogue {
       await mend(new BucketPaths(this.#paths.root, bucket).folder, this.#entriesOf(bucket))
   }
 
-  /** What an interrupted creation has left: buckets that have not appeared, and folder lists. */
+  /** What was interrupted: buckets that have not appeared, folder lists, what was removed. */
   async #removeLeftovers(): Promise<void> {
     await this.#fs.unlink(`${this.#paths.folder}.tmp`)
     for (const item of (await this.#fs.list(this.#paths.sediment)) ?? []) {
-      if (item.isDirectory && item.name.startsWith('new-'))
+      if (item.isDirectory && (item.name.startsWith('new-') || isRemovedName(item.name)))
         await this.#fs.removeTree(`${this.#paths.sediment}/${item.name}`)
     }
     for (const item of (await this.#fs.list(this.#paths.root)) ?? []) {
-      if (item.isDirectory && !item.name.startsWith('.'))
-        await this.#fs.unlink(`${new BucketPaths(this.#paths.root, item.name).folder}.tmp`)
+      if (!item.isDirectory || item.name.startsWith('.')) continue
+      const bucket = new BucketPaths(this.#paths.root, item.name)
+      await this.#fs.unlink(`${bucket.folder}.tmp`)
+      await this.#fs.unlink(`${bucket.settings}.tmp`)
     }
   }
 
   get entries(): Iterable<Entry> {
     return this.#entries.values()
+  }
+
+  get buckets(): Iterable<Bucket> {
+    return this.#buckets.values()
+  }
+
+  bucket(name: string): Bucket | undefined {
+    return this.#buckets.get(name)
+  }
+
+  /** The entry of this path and all below it; without path all of the bucket. */
+  entriesBelow(bucket: string, path?: string): Entry[] {
+    return [...this.#entries.values()].filter(
+      ({ name }) =>
+        name.bucket === bucket &&
+        (path === undefined || name.entry === path || name.entry.startsWith(`${path}/`)),
+    )
+  }
+
+  /** Takes entries out of memory that have left their place; nothing of them is open. */
+  forget(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      entry.leave()
+      this.#entries.delete(keyOf(entry.name))
+    }
+    this.#byIdentity = new WeakMap()
+  }
+
+  forgetBucket(name: string): void {
+    this.forget(this.entriesBelow(name))
+    this.#buckets.delete(name)
+  }
+
+  /** Reads a bucket that has come to its place as a whole. */
+  async loadMoved(bucket: string, entries: readonly string[]): Promise<void> {
+    if (!this.#buckets.has(bucket)) await this.#loadBucket(bucket)
+    await inParallel(PARALLEL, entries, (entry) => this.#loadEntry({ bucket, entry }))
+  }
+
+  /** Durable when it resolves, and in force for every entry. */
+  async changeSettings(bucket: Bucket, settings: BucketSettings): Promise<void> {
+    const { settings: path } = new BucketPaths(this.#paths.root, bucket.name)
+    await atomicWrite(this.#fs, path, 'descriptor', encodeCheckedBucketSettings(settings))
+    bucket.settings = settings
+  }
+
+  /** The list of buckets, durably. */
+  async writeFolder(): Promise<void> {
+    const folder = encodeFolder([...this.#buckets.keys()].sort())
+    await atomicWrite(this.#fs, this.#paths.folder, 'descriptor', folder)
+  }
+
+  /** The list of a bucket's entries, durably. */
+  async writeBucketFolder(bucket: string): Promise<void> {
+    const path = new BucketPaths(this.#paths.root, bucket).folder
+    await atomicWrite(this.#fs, path, 'descriptor', encodeFolder(this.#entriesOf(bucket).sort()))
   }
 
   find(name: EntryName): Entry | undefined {
@@ -117,7 +183,8 @@ export class Catalogue {
     const missing = new Map<string, EntryName>()
     for (const name of names) if (this.find(name) === undefined) missing.set(keyOf(name), name)
     const buckets = new Set(Array.from(missing.values(), (name) => name.bucket))
-    for (const bucket of buckets) if (!this.#buckets.has(bucket)) await this.#makeBucket(bucket)
+    for (const bucket of buckets)
+      if (!this.#buckets.has(bucket)) await this.makeBucket(bucket, this.#settingsOfNew(bucket))
 
     for (const name of missing.values()) checkEntryName(name)
     const found = await this.#directoriesOf([...missing.values()])
@@ -135,7 +202,7 @@ export class Catalogue {
       const entry = this.find(name)
       if (entry !== undefined) entry.isNameDurable = true
     }
-    for (const bucket of buckets) await this.#writeBucketFolder(bucket)
+    for (const bucket of buckets) await this.writeBucketFolder(bucket)
   }
 
   /** The entry of a name, durable; made when it is missing. @throws {StorageError} `ERR_INVALID` */
@@ -146,9 +213,9 @@ export class Catalogue {
     return this.find(name) as Entry
   }
 
-  async #makeBucket(bucket: string): Promise<void> {
+  /** Durable when it resolves. @throws {StorageError} `ERR_INVALID`, `ERR_NOT_A_STORE` when something else has the name */
+  async makeBucket(bucket: string, settings: BucketSettings): Promise<void> {
     checkBucketName(bucket)
-    const settings = this.#settingsOfNew(bucket)
     const final = new BucketPaths(this.#paths.root, bucket)
     if ((await this.#fs.list(final.directory)) !== undefined) {
       throw new StorageError(
@@ -164,13 +231,8 @@ export class Catalogue {
     await atomicWrite(this.#fs, staging.settings, 'descriptor', encodeCheckedBucketSettings(settings))
     await this.#fs.rename(staging.directory, final.directory)
     await this.#fs.syncDirectories([this.#paths.root, this.#paths.sediment])
-    this.#buckets.set(bucket, settings)
-    await atomicWrite(
-      this.#fs,
-      this.#paths.folder,
-      'descriptor',
-      encodeFolder([...this.#buckets.keys()].sort()),
-    )
+    this.#buckets.set(bucket, new Bucket(bucket, settings))
+    await this.writeFolder()
   }
 
   /** Which of them have no directory yet; asked before any is made, because one entry's may lie in another's. */
@@ -225,14 +287,10 @@ export class Catalogue {
 
   #addEntry(name: EntryName, index?: BlockIndex, indexFile?: IndexFile): void {
     const paths = new EntryPaths(this.#paths.root, name)
-    const settings = this.#buckets.get(name.bucket) ?? this.#settingsOfNew(name.bucket)
+    const bucket = this.#buckets.get(name.bucket)
+    assert(bucket !== undefined, `bucket ${name.bucket} is not there`)
     const file = indexFile ?? new IndexFile(paths.index)
-    this.#entries.set(keyOf(name), new Entry(name, paths, settings, index ?? new BlockIndex(), file))
-  }
-
-  async #writeBucketFolder(bucket: string): Promise<void> {
-    const path = new BucketPaths(this.#paths.root, bucket).folder
-    await atomicWrite(this.#fs, path, 'descriptor', encodeFolder(this.#entriesOf(bucket).sort()))
+    this.#entries.set(keyOf(name), new Entry(name, paths, bucket, index ?? new BlockIndex(), file))
   }
 
   #entriesOf(bucket: string): string[] {
@@ -273,7 +331,8 @@ export function checkEntryName(name: EntryName): void {
   }
 }
 
-function checkBucketName(bucket: string): void {
+/** @throws {StorageError} `ERR_INVALID` */
+export function checkBucketName(bucket: string): void {
   if (isBucketName(bucket)) return
   throw new StorageError('ERR_INVALID', `bucket name '${bucket}' is not allowed: A-Z a-z 0-9 _ -`, { bucket })
 }

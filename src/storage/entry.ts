@@ -3,41 +3,78 @@ import { BlockPins } from './block/block-pins.ts'
 import type { BlockIndex } from './block/block-index.ts'
 import type { IndexFile } from './block/index-file.ts'
 import type { IndexEntry } from './codec/index-codec.ts'
-import type { EntryPaths } from './paths.ts'
+import { blockBytes } from './codec/index-entry.ts'
+import type { Bucket } from './bucket.ts'
+import { isAttachment, type EntryPaths } from './paths.ts'
 import type { BucketSettings, EntryName } from './record.ts'
+
+/** Blocks of attachments are small, whatever their bucket says (format 1.3). */
+const ATTACHMENT_BLOCK_BYTES_MAX = 131_072
+/** Of the quota of a bucket that evicts: it can only let go of whole blocks. */
+const FIFO_BLOCK_SHARE = 4
+
+export type BlockLimits = Pick<BucketSettings, 'blockBytesMax' | 'blockRecordsMax'>
 
 /** One entry of an open store: its blocks, cold (in the index) and open. */
 export class Entry {
   readonly name: EntryName
   readonly paths: EntryPaths
-  readonly settings: BucketSettings
+  readonly bucket: Bucket
   readonly index: BlockIndex
   readonly indexFile: IndexFile
   readonly open = new Map<number, OpenBlock>()
   readonly pins = new BlockPins()
-  /** Removed blocks whose data file waits for its readers: a new block of this id would lose its files to that. */
-  readonly leaving = new Set<number>()
   /** Times of the records whose content is being uploaded. */
   readonly uploading = new Set<bigint>()
   /** Raised when a record or block leaves, or gets another place: what was listed before is out of date. */
   removals = 0
+  readonly isAttachment: boolean
   /** The open block that took the last record: most records go where the one before went. */
   hot: OpenBlock | undefined
   /** Its directories are known durable in this process. That they are seen at the start says nothing. */
   isNameDurable = false
+  /** Removed or renamed: nothing at its paths is its own any more. */
+  isGone = false
+  /** Blocks that leave with a frame which is not carried out yet: the index file still lists them. */
+  readonly leaving = new Map<number, IndexEntry>()
+  /** Removed blocks whose data file waits for its readers: a new block of this id would lose its files to that. */
+  readonly lingering = new Set<number>()
+  /** Blocks that somebody has read since this process began. */
+  readonly read = new Set<number>()
+  #limits: (BlockLimits & { readonly settings: BucketSettings }) | undefined
 
-  constructor(
-    name: EntryName,
-    paths: EntryPaths,
-    settings: BucketSettings,
-    index: BlockIndex,
-    indexFile: IndexFile,
-  ) {
+  constructor(name: EntryName, paths: EntryPaths, bucket: Bucket, index: BlockIndex, indexFile: IndexFile) {
     this.name = name
+    this.isAttachment = isAttachment(name)
     this.paths = paths
-    this.settings = settings
+    this.bucket = bucket
     this.index = index
     this.indexFile = indexFile
+    for (const block of index.blocks) bucket.usedBytes += blockBytes(block)
+    index.onChange = (id, addedBytes) => {
+      if (!this.open.has(Number(id))) bucket.usedBytes += addedBytes
+    }
+  }
+
+  /** Limits of its blocks. A bucket that evicts has several blocks to choose from, however small its quota is. */
+  get blockLimits(): BlockLimits {
+    const { settings } = this.bucket
+    if (this.#limits?.settings !== settings) {
+      const { blockRecordsMax, quota } = settings
+      const blockBytesMax = Math.min(
+        settings.blockBytesMax,
+        quota.kind === 'fifo' ? Math.ceil(quota.bytes / FIFO_BLOCK_SHARE) : Infinity,
+        this.isAttachment ? ATTACHMENT_BLOCK_BYTES_MAX : Infinity,
+      )
+      this.#limits = { settings, blockBytesMax, blockRecordsMax }
+    }
+    return this.#limits
+  }
+
+  /** Its blocks count for nothing from now on. Once, when it has been removed or renamed. */
+  leave(): void {
+    for (const block of this.index.blocks) this.bucket.usedBytes -= blockBytes(block)
+    this.index.onChange = undefined
   }
 
   /** The index entry of an open block: current totals, no CRC. */

@@ -12,9 +12,10 @@ export type StorageErrorCode =
   | 'ERR_NOT_A_STORE' // the directory is missing, or holds things that are no buckets
   | 'ERR_INVALID' // a name, label or time that the format does not allow
   | 'ERR_NOT_FOUND'
-  | 'ERR_EXISTS' // an upload asks for a time that is taken
+  | 'ERR_EXISTS' // a record, bucket or entry is there already
   | 'ERR_RECORD_STATE' // the record's upload has not finished, or failed: see the fact `state`
   | 'ERR_BUSY' // a writer changes the entry faster than it can be read: try again
+  | 'ERR_QUOTA' // the bucket is full by its quota
 
 /** What a failure is about; only what is known is set. */
 export interface StorageErrorFacts {
@@ -24,6 +25,8 @@ export interface StorageErrorFacts {
   readonly timestampUs?: bigint
   readonly atBytes?: number
   readonly state?: RecordState
+  /** How much was asked for. */
+  readonly bytes?: number
 }
 
 /** Every failure the engine reports on purpose. */

@@ -14,12 +14,14 @@ export {
   type StorageOptions,
 } from './options.ts'
 export type {
+  BucketInfo,
   BucketSettings,
   ContentReader,
   EntryInfo,
   EntryName,
   LabelList,
   RecordBegin,
+  ListOptions,
   RecordReader,
   RecordState,
   RecordWrite,

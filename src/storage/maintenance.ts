@@ -71,7 +71,7 @@ export class Maintenance {
     const { entry, id } = block
     const folded = entry.index.get(BigInt(id))
     const totals = folded && { recordCount: folded.recordCount, sizeBytes: Number(folded.sizeBytes) }
-    if (totals !== undefined && isOverfull(totals, entry.settings)) this.rewriteLater(entry, id)
+    if (totals !== undefined && isOverfull(totals, entry.blockLimits)) this.rewriteLater(entry, id)
     if (isSealed) observer.blockSealed()
     else observer.blockClosed()
     if (isEvicted) observer.cacheEvicted('write')
@@ -140,6 +140,8 @@ export class Maintenance {
     )
     await inParallel(FOLDS_MAX, due, (block) => this.fold(block))
 
+    await this.#options.keepQuotas()
+
     observer.cacheSized('write', manager.cacheBytes, manager.openBlocks.size)
     let excessBytes = manager.cacheBytes - limits.writeCacheBytesMax
     const evicted: OpenBlock[] = []
@@ -162,5 +164,7 @@ export interface MaintenanceOptions {
   readonly fold: (block: OpenBlock) => Promise<boolean>
   /** @returns how many blocks there are instead of it; 0 when nothing was done */
   readonly rewrite: (entry: Entry, blockId: number) => Promise<number>
+  /** Lets go of what buckets have too much, also while nothing is written. */
+  readonly keepQuotas: () => Promise<void>
   readonly poison: (cause: unknown) => void
 }

@@ -26,6 +26,10 @@ export interface StorageObserver {
   /** `spilledUs` >= 1000: the record left its millisecond. */
   slotSpilled(spilledUs: number): void
   recovered(event: RecoveryEvent): void
+  /** A block that its bucket lets go of by its quota. `wasRead`: since this process began. */
+  blockEvicted(event: { bucket: string; records: number; bytes: number; wasRead: boolean }): void
+  /** A submission that does not fit into the quota of this bucket. */
+  quotaRefused(event: { bucket: string }): void
 }
 
 export interface RecoveryEvent {
@@ -55,4 +59,6 @@ export const silentStorageObserver: StorageObserver = {
   recordLate: nothing,
   slotSpilled: nothing,
   recovered: nothing,
+  blockEvicted: nothing,
+  quotaRefused: nothing,
 }

@@ -128,6 +128,8 @@ export interface StorePaths {
   readonly quarantine: string
   /** Blocks written aside, whole, until a frame gives them their place. */
   readonly staged: string
+  /** JSON: directories that a rename or removal may leave empty. */
+  readonly moving: string
 }
 
 export function storePaths(dataPath: string): StorePaths {
@@ -143,7 +145,19 @@ export function storePaths(dataPath: string): StorePaths {
     checkpoint: `${sediment}/checkpoint`,
     quarantine: `${sediment}/quarantine`,
     staged: `${sediment}/staged`,
+    moving: `${sediment}/moving`,
   }
+}
+
+const REMOVED_PREFIX = 'removed-'
+
+/** Where a bucket or entry is that was removed, until nothing is left of it. */
+export function removedPath({ sediment }: StorePaths, number: number): string {
+  return `${sediment}/${REMOVED_PREFIX}${number}`
+}
+
+export function isRemovedName(name: string): boolean {
+  return name.startsWith(REMOVED_PREFIX)
 }
 
 export function stagedFiles(
@@ -167,12 +181,22 @@ export function isBucketName(name: string): boolean {
   return isSegment(name)
 }
 
+/** Last segment of an entry with attachments of the entry above it, or of the bucket. */
+const ATTACHMENT_SEGMENT = '$meta'
+
 /**
- * Segments of `[A-Za-z0-9_-]`, separated by `/`. No segment is `wal`: ReductStore takes such a directory for the log
- * folder of versions before 1.19.
+ * Segments of `[A-Za-z0-9_-]`, separated by `/`; the last one may be `$meta`. No segment is `wal`: ReductStore takes such
+ * a directory for the log folder of versions before 1.19.
  */
 export function isEntryName(name: string): boolean {
-  return name.split('/').every((segment) => isSegment(segment) && segment !== 'wal')
+  const segments = name.split('/')
+  if (segments.at(-1) === ATTACHMENT_SEGMENT) segments.pop()
+  return segments.every((segment) => isSegment(segment) && segment !== 'wal')
+}
+
+/** Attachments are hidden from lists, counted in sizes, and never evicted (format 1.3). */
+export function isAttachment({ entry }: EntryName): boolean {
+  return entry === ATTACHMENT_SEGMENT || entry.endsWith(`/${ATTACHMENT_SEGMENT}`)
 }
 
 function isSegment(segment: string): boolean {

@@ -130,10 +130,24 @@ export interface BucketSettings {
   readonly quota: { readonly kind: 'none' | 'fifo' | 'hard'; readonly bytes: number }
 }
 
+export interface BucketInfo {
+  readonly name: string
+  readonly settings: BucketSettings
+  /** Content and descriptors of all blocks, attachments too: what quotas count. */
+  readonly usedBytes: number
+  /** No record is older, attachments left out; `undefined` without records. */
+  readonly oldestUs: bigint | undefined
+}
+
+export interface ListOptions {
+  /** `$meta` entries too. */
+  readonly attachments?: boolean
+}
+
 /** The read side, the same for a live store (through its caches) and for a directory opened read-only. */
 export interface RecordReader {
   /** Sorted by bucket, then entry. */
-  entries(): Promise<EntryInfo[]>
+  entries(options?: ListOptions): Promise<EntryInfo[]>
   /** The record at exactly this time, in any state. */
   get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined>
   /** Ascending by time; finished records only unless `anyState`. A missing entry yields nothing. */

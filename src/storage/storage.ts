@@ -1,38 +1,49 @@
-import { dirname } from 'node:path'
 import { loadCrc64 } from '../base/crc64.ts'
-import { inParallel } from '../base/in-parallel.ts'
 import type { Clock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
-import { atomicWrite } from '../fs/atomic-write.ts'
-import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
+import type { DirectoryLock, FileSystem } from '../fs/file-system.ts'
 import type { OpenBlock } from './block/block.ts'
 import { BlockManager } from './block/block-manager.ts'
 import { foldBlock } from './block/fold.ts'
-import { loadColdBlock, loadOpenBlock } from './block/load-block.ts'
+import { loadColdBlock } from './block/load-block.ts'
 import { Catalogue, checkEntryName } from './catalogue.ts'
+import { changeSettings, createBucket, listBuckets, requireBucket } from './mutation/bucket-settings.ts'
+import { DiscardedTrees } from './mutation/discarded-trees.ts'
+import { removeEmptyDirectories } from './mutation/moving.ts'
 import { BlockChanger } from './commitlog/block-changer.ts'
-import { Checkpointer, checkpointOf } from './commitlog/checkpointer.ts'
+import { Checkpointer } from './commitlog/checkpointer.ts'
 import type { CommitLog } from './commitlog/commit-log.ts'
 import { GroupCommit } from './commitlog/group-commit.ts'
 import type { Submission } from './commitlog/group.ts'
-import { encodeCheckpoint } from './commitlog/log-file.ts'
 import { Projector } from './commitlog/projector.ts'
 import { DirtySet } from './dirty-set.ts'
 import { StorageError } from './errors.ts'
 import { silentStorageObserver, type StorageObserver } from './observer.ts'
 import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageOptions } from './options.ts'
+import { adoptOpenBlocks, clearStaged, finishRecovery, makeDirectories } from './opening.ts'
 import { storePaths, type StorePaths } from './paths.ts'
+import { QuotaKeeper } from './quota/quota-keeper.ts'
 import { entryInfo } from './query/entry-info.ts'
 import type { Entry } from './entry.ts'
 import { LiveBlocks } from './query/live-blocks.ts'
 import type { MutationContext, RecordResult } from './mutation/mutations.ts'
+import {
+  removeBucket,
+  removeEntry,
+  renameBucket,
+  renameEntry,
+  type RelocationContext,
+} from './mutation/relocate.ts'
 import { removeRange, removeRecords, type RemoveRangeOptions } from './mutation/remove-records.ts'
 import { rewriteBlock } from './mutation/rewrite-block.ts'
 import { updateLabels, type LabelUpdate } from './mutation/update-labels.ts'
 import { getRecord, readRecords } from './query/read-records.ts'
 import type {
+  BucketInfo,
+  BucketSettings,
   EntryInfo,
   EntryName,
+  ListOptions,
   RecordBegin,
   RecordReader,
   RecordWrite,
@@ -40,14 +51,12 @@ import type {
   StoredRecord,
   ReadOptions,
 } from './record.ts'
-import { byEntry } from './recovery/apply.ts'
 import { readCheckpoint, recover, type Recovery } from './recovery/recover.ts'
 import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
 import { Quarantine } from './recovery/adopt/quarantine.ts'
 import {
   initializeStore,
   lockStore,
-  makeRoot,
   openingError,
   readFormat,
   readGeneration,
@@ -85,13 +94,17 @@ export class Storage implements RecordReader {
   readonly #projector: Projector
   readonly #changer: BlockChanger
   readonly #mutation: MutationContext
+  readonly #trees: DiscardedTrees
+  readonly #relocation: RelocationContext
   readonly #checkpointer: Checkpointer
+  readonly #quotas: QuotaKeeper
   readonly #commit: GroupCommit
   readonly #maintenance: Maintenance
   readonly #live: LiveBlocks
   readonly #uploads: Uploads
   readonly #limits: StorageLimits
   readonly #log: CommitLog
+  readonly #settingsOfNew: (bucket: string) => BucketSettings
   readonly #onPoisoned: ((cause: unknown) => void) | undefined
   readonly #checkedNames = new WeakSet<EntryName>()
   #format: StoreFormat
@@ -111,11 +124,19 @@ export class Storage implements RecordReader {
     this.#format = parts.format
     this.#limits = limits
     this.#onPoisoned = options.onPoisoned
+    this.#settingsOfNew = options.bucketSettings ?? (() => defaultBucketSettings)
     const { fs, clock, companion } = options
     const { log } = recovery
     this.#log = log
     const poison = (cause: unknown): void => this.#fail(cause)
-    this.#changer = new BlockChanger({ fs, paths, dirty, manager, poison })
+    this.#changer = new BlockChanger({
+      fs,
+      paths,
+      dirty,
+      manager,
+      poison,
+      inTurn: (job) => this.#projector.run(job),
+    })
     const changer = this.#changer
     this.#projector = new Projector(fs, dirty, (change, sequence) => changer.apply(change, sequence))
     const projector = this.#projector
@@ -133,6 +154,15 @@ export class Storage implements RecordReader {
       poison,
     })
     const checkpointer = this.#checkpointer
+    const quotas = new QuotaKeeper({
+      fs,
+      clock,
+      observer,
+      catalogue,
+      logger: options.logger ?? silentLogger,
+      close: (block) => this.#maintenance.close(block),
+    })
+    this.#quotas = quotas
     this.#commit = new GroupCommit({
       fs,
       clock,
@@ -143,6 +173,7 @@ export class Storage implements RecordReader {
       projector,
       companion,
       poison,
+      quotas,
       findEntry: (name) => catalogue.find(name),
       makeEntries: (names) => catalogue.make(names),
       beginCheckpoint: () => checkpointer.begin(),
@@ -159,6 +190,7 @@ export class Storage implements RecordReader {
       fold,
       rewrite: (entry, blockId) => rewriteBlock(this.#mutation, entry, BigInt(blockId)),
       poison,
+      keepQuotas: () => this.#keepQuotas(),
     })
     this.#live = new LiveBlocks({ fs, observer, bytesMax: limits.readCacheBytesMax })
     this.#uploads = new Uploads({
@@ -186,10 +218,20 @@ export class Storage implements RecordReader {
       },
       rewriteLater: (entry, blockId) => this.#maintenance.rewriteLater(entry, blockId),
       exclusive: (job) => this.#commit.exclusive(job),
-      source: (entry) => this.#live.source(entry),
+      source: (entry) => this.#live.source(entry, false),
       close: (block) => this.#maintenance.close(block),
       syncWalDirectory: (entry) => fs.syncDirectories([entry.paths.walDirectory]),
       reopen: (entry, cold) => manager.reopen(entry, cold),
+    }
+    this.#trees = new DiscardedTrees(fs, poison)
+    this.#relocation = {
+      ...this.#mutation,
+      fs,
+      paths,
+      catalogue,
+      trees: this.#trees,
+      checkpoint: () => this.#checkpointAlone(),
+      dropLingering: (entry) => changer.dropLingering(entry),
     }
   }
 
@@ -209,6 +251,7 @@ export class Storage implements RecordReader {
     try {
       await makeDirectories(given.fs, paths)
       lock = await lockStore(fs, paths)
+      await removeEmptyDirectories(fs, paths)
       const observer = options.observer ?? silentStorageObserver
       const limits = { ...defaultLimits, ...options.limits }
       const logger = options.logger ?? silentLogger
@@ -288,8 +331,8 @@ export class Storage implements RecordReader {
    * Stores `writes` and `delta` as one atom. Resolves when they are durable and visible to readers.
    * Submissions become durable in the order of the calls. Back-pressure is the caller's: what is submitted is
    * held in memory until it resolves.
-   * @throws {StorageError} `ERR_INVALID`, `ERR_CORRUPT` (it needs a block that is damaged, or its stream has a hole):
-   *   nothing of it was stored, others go on; `ERR_POISONED`, `ERR_CLOSED`
+   * @throws {StorageError} `ERR_INVALID`, `ERR_CORRUPT` (it needs a block that is damaged), `ERR_QUOTA`, either also for a
+   *   stream that has such a hole: nothing of it was stored, others go on; `ERR_POISONED`, `ERR_CLOSED`
    */
   async submit(submission: Submission): Promise<void> {
     for (const write of submission.writes) this.#check(write)
@@ -333,6 +376,57 @@ export class Storage implements RecordReader {
     return removeRange(this.#mutation, this.#requireEntry(name), options)
   }
 
+  /** Sorted by name. */
+  buckets(): BucketInfo[] {
+    return listBuckets(this.#catalogue)
+  }
+
+  /** Whether the quota of the bucket leaves room for a submission that was refused for `bytes`. */
+  hasRoom(bucket: string, bytes: number): boolean {
+    return this.#quotas.hasRoom(bucket, bytes)
+  }
+
+  /** @throws {StorageError} `ERR_NOT_FOUND` */
+  bucketSettings(name: string): BucketSettings {
+    return requireBucket(this.#catalogue, name).settings
+  }
+
+  /**
+   * Makes a bucket, durably, with the settings of new ones where `settings` does not say otherwise.
+   * @throws {StorageError} `ERR_EXISTS`, `ERR_INVALID`, `ERR_NOT_A_STORE`
+   */
+  createBucket(name: string, settings: Partial<BucketSettings> = {}): Promise<void> {
+    return createBucket(this.#relocation, name, { ...this.#settingsOfNew(name), ...settings })
+  }
+
+  /** In force for all entries when it resolves, durably. @throws {StorageError} `ERR_NOT_FOUND`, `ERR_INVALID` */
+  changeBucketSettings(name: string, changes: Partial<BucketSettings>): Promise<BucketSettings> {
+    return changeSettings(this.#relocation, name, changes)
+  }
+
+  /**
+   * Removes a bucket with everything in it; durable when it resolves. Records that are submitted for it afterwards make it
+   * anew. @throws {StorageError} `ERR_NOT_FOUND`, `ERR_RECORD_STATE` while content is being uploaded into it
+   */
+  removeBucket(name: string): Promise<void> {
+    return removeBucket(this.#relocation, name)
+  }
+
+  /** @throws {StorageError} as `removeBucket`; `ERR_EXISTS`, `ERR_INVALID` */
+  renameBucket(from: string, to: string): Promise<void> {
+    return renameBucket(this.#relocation, from, to)
+  }
+
+  /** Removes an entry and all below it. @throws {StorageError} as `removeBucket` */
+  removeEntry(name: EntryName): Promise<void> {
+    return removeEntry(this.#relocation, name)
+  }
+
+  /** Moves an entry and all below it to another path in its bucket. @throws {StorageError} as `renameBucket` */
+  renameEntry(name: EntryName, to: string): Promise<void> {
+    return renameEntry(this.#relocation, name, to)
+  }
+
   /** Free bytes beyond what the log may still grow by and what open uploads will still write. Negative: consumption must pause. */
   async spareBytes(): Promise<number> {
     const { bytes, inodes } = await this.#fs.freeSpace(this.#paths.root)
@@ -362,6 +456,23 @@ export class Storage implements RecordReader {
   async checkpoint(): Promise<void> {
     await this.#checkpointer.settled()
     await this.#commit.between(() => this.#checkpointer.begin())
+    await this.#checkpointer.settled()
+    this.#requireHealthy()
+  }
+
+  async #keepQuotas(): Promise<void> {
+    for (const block of this.#quotas.openVictims()) await this.#maintenance.fold(block)
+    if (!this.#quotas.isOver) return
+    await this.#commit.exclusive(async (commit) => {
+      const changes = await this.#quotas.evictions()
+      if (changes.length > 0) await commit({ changes })
+    })
+  }
+
+  /** In an exclusive job, where no group is built meanwhile. */
+  async #checkpointAlone(): Promise<void> {
+    await this.#checkpointer.settled()
+    await this.#checkpointer.begin()
     await this.#checkpointer.settled()
     this.#requireHealthy()
   }
@@ -399,13 +510,15 @@ export class Storage implements RecordReader {
       // Whoever opens next must not meet a write of ours.
       await this.#checkpointer.settled()
       this.#changer.stop()
+      await this.#trees.stop()
       await this.#lock.release()
     }
     this.#requireHealthy()
   }
 
-  entries(): Promise<EntryInfo[]> {
-    const infos = Array.from(this.#catalogue.entries, (entry) => entryInfo(this.#live.source(entry)))
+  entries({ attachments = false }: ListOptions = {}): Promise<EntryInfo[]> {
+    const listed = [...this.#catalogue.entries].filter((entry) => attachments || !entry.isAttachment)
+    const infos = listed.map((entry) => entryInfo(this.#live.source(entry)))
     infos.sort((a, b) => (a.bucket < b.bucket || (a.bucket === b.bucket && a.entry < b.entry) ? -1 : 1))
     return Promise.resolve(infos)
   }
@@ -478,50 +591,3 @@ interface StorageParts {
 
 /** Each open block needs two files and its entry's directories; recovery needs a few more names. */
 const INODES_RESERVED = 1_000
-const ENTRIES_ADOPTED_AT_ONCE = 8
-
-async function makeDirectories(fs: FileSystem, paths: StorePaths): Promise<void> {
-  await makeRoot(fs, paths)
-  // At every start: that the name is there does not say that it is durable.
-  await fs.syncDirectories([dirname(paths.root)]).catch((error: unknown) => {
-    if (!(error instanceof FileSystemError) || error.code !== 'ERR_READ_ONLY') throw error
-  })
-  await fs.makeDirectory(paths.sediment)
-}
-
-async function adoptOpenBlocks(
-  fs: FileSystem,
-  recovery: Recovery,
-  catalogue: Catalogue,
-  manager: BlockManager,
-): Promise<void> {
-  await inParallel(ENTRIES_ADOPTED_AT_ONCE, byEntry(recovery.blocks), async (blocks) => {
-    for (const { facts, plan } of blocks) {
-      if (plan.kind !== 'open') continue
-      const entry = catalogue.find(facts)
-      if (entry === undefined)
-        throw new StorageError('ERR_CORRUPT', `entry ${facts.bucket}/${facts.entry} is missing`, facts)
-      const block = await loadOpenBlock(fs, entry, facts.blockId)
-      entry.index.set(entry.indexEntryOf(block))
-      manager.adopt(block)
-    }
-  })
-}
-
-/** Blocks that no frame has given a place. */
-async function clearStaged(fs: FileSystem, paths: StorePaths): Promise<void> {
-  for (const { name } of (await fs.list(paths.staged)) ?? []) await fs.unlink(`${paths.staged}/${name}`)
-}
-
-/** R10: a checkpoint at the last frame, and only then the older logs go. */
-async function finishRecovery(
-  fs: FileSystem,
-  paths: StorePaths,
-  log: CommitLog,
-  manager: BlockManager,
-  options: StorageOptions,
-): Promise<void> {
-  const checkpoint = checkpointOf(log, manager, options.companion)
-  await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
-  await log.dropOlder()
-}

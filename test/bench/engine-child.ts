@@ -50,6 +50,7 @@ const mapper = createMapper([
     contentType: 'application/octet-stream',
     labels: { constants: {}, headers: ['*'], key: true },
     timestamp: { minMs: 0, aheadMsMax: 86_400_000 },
+    limits: { quota: null, blockBytesMax: null, blockRecordsMax: null },
   },
 ])
 const partitions = Array.from({ length: PARTITIONS }, (_, partition) => {

@@ -29,6 +29,7 @@ const anyRule: fc.Arbitrary<MappingRule> = fc.record({
     '{key}/{partition}',
     '{partition}/{topic}',
   ),
+  limits: fc.constant(defaultRule.limits),
   contentType: fc.constant('text/plain'),
   labels: fc.record({
     constants: fc.constantFrom({}, { site: 'berlin' }, { a: 'x', Plant: '7' }),

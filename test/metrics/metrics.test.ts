@@ -26,6 +26,7 @@ const partition = (changes: Partial<PartitionSample> = {}): PartitionSample => (
   ...changes,
 })
 const sample = (changes: Partial<Sample> = {}): Sample => ({
+  buckets: [],
   partitions: [partition()],
   budgetUsedBytes: 10,
   budgetLimitBytes: 100,

@@ -159,6 +159,13 @@ export class FetchLoop {
     this.bell.ring()
   }
 
+  seek(partition: TopicPartition, offset: number): void {
+    for (const state of this.statesOf([partition])) {
+      this.dropQueue(state)
+      state.position = offset
+    }
+  }
+
   /** Fetches once from one broker and queues what came. Resolves within about `maxWaitMs`. */
   async fetchFrom(cluster: Cluster, nodeId: string): Promise<void> {
     const { limits } = this.options

@@ -169,6 +169,10 @@ export class KafkajsSource implements KafkaSource {
     this.loop?.resume(partitions)
   }
 
+  seek(partition: TopicPartition, offset: number): void {
+    this.loop?.seek(partition, offset)
+  }
+
   get unreadable(): readonly UnreadablePartition[] {
     const assigned = new Set(this.epochs?.assigned.map(partitionName))
     const silent = this.silent.filter((partition) => assigned.has(partitionName(partition)))

@@ -1,4 +1,5 @@
 import type { IndexEntry } from '../codec/index-codec.ts'
+import { blockBytes } from '../codec/index-entry.ts'
 
 /**
  * The blocks of one entry, sorted by id. An open block stands here with the totals of its last fold. For consecutive
@@ -7,6 +8,8 @@ import type { IndexEntry } from '../codec/index-codec.ts'
  */
 export class BlockIndex {
   readonly #blocks: IndexEntry[] = []
+  /** Told by how many bytes, content and descriptor, a listed block has grown. */
+  onChange: ((id: bigint, addedBytes: number) => void) | undefined
 
   get blocks(): readonly IndexEntry[] {
     return this.#blocks
@@ -47,8 +50,10 @@ export class BlockIndex {
     const there = this.#blocks[position]
     if (there?.id === block.id) {
       this.#blocks[position] = block
+      this.onChange?.(block.id, blockBytes(block) - blockBytes(there))
     } else {
       this.#blocks.splice(position + 1, 0, block)
+      this.onChange?.(block.id, blockBytes(block))
     }
   }
 
@@ -57,6 +62,7 @@ export class BlockIndex {
     const there = this.#blocks[position]
     if (there?.id !== id) return false
     this.#blocks.splice(position, 1)
+    this.onChange?.(id, -blockBytes(there))
     return true
   }
 }

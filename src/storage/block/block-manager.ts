@@ -45,6 +45,7 @@ export class BlockManager {
   /** An open block known from recovery. */
   adopt(block: OpenBlock): void {
     block.entry.open.set(block.id, block)
+    block.count(true)
     this.#cache.add(block)
     linkRange(block)
   }
@@ -130,6 +131,7 @@ export class BlockManager {
       block.pendingGroups === 0 && block.building === undefined,
       'a block with pending groups was forgotten',
     )
+    block.count(false)
     block.entry.open.delete(block.id)
     if (block.entry.hot === block) block.entry.hot = undefined
     this.#cache.delete(block)
@@ -141,6 +143,9 @@ export class BlockManager {
    */
   retire(entry: Entry, id: number, sequence: number): void {
     assert(!entry.open.has(id), 'an open block was removed')
+    const listed = entry.index.get(BigInt(id))
+    if (listed !== undefined) entry.leaving.set(id, listed)
+    entry.read.delete(id)
     entry.index.delete(BigInt(id))
     entry.removals += 1
     linkRangeBefore(entry, id)
@@ -158,7 +163,7 @@ export class BlockManager {
   }
 
   isRetired(entry: Entry, id: number): boolean {
-    return entry.leaving.has(id) || (this.#retired.get(entry)?.has(id) ?? false)
+    return entry.lingering.has(id) || (this.#retired.get(entry)?.has(id) ?? false)
   }
 
   /** A cold block that has got its place among the others. */

@@ -1,5 +1,6 @@
 import { IntervalSet } from '../../base/interval-set.ts'
 import type { FileRef } from '../../fs/file-system.ts'
+import { blockBytes } from '../codec/index-entry.ts'
 import type { Entry } from '../entry.ts'
 import type { BlockGroup } from '../commitlog/group.ts'
 import type { CheckpointBlock } from '../commitlog/log-file.ts'
@@ -24,16 +25,16 @@ export class OpenBlock {
   baseCrc64: bigint | undefined
   /** Where the next entries go in the WAL; 0 = the WAL is not begun. */
   walReservedBytes: number
-  /** Where the next content goes in the data file. */
-  blkReservedBytes: number
   /** Position of the stop marker in the WAL as readers may see it. */
   walProjectedBytes: number
   /** All records, reserved ones included. */
   recordCount: number
-  /** Encoded size of all records, as the descriptor's metadata_size counts it. */
-  metadataBytes: number
   /** Greatest record time; meaningless while there are no records. */
   latestUs: number
+  /** Whether the usage of the bucket counts its bytes here, not in the index. */
+  isCounted = false
+  #blkReservedBytes = 0
+  #metadataBytes = 0
   /** Occupied microseconds. */
   readonly slots: IntervalSet
   /** Groups built and not yet projected. */
@@ -61,19 +62,48 @@ export class OpenBlock {
     this.wal = { path: entry.paths.wal(id), kind: 'wal' }
     this.baseCrc64 = undefined
     this.walReservedBytes = 0
-    this.blkReservedBytes = 0
     this.walProjectedBytes = 0
     this.recordCount = 0
-    this.metadataBytes = 0
     this.latestUs = 0
     this.slots = new IntervalSet()
     this.isListedOpen = false
     this.touchedMs = nowMs
   }
 
+  /** Where the next content goes in the data file. */
+  get blkReservedBytes(): number {
+    return this.#blkReservedBytes
+  }
+
+  set blkReservedBytes(bytes: number) {
+    if (this.isCounted) this.entry.bucket.usedBytes += bytes - this.#blkReservedBytes
+    this.#blkReservedBytes = bytes
+  }
+
+  /** Encoded size of all records, as the descriptor's metadata_size counts it. */
+  get metadataBytes(): number {
+    return this.#metadataBytes
+  }
+
+  set metadataBytes(bytes: number) {
+    if (this.isCounted) this.entry.bucket.usedBytes += bytes - this.#metadataBytes
+    this.#metadataBytes = bytes
+  }
+
+  /** Moves the block's bytes in the usage of its bucket from the index to here, or back. */
+  count(isCounted: boolean): void {
+    if (isCounted === this.isCounted) return
+    this.isCounted = isCounted
+    const { bucket, index } = this.entry
+    const listed = index.get(BigInt(this.id))
+    const listedBytes = listed === undefined ? 0 : blockBytes(listed)
+    const bytes = this.#blkReservedBytes + this.#metadataBytes - listedBytes
+    bucket.usedBytes += isCounted ? bytes : -bytes
+  }
+
   /** Whether `moreBytes` of content do not fit into so many times the limits of its bucket. */
   isFull(moreBytes: number, factor = 1): boolean {
-    const { blockBytesMax, blockRecordsMax } = this.entry.settings
+    const { blockBytesMax, blockRecordsMax } = this.entry.blockLimits
     return (
       this.recordCount > 0 &&
       (this.blkReservedBytes + moreBytes > blockBytesMax * factor ||

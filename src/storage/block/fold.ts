@@ -104,13 +104,15 @@ async function listOpen(block: OpenBlock, { fs, dirty }: FoldContext): Promise<v
 
 /**
  * What the index file says: as it was read of blocks that nothing was projected of, and nothing of those that only a
- * frame knows so far.
+ * frame knows so far. A block that leaves is listed until its frame, durable by then, is carried out.
  */
-export function listingOnDisk({ index, open }: Entry): IndexEntry[] {
-  return index.blocks.flatMap((known) => {
+export function listingOnDisk({ index, open, leaving }: Entry): IndexEntry[] {
+  const listed = index.blocks.flatMap((known) => {
     const block = open.get(Number(known.id))
     if (block === undefined) return [known]
     if (block.walProjectedBytes > 0) return [block.entry.indexEntryOf(block)]
     return block.baseCrc64 === undefined ? [] : [known]
   })
+  if (leaving.size === 0) return listed
+  return [...listed, ...leaving.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
 }

@@ -140,7 +140,7 @@ function mustStart(
   position: number,
   clock: Clock,
 ): boolean {
-  const { blockBytesMax, blockRecordsMax } = entry.settings
+  const { blockBytesMax, blockRecordsMax } = entry.blockLimits
   const nextIdUs = Number(entry.index.at(position + 1)?.id ?? Infinity)
   const factor = isFollowed({ nextIdUs, latestUs: Number(cold.latestUs) }, clock) ? LATE_FACTOR : 1
   const isFull =

@@ -1,4 +1,4 @@
-import type { BucketSettings } from '../record.ts'
+import type { BlockLimits } from '../entry.ts'
 
 /** Late records may take a block this far over its limits before it is split. */
 export const SPLIT_FACTOR = 1.25
@@ -10,7 +10,7 @@ export interface BlockTotals {
 }
 
 /** Whether late records have taken a block so far over its limits that it is to be split. */
-export function isOverfull({ recordCount, sizeBytes }: BlockTotals, limits: BucketSettings): boolean {
+export function isOverfull({ recordCount, sizeBytes }: BlockTotals, limits: BlockLimits): boolean {
   const isOver =
     recordCount > limits.blockRecordsMax * SPLIT_FACTOR || sizeBytes > limits.blockBytesMax * SPLIT_FACTOR
   return isOver && recordCount > 1
@@ -26,7 +26,7 @@ export function isHollow(sizeBytes: number, contentBytes: number, holesBytesMin:
  * @param lengthsBytes of the contents
  * @returns the index of each part's first record; one part when nothing needs to be cut
  */
-export function cutIntoParts(lengthsBytes: ArrayLike<number>, limits: BucketSettings): number[] {
+export function cutIntoParts(lengthsBytes: ArrayLike<number>, limits: BlockLimits): number[] {
   const firsts = [0]
   let bytes = 0
   let records = 0

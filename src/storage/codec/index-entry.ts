@@ -14,3 +14,8 @@ export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
     ...(descriptor.corrupted ? { corrupted: true } : {}),
   }
 }
+
+/** What a block counts for in sizes and quotas: content and descriptor, not its WAL. */
+export function blockBytes({ sizeBytes, metadataBytes }: IndexEntry): number {
+  return Number(sizeBytes + metadataBytes)
+}

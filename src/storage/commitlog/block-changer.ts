@@ -29,6 +29,7 @@ export class BlockChanger {
   readonly #dirty: DirtySet
   readonly #manager: BlockManager
   readonly #poison: (cause: unknown) => void
+  readonly #inTurn: (job: () => Promise<void>) => Promise<void>
   #isStopped = false
 
   constructor(options: {
@@ -37,12 +38,15 @@ export class BlockChanger {
     dirty: DirtySet
     manager: BlockManager
     poison: (cause: unknown) => void
+    /** Runs a job between projections. */
+    inTurn: (job: () => Promise<void>) => Promise<void>
   }) {
     this.#fs = options.fs
     this.#paths = options.paths
     this.#dirty = options.dirty
     this.#manager = options.manager
     this.#poison = options.poison
+    this.#inTurn = options.inTurn
   }
 
   async apply({ entry, change }: EntryChange, sequence: number): Promise<void> {
@@ -82,16 +86,31 @@ export class BlockChanger {
     const id = BigInt(blockId)
     this.#manager.retire(entry, blockId, sequence)
     await atomicWrite(this.#fs, paths.wal(id), 'wal', removalIntent())
+    entry.leaving.delete(blockId)
     await entry.indexFile.rewrite(this.#fs, listingOnDisk(entry))
     this.#dirty.forgetFile(paths.wal(id))
     for (const path of blockFiles(paths, id).descriptors) await this.#unlink(path)
     if (!entry.pins.isPinned(id)) return this.#dropData(entry, id)
-    entry.leaving.add(blockId)
-    void entry.pins.free(id).then(async () => {
-      if (this.#isStopped) return
-      await this.#dropData(entry, id).catch(this.#poison)
-      entry.leaving.delete(blockId)
+    entry.lingering.add(blockId)
+    void entry.pins.free(id).then(() => {
+      const drop = async (): Promise<void> => {
+        if (!this.#isStopped) await this.#dropLingering(entry, blockId)
+      }
+      return this.#inTurn(drop).catch(this.#poison)
     })
+  }
+
+  /** For an entry that is about to lose its place: its removed blocks go, read or not. */
+  async dropLingering(entry: Entry): Promise<void> {
+    await this.#inTurn(async () => {
+      for (const id of [...entry.lingering]) await this.#dropLingering(entry, id)
+    })
+  }
+
+  async #dropLingering(entry: Entry, id: number): Promise<void> {
+    if (!entry.lingering.has(id)) return
+    await this.#dropData(entry, BigInt(id))
+    entry.lingering.delete(id)
   }
 
   async #dropData({ paths }: Entry, id: bigint): Promise<void> {

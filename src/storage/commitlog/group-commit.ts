@@ -8,11 +8,12 @@ import { StorageError } from '../errors.ts'
 import type { StorageObserver } from '../observer.ts'
 import type { LogCompanion, StorageLimits } from '../options.ts'
 import type { EntryName } from '../record.ts'
+import type { QuotaKeeper } from '../quota/quota-keeper.ts'
 import { weighRecord } from '../record-weight.ts'
 import type { CommitLog } from './commit-log.ts'
 import { FrameBuffers } from './frame-buffers.ts'
 import { buildGroup, type FrameIdentity } from './group-builder.ts'
-import type { BuiltGroup, Edits, PendingSubmission, Submission } from './group.ts'
+import type { BuiltGroup, Edits, EntryChange, PendingSubmission, Submission } from './group.ts'
 import type { Projector } from './projector.ts'
 
 /** An empty frame with the watermark follows the last group after this long: it proves that group durable. */
@@ -40,6 +41,7 @@ export interface GroupCommitOptions {
   readonly isCheckpointDue: (idleMs: number) => boolean
   /** Resolves when the log may grow again. */
   readonly logRoom: () => Promise<void>
+  readonly quotas: Pick<QuotaKeeper, 'refusal' | 'reserved' | 'laidOut' | 'evictions'>
   readonly poison: (cause: unknown) => void
 }
 
@@ -84,8 +86,8 @@ export class GroupCommit {
 
   /**
    * Resolves when the submission is durable and projected.
-   * @throws {StorageError} `ERR_CORRUPT` when it needs a block that cannot be read: nothing of it was stored, others go
-   *   on; `ERR_POISONED`, `ERR_CLOSED`
+   * @throws {StorageError} `ERR_CORRUPT` when it needs a block that cannot be read, `ERR_QUOTA` when its bucket is
+   *   full: nothing of it was stored, others go on; `ERR_POISONED`, `ERR_CLOSED`
    */
   submit(submission: Submission): Promise<void> {
     if (this.#state !== 'running') return Promise.reject(this.#refusal())
@@ -231,6 +233,12 @@ export class GroupCommit {
     await this.#projected()
   }
 
+  /** Ahead of their projection: what is built from now on neither finds these blocks nor takes their ids. */
+  #retire(changes: readonly EntryChange[]): void {
+    for (const { entry, change } of changes)
+      if (change.kind === 'drop') this.#options.manager.retire(entry, change.blockId, this.#nextSequence)
+  }
+
   /** Resolves when everything durable is projected. @throws {StorageError} `ERR_POISONED` */
   async #projected(): Promise<void> {
     await Promise.allSettled(this.#projections)
@@ -248,7 +256,7 @@ export class GroupCommit {
   }
 
   async #build(submissions: readonly PendingSubmission[]): Promise<BuiltGroup> {
-    const { manager, findEntry, makeEntries, limits, clock } = this.#options
+    const { manager, findEntry, makeEntries, limits, clock, quotas } = this.#options
     const accepted: PendingSubmission[] = []
     const missing = new Set<EntryName>()
     for (const { writes } of submissions) {
@@ -260,6 +268,8 @@ export class GroupCommit {
       if (refusal === undefined) accepted.push(submission)
       else submission.reject(refusal)
     }
+    const changes = await quotas.evictions()
+    this.#retire(changes)
     const built = await buildGroup(
       manager.takeGroup(),
       accepted,
@@ -267,7 +277,9 @@ export class GroupCommit {
       limits,
       this.#buffers,
       clock.monotonicMs(),
+      { changes },
     )
+    quotas.laidOut()
     this.#nextSequence += 1
     this.#previousChain = built.chain
     return built
@@ -275,15 +287,21 @@ export class GroupCommit {
 
   /** Reserves for all records of a submission, or for none: then it says why. */
   async #reserve({ writes, stream }: PendingSubmission): Promise<StorageError | undefined> {
-    const { manager, findEntry } = this.#options
+    const { manager, findEntry, quotas } = this.#options
     const broken = stream === undefined ? undefined : this.#broken.get(stream)
     if (broken !== undefined) return broken
+    const refusal = quotas.refusal(writes)
+    if (refusal !== undefined) {
+      if (stream !== undefined) this.#broken.set(stream, refusal)
+      return refusal
+    }
     manager.beginUnit()
     try {
       for (const write of writes) {
         const entry = findEntry(write.target) as Entry
         if (!manager.tryReserve(entry, write)) await manager.reserve(entry, write)
       }
+      quotas.reserved(writes)
       return undefined
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error

@@ -85,9 +85,9 @@ function plan(
   const lengths = Array.from(descriptor.timestampsUs, (_, index) => lengthOf(descriptor, index))
   const contentBytes = lengths.reduce((sum, bytes) => sum + bytes, 0)
   const totals = { recordCount: lengths.length, sizeBytes: contentBytes }
-  const isSplit = isOverfull(totals, entry.settings)
+  const isSplit = isOverfull(totals, entry.blockLimits)
   if (!isSplit && !isHollow(descriptor.sizeBytes, contentBytes, context.holesBytesMin)) return undefined
-  const firsts = isSplit ? cutIntoParts(lengths, entry.settings) : [0]
+  const firsts = isSplit ? cutIntoParts(lengths, entry.blockLimits) : [0]
   const position = entry.index.floorPosition(id)
   const before = entry.index.at(position - 1)
   const beforeUs =

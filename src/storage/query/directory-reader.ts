@@ -6,8 +6,8 @@ import { judgeBlock, type WholeBlock } from '../block/judge-block.ts'
 import type { Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import { StorageError } from '../errors.ts'
-import { EntryPaths, storePaths } from '../paths.ts'
-import type { EntryInfo, EntryName, RecordReader, StoredRecord, ReadOptions } from '../record.ts'
+import { EntryPaths, isAttachment, storePaths } from '../paths.ts'
+import type { EntryInfo, EntryName, ListOptions, RecordReader, StoredRecord, ReadOptions } from '../record.ts'
 import { readFormat, requireNothingElse } from '../store-files.ts'
 import type { BlockSource } from './block-source.ts'
 import { discover } from './discover.ts'
@@ -46,10 +46,11 @@ class DirectoryReader implements RecordReader {
     this.#isForeign = isForeign
   }
 
-  async entries(): Promise<EntryInfo[]> {
+  async entries({ attachments = false }: ListOptions = {}): Promise<EntryInfo[]> {
     const { entries } = await discover(this.#fs, this.#dataPath)
+    const listed = entries.filter((name) => attachments || !isAttachment(name))
     const infos: EntryInfo[] = []
-    for (const name of entries) infos.push(entryInfo(await this.#source(name)))
+    for (const name of listed) infos.push(entryInfo(await this.#source(name)))
     return infos
   }
 

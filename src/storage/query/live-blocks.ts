@@ -6,6 +6,7 @@ import { COMPRESSION_ZSTD, dataPathOf, readCompressedDescriptor } from '../block
 import { decodeDescriptor, descriptorMemoryBytes, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import type { Entry } from '../entry.ts'
+import { StorageError } from '../errors.ts'
 import type { StorageObserver } from '../observer.ts'
 import type { BlockSource } from './block-source.ts'
 
@@ -34,16 +35,26 @@ export class LiveBlocks {
     })
   }
 
-  source(entry: Entry): BlockSource {
+  /** @param isReading for somebody who wants the records, not for a change of them */
+  source(entry: Entry, isReading = true): BlockSource {
     const { removals } = entry
     return {
       name: entry.name,
       blocks: entry.listing().filter((block) => block.corrupted !== true),
       dataPath: (block) => dataPathOf(entry.paths, block),
-      descriptor: (block) => this.#descriptor(entry, block.id),
+      descriptor: async (block) => {
+        requireThere(entry)
+        if (isReading) entry.read.add(Number(block.id))
+        const descriptor = await this.#descriptor(entry, block.id)
+        requireThere(entry)
+        return descriptor
+      },
       pin: (block) => entry.pins.pin(block.id),
       isCurrent: () => entry.removals === removals,
-      now: () => Promise.resolve(this.source(entry)),
+      now: () => {
+        requireThere(entry)
+        return Promise.resolve(this.source(entry, isReading))
+      },
       isStarted: (timestampUs) => entry.uploading.has(timestampUs),
     }
   }
@@ -101,4 +112,10 @@ export class LiveBlocks {
     const visible = (wal ?? new Uint8Array(0)).subarray(0, walProjectedBytes)
     return decodeDescriptor(mergeBlock(BigInt(open.id), base, visible, undefined).bytes)
   }
+}
+
+/** @throws {StorageError} `ERR_NOT_FOUND`: what is at its paths by now is not its own */
+function requireThere({ isGone, name }: Entry): void {
+  if (!isGone) return
+  throw new StorageError('ERR_NOT_FOUND', `${name.bucket}/${name.entry} was removed or renamed`, name)
 }

@@ -72,6 +72,8 @@ export async function readPart(
     if (!(cause instanceof FileSystemError) || cause.code !== 'ERR_NOT_FOUND') throw cause
     throw await notAsStored(fs, place, 'data file is missing', cause)
   }
+  // The entry may have gone meanwhile, and another one may have its path.
+  if (!place.source.isCurrent()) await place.source.now()
   if (bytes.byteLength < lengthBytes) throw await notAsStored(fs, place, 'data file is too short')
   return bytes
 }
@@ -83,7 +85,9 @@ export async function notAsStored(
   what: string,
   cause?: unknown,
 ): Promise<StorageError> {
-  const found = await locateAgain(fs, place).catch(() => place)
+  const found = await locateAgain(fs, place).catch((error: unknown) =>
+    error instanceof StorageError && error.code === 'ERR_NOT_FOUND' ? undefined : place,
+  )
   const isThere =
     found?.block.id === place.block.id &&
     found.block.crc64 === place.block.crc64 &&

@@ -4,6 +4,7 @@ import { BlockManager } from '../../../src/storage/block/block-manager.ts'
 import { IndexFile } from '../../../src/storage/block/index-file.ts'
 import type { IndexEntry } from '../../../src/storage/codec/index-codec.ts'
 import { OpenBlock } from '../../../src/storage/block/block.ts'
+import { Bucket } from '../../../src/storage/bucket.ts'
 import { Entry } from '../../../src/storage/entry.ts'
 import { silentStorageObserver } from '../../../src/storage/observer.ts'
 import { EntryPaths } from '../../../src/storage/paths.ts'
@@ -24,7 +25,13 @@ interface Made {
 function make({ blockRecordsMax = 4, blockBytesMax = 1_000 }: Made = {}) {
   const paths = new EntryPaths('/data', name)
   const settings = { blockRecordsMax, blockBytesMax, quota: { kind: 'none', bytes: 0 } } as const
-  const entry = new Entry(name, paths, settings, new BlockIndex(), new IndexFile(paths.index))
+  const entry = new Entry(
+    name,
+    paths,
+    new Bucket(name.bucket, settings),
+    new BlockIndex(),
+    new IndexFile(paths.index),
+  )
   const counts = { late: 0, spilled: 0 }
   const folded = new Map<number, OpenBlock>()
   const manager = new BlockManager({

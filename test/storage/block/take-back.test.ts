@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { BlockIndex } from '../../../src/storage/block/block-index.ts'
 import { BlockManager } from '../../../src/storage/block/block-manager.ts'
 import { IndexFile } from '../../../src/storage/block/index-file.ts'
+import { Bucket } from '../../../src/storage/bucket.ts'
 import { Entry } from '../../../src/storage/entry.ts'
 import { silentStorageObserver } from '../../../src/storage/observer.ts'
 import { EntryPaths } from '../../../src/storage/paths.ts'
@@ -26,7 +27,13 @@ function make() {
     const name = { bucket: 'kafka', entry: `topic/${partition}` }
     const paths = new EntryPaths('/data', name)
     const settings = { blockRecordsMax: 5, blockBytesMax: 100, quota: { kind: 'none', bytes: 0 } } as const
-    return new Entry(name, paths, settings, new BlockIndex(), new IndexFile(paths.index))
+    return new Entry(
+      name,
+      paths,
+      new Bucket(name.bucket, settings),
+      new BlockIndex(),
+      new IndexFile(paths.index),
+    )
   })
   const manager = new BlockManager({
     clock: new ManualClock(nowUs),

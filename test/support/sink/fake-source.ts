@@ -154,6 +154,10 @@ export class FakeSource implements KafkaSource {
     for (const place of partitions) this.paused.delete(nameOf(place))
   }
 
+  seek(place: TopicPartition, offset: number): void {
+    this.positions.set(nameOf(place), offset)
+  }
+
   watermarks(): Promise<readonly (TopicPartition & { readonly low: number; readonly high: number })[]> {
     if (this.isUnreachable) return Promise.reject(new SourceError('ERR_BROKER', 'unreachable'))
     return Promise.resolve(

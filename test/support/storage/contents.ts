@@ -30,7 +30,7 @@ export async function contentsOf(
   onDamaged?: (error: StorageError) => void,
 ): Promise<Contents> {
   const contents: Contents = {}
-  for (const { bucket, entry } of await reader.entries()) {
+  for (const { bucket, entry } of await reader.entries({ attachments: true })) {
     const name = { bucket, entry }
     const records: ReadRecord[] = []
     const options = { anyState: true, ...(onDamaged === undefined ? {} : { onDamaged }) }
