@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isOnPath } from '../../dev/runner/command.mjs'
 import { failCalls } from './kernel/call-faults.ts'
+import { fillDisk } from './kernel/full-disk.ts'
 import { cutPowerAgainAndAgain } from './kernel/power-cuts.ts'
 import { LoopDisk, VolatileDisk, command, type ScratchDisk } from './kernel/scratch-disk.ts'
 
@@ -90,7 +91,18 @@ const callFaults: Part = {
   run: () => failCalls(join(folder, 'calls'), log, interrupted.signal),
 }
 
+const fullDisk: Part = {
+  name: 'run',
+  missing: () => {
+    const absent = ['java', 'mvn'].filter((program) => !isOnPath(program))
+    if (absent.length > 0) return `not installed: ${absent.join(', ')}`
+    return process.getuid?.() === 0 ? undefined : 'only root may mount'
+  },
+  run: () => fillDisk(folder, log),
+}
+
 const parts: readonly Part[] = [
+  fullDisk,
   callFaults,
   powerCuts('ext4', (place) => new LoopDisk('ext4', place)),
   powerCuts('xfs', (place) => new LoopDisk('xfs', place)),
