@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { isOnPath } from '../../dev/runner/command.mjs'
 import { failCalls } from './kernel/call-faults.ts'
 import { fillDisk } from './kernel/full-disk.ts'
+import { failRuns } from './kernel/run-faults.ts'
 import { cutPowerAgainAndAgain } from './kernel/power-cuts.ts'
 import { LoopDisk, VolatileDisk, command, type ScratchDisk } from './kernel/scratch-disk.ts'
 
@@ -91,18 +92,21 @@ const callFaults: Part = {
   run: () => failCalls(join(folder, 'calls'), log, interrupted.signal),
 }
 
-const fullDisk: Part = {
+const runs: Part = {
   name: 'run',
   missing: () => {
-    const absent = ['java', 'mvn'].filter((program) => !isOnPath(program))
+    const absent = ['java', 'mvn', 'strace', 'prlimit'].filter((program) => !isOnPath(program))
     if (absent.length > 0) return `not installed: ${absent.join(', ')}`
     return process.getuid?.() === 0 ? undefined : 'only root may mount'
   },
-  run: () => fillDisk(folder, log),
+  run: async () => {
+    await fillDisk(folder, log)
+    await failRuns(folder, log)
+  },
 }
 
 const parts: readonly Part[] = [
-  fullDisk,
+  runs,
   callFaults,
   powerCuts('ext4', (place) => new LoopDisk('ext4', place)),
   powerCuts('xfs', (place) => new LoopDisk('xfs', place)),
