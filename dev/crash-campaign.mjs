@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * `npm run crash:campaign -- --states 1000000 --seed 1 [--workers 2] [--json]`: the crash simulation until so many
+ * `npm run crash:campaign -- --states 1000000 --seed 1 [--changes] [--workers 2] [--json]`: the crash simulation until so many
  * distinct crash images were recovered and compared. Interrupted (SIGINT, SIGTERM) it reports what it has done, and
- * with which `--seed` to go on. `--replay SEED` runs one seed and prints what happened in it.
+ * with which `--seed` to go on. `--changes` runs the simulation of labels, removals and rewritten blocks instead. `--replay SEED` runs one seed and prints what happened in it.
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '2' },
     replay: { type: 'string' },
     json: { type: 'boolean', default: false },
+    changes: { type: 'boolean', default: false },
   },
 })
 
@@ -54,7 +55,8 @@ function take({ counts: more, digests: seen, failures: failed }) {
   for (const digest of seen) digests.add(digest)
   for (const failure of failed) {
     failures.push(failure)
-    console.error(`FAILED ${failure.message}\n  npm run crash:campaign -- --replay ${failure.seed}`)
+    const again = values.changes ? `--changes --states 1 --seed ${failure.seed}` : `--replay ${failure.seed}`
+    console.error(`FAILED ${failure.message}\n  npm run crash:campaign -- ${again}`)
   }
   if (performance.now() - printedMs < 5_000) return
   printedMs = performance.now()
@@ -79,7 +81,8 @@ await startWorkers(projectRoot, Number(values.workers), async (ask) => {
     const first = nextSeed
     nextSeed += seedsAtOnce
     underWay.add(first)
-    take(await ask({ seeds: Array.from({ length: seedsAtOnce }, (_, index) => first + index) }))
+    const seeds = Array.from({ length: seedsAtOnce }, (_, index) => first + index)
+    take(await ask({ seeds, simulation: values.changes ? 'changes' : undefined }))
     underWay.delete(first)
     seedsDone += seedsAtOnce
   }

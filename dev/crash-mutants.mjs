@@ -39,7 +39,7 @@ async function failingSeeds(mutant) {
     await startWorkers(copy.root, Number(values.workers), async (ask) => {
       while (!isDone()) {
         const order = seeds.splice(0, values.quick ? 1 : 3)
-        const answer = await ask({ seeds: order })
+        const answer = await ask({ seeds: order, simulation: mutant.simulation })
         failures.push(...answer.failures)
         tried += order.length
       }

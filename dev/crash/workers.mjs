@@ -8,7 +8,7 @@ import { join } from 'node:path'
  *
  * @param {string} root holds `test/crash` and `src`
  * @param {number} count
- * @param {(ask: (order: { seeds: number[] }) => Promise<any>) => Promise<void>} work
+ * @param {(ask: (order: { seeds: number[], simulation?: 'changes' }) => Promise<any>) => Promise<void>} work
  */
 export async function startWorkers(root, count, work) {
   await Promise.all(

@@ -14,7 +14,7 @@ export interface Sample {
   readonly buckets: readonly BucketSample[]
 }
 
-export interface BucketSample {
+interface BucketSample {
   readonly bucket: string
   readonly usedBytes: number
   /** `undefined` without quota. */

@@ -1,9 +1,12 @@
+import { playScriptsOf } from './changes/scripts-of-seed.ts'
 import { Coverage } from './coverage.ts'
 import { simulate } from './simulation.ts'
 
 /** What a campaign asks of a worker process. */
 interface Order {
   readonly seeds: readonly number[]
+  /** Which simulation; the one of the write path unless said otherwise. */
+  readonly simulation?: 'changes' | undefined
 }
 
 /** What it gets back, one answer an order. */
@@ -14,12 +17,12 @@ export interface Answer {
   readonly failures: readonly { readonly seed: number; readonly message: string }[]
 }
 
-async function run({ seeds }: Order): Promise<Answer> {
+async function run({ seeds, simulation }: Order): Promise<Answer> {
   const coverage = new Coverage()
   const failures: { seed: number; message: string }[] = []
   for (const seed of seeds) {
     try {
-      await simulate(seed, coverage)
+      await (simulation === 'changes' ? playScriptsOf(seed, coverage) : simulate(seed, coverage))
     } catch (error) {
       failures.push({ seed, message: error instanceof Error ? error.message : String(error) })
     }

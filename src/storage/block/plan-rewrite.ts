@@ -1,7 +1,7 @@
 import type { BlockLimits } from '../entry.ts'
 
 /** Late records may take a block this far over its limits before it is split. */
-export const SPLIT_FACTOR = 1.25
+const SPLIT_FACTOR = 1.25
 
 /** Totals of a block. */
 export interface BlockTotals {

@@ -187,7 +187,7 @@ async function contentsMatch(window: FileWindow, atBytes: number, frame: Frame):
 }
 
 /** Whether `content`, which begins at `blkAtBytes` of the data file, is the content of the records of `entries`. */
-export function contentMatches(entries: Uint8Array, blkAtBytes: number, content: Uint8Array): boolean {
+function contentMatches(entries: Uint8Array, blkAtBytes: number, content: Uint8Array): boolean {
   for (const entry of scanWal(entries).entries) {
     if (entry.type !== walEntryType.writeRecord) continue
     const record = decodeRecord(entries, entry.payloadFromBytes, entry.payloadToBytes)

@@ -4,7 +4,7 @@
  * other, the mistake is to leave out both.
  *
  * @typedef {{ file: string, find: string, put: string }} Patch
- * @typedef {{ name: string, patches: Patch[] }} Mutant
+ * @typedef {{ name: string, patches: Patch[], simulation?: 'changes' }} Mutant
  */
 
 const log = 'src/storage/commitlog/commit-log.ts'
@@ -17,13 +17,20 @@ const block = 'src/storage/block/block.ts'
 const catalogue = 'src/storage/catalogue.ts'
 const entry = 'src/storage/entry.ts'
 const gate = 'src/storage/write-gate.ts'
-const store = 'src/storage/storage.ts'
+const opening = 'src/storage/opening.ts'
 const scanLog = 'src/storage/recovery/scan-log.ts'
 const recover = 'src/storage/recovery/recover.ts'
 const apply = 'src/storage/recovery/apply.ts'
 const writeAll = 'src/fs/write-all.ts'
 const atomicWrite = 'src/fs/atomic-write.ts'
 
+const changer = 'src/storage/commitlog/block-changer.ts'
+const manager = 'src/storage/block/block-manager.ts'
+const removal = 'src/storage/mutation/remove-records.ts'
+const rewrite = 'src/storage/mutation/rewrite-block.ts'
+const scanBlocks = 'src/storage/recovery/scan-blocks.ts'
+
+const ofChanges = (name, file, find, put) => ({ name, patches: [{ file, find, put }], simulation: 'changes' })
 const one = (name, file, find, put) => ({ name, patches: [{ file, find, put }] })
 
 const appendFrame =
@@ -31,7 +38,8 @@ const appendFrame =
 const writeFrame = appendFrame.replace('writeAllAndSync', 'writeAll')
 const writeCheckpoint = "await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))"
 const contents = "if (plan.kind !== 'merge') "
-const syncDirty = 'const filesSynced = await syncAll(fs, files, directories)'
+const syncDirty =
+  'const filesSynced = await syncAll(fs, files, directories, (path) => dirty.wasRemoved(path))'
 const dropLogs = 'const logBytesDropped = await log.drop(checkpoint.firstLog)'
 const importWriteAll = (file) => ({
   file,
@@ -287,8 +295,8 @@ export const mutants = [
     patches: [
       {
         file: fold,
-        find: 'if (!isOpen || block.isFolding || block.pendingGroups > 0) return false',
-        put: 'if (!isOpen || block.isFolding) return false',
+        find: 'block.pendingGroups > 0 || block.uploads > 0) return false',
+        put: 'block.uploads > 0) return false',
       },
       {
         file: fold,
@@ -354,7 +362,7 @@ export const mutants = [
     name: 'recovery drops logs before its checkpoint',
     patches: [
       {
-        file: store,
+        file: opening,
         find: `${writeCheckpoint}\n  await log.dropOlder()`,
         put: `await log.dropOlder()\n  ${writeCheckpoint}`,
       },
@@ -391,4 +399,68 @@ export const mutants = [
   // Every file that is replaced.
   one('replaced files not synced before the rename', atomicWrite, 'await fs.syncFiles([temporary])', ''),
   one('replaced files: no directory sync', atomicWrite, 'await fs.syncDirectories([dirname(path)])', ''),
+
+  // Changes of whole blocks and labels.
+  ofChanges('records removed while the index holds the CRC', changer, 'await this.#list(entry, crcless)', ''),
+  ofChanges(
+    'WAL of a folded block comes back over a stripped descriptor',
+    removal,
+    'await context.syncWalDirectory(entry)',
+    '',
+  ),
+  ofChanges(
+    'block removed without its intent',
+    changer,
+    "await atomicWrite(this.#fs, paths.wal(id), 'wal', removalIntent())",
+    '',
+  ),
+  ofChanges(
+    'id of a removed block used again',
+    manager,
+    'entry.lingering.has(id) || (this.#retired.get(entry)?.has(id) ?? false)',
+    'entry.lingering.has(id)',
+  ),
+  ofChanges(
+    'recovery forgets changes of blocks',
+    scanBlocks,
+    'for (const logged of frame.changes)',
+    'for (const logged of frame.changes.slice(1))',
+  ),
+  ofChanges(
+    'changed labels count as folded by time and length',
+    scanBlocks,
+    'if (!isSameContent || type !== walEntryType.updateRecord) return isSameContent',
+    'if (type >= 0) return isSameContent',
+  ),
+  ofChanges('staged block not synced', rewrite, 'await fs.syncFiles([data, meta])', ''),
+  ofChanges(
+    'names of staged blocks not synced',
+    rewrite,
+    'await context.fs.syncDirectories([context.paths.staged, context.paths.sediment])',
+    '',
+  ),
+  ofChanges(
+    'old block goes before its parts are listed',
+    rewrite,
+    'await commit({ changes: [...staged, change] })',
+    'await commit({ changes: [change, ...staged] })',
+  ),
+  ofChanges(
+    'old block goes in a frame of its own, first',
+    rewrite,
+    'await commit({ changes: [...staged, change] })',
+    'await commit({ changes: [change] })\n      await commit({ changes: staged })',
+  ),
+  ofChanges(
+    'changes do not wait for the projection before them',
+    group,
+    'await this.#projected()\n        try {',
+    'try {',
+  ),
+  ofChanges(
+    'checkpoint does not sync directories that blocks were removed from',
+    changer,
+    'this.#dirty.directory(dirname(path))',
+    '',
+  ),
 ]
