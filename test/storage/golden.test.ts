@@ -106,16 +106,47 @@ describe('a directory that ReductStore 1.19 left cleanly', () => {
     const path = await unpack(name)
     const before = await fileHashes(path)
     const storage = await adopt(path)
+    // Their quotas are kept too, and have no room for a record more.
+    const limited = quotas[name] === undefined ? [] : ['b/bucket.settings']
+    if (limited.length > 0) await storage.changeBucketSettings('b', { quota: { kind: 'none', bytes: 0 } })
     const { expected, touched } = await addRecords(storage, recoverable(name))
     await storage.close()
 
     expect(await contentsOf(await openDirectory(fs, path))).toEqual(expected)
     expect(breaches(path)).toEqual(knownBreaches[name] ?? [])
     const changed = await changedFiles(path, before)
-    if (!isParted(name)) expect(changed.filter((file) => !touched.includes(file))).toEqual([])
+    const others = changed.filter((file) => !touched.includes(file) && !limited.includes(file))
+    if (!isParted(name)) expect(others).toEqual([])
     if (knownBreaches[name] === undefined) expect(stockTimes(path)).toEqual(timesOf(expected))
   })
 })
+
+describe('the quota of a bucket that ReductStore made', () => {
+  it('FIFO takes the oldest block for a new record', async () => {
+    const storage = await adopt(await unpack('fifo-quota'))
+    const before = timesOf(await contentsOf(storage))
+    await storage.submit({ writes: [{ ...newRecord, target: { bucket: 'b', entry: 'e1' } }] })
+    const after = Object.values(timesOf(await contentsOf(storage))).flat()
+    expect(after).toContain(String(newRecord.timestampUs))
+    expect(after.length).toBeLessThan(Object.values(before).flat().length)
+    await storage.close()
+  })
+
+  it('HARD refuses the record, and nothing else changes', async () => {
+    const storage = await adopt(await unpack('hard-quota'))
+    const before = await contentsOf(storage)
+    const content = new Uint8Array(5_000)
+    const writes = [{ ...newRecord, content, target: { bucket: 'b', entry: 'e' } }]
+    await expect(storage.submit({ writes })).rejects.toMatchObject({ code: 'ERR_QUOTA' })
+    expect(await contentsOf(storage)).toEqual(before)
+    await storage.close()
+  })
+})
+
+const newRecord = { timestampUs: 5_000, labels: [], contentType: 'text/plain', content: new Uint8Array(500) }
+
+/** Cases whose bucket has one. */
+const quotas: Readonly<Record<string, 'fifo' | 'hard'>> = { 'fifo-quota': 'fifo', 'hard-quota': 'hard' }
 
 describe('a directory that ReductStore 1.21 left cleanly', () => {
   const cases = [

@@ -119,20 +119,21 @@ export class BlockChanger {
   }
 
   async #unlink(path: string): Promise<void> {
-    await this.#fs.unlink(path)
+    // Before it goes: a checkpoint that runs may come to it in between.
     this.#dirty.removedFile(path)
+    await this.#fs.unlink(path)
     this.#dirty.directory(dirname(path))
   }
 
-  /** Content before descriptor, both before the index: a listed block is whole. */
+  /** Content before descriptor, both durable before the index: a listed block is whole. */
   async #adopt(entry: Entry, change: Change<'adopt'>): Promise<void> {
     const id = BigInt(change.blockId)
     const path = entry.paths.descriptor(id)
     const staged = stagedFiles(this.#paths, change.stagedName)
     await this.#fs.rename(staged.data, entry.paths.data(id))
     await this.#fs.rename(staged.descriptor, path)
-    this.#dirty.directory(entry.paths.directory)
-    this.#dirty.directory(this.#paths.staged)
+    // The next frame may stand on it.
+    await this.#fs.syncDirectories([entry.paths.directory, this.#paths.staged])
     const listed = indexEntryOf(id, checkDescriptor(await this.#fs.readFile(path), path, change.baseCrc64))
     this.#dirty.file(entry.indexFile.file)
     await this.#list(entry, listed)

@@ -5,6 +5,7 @@ import type { FileRef, FileSystem } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import { stripDescriptor } from '../block/strip-block.ts'
+import type { BlockChange } from '../commitlog/block-change.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { indexEntryOf } from '../codec/index-entry.ts'
@@ -14,7 +15,7 @@ import { removalIntent, scanWal, walEntryType, walStopMarker } from '../wal/wal-
 import type { BlockFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { findCutContent, mergeIntoDescriptor } from './merge-into-descriptor.ts'
 import { unlistCrc } from './unlist-crc.ts'
-import type { BlockPlan } from './plan.ts'
+import { isSavedByServer, type BlockPlan } from './plan.ts'
 import { readEntries } from './read-entries.ts'
 import { holdsContent } from './holds-content.ts'
 
@@ -82,26 +83,33 @@ export async function applyPlans(
     await makeEntryDirectory(fs, dataPath, paths)
     directories.add(paths.walDirectory)
     for (const path of directoriesUpTo(dataPath, paths.directory)) directories.add(path)
+    // What takes the place of others is listed before they go.
+    const adopted = entryBlocks.filter(({ plan }) => isChange(plan, 'adopt'))
+    for (const { plan } of adopted)
+      if (plan.kind === 'change') await beginChange(fs, dataPath, paths, plan.logged)
+    if (adopted.length > 0) await rewriteIndex(fs, paths, adopted)
     for (const { facts, plan } of entryBlocks) {
       const data: FileRef = { path: paths.data(facts.blockId), kind: 'data' }
       if (plan.kind === 'change') {
-        await beginChange(fs, dataPath, paths, plan.logged)
+        if (!isChange(plan, 'adopt')) await beginChange(fs, dataPath, paths, plan.logged)
         continue
       }
-      if (plan.kind !== 'merge') await writeContents(fs, data, facts.items)
-      else await mergeIntoDescriptor(fs, paths, facts.blockId, plan.entries)
+      // ReductStore may have moved what it saved: nothing is written over it.
+      const isTheirs = plan.kind === 'folded' && isSavedByServer(facts)
+      if (plan.kind === 'merge') await mergeIntoDescriptor(fs, paths, facts.blockId, plan.entries)
+      else if (!isTheirs) await writeContents(fs, data, facts.items)
       touched.push(data)
     }
     await rewriteIndex(fs, paths, entryBlocks)
     for (const { facts, plan } of entryBlocks) {
       if (plan.kind === 'open' && plan.rewrite) await rewriteWal(fs, paths.wal(facts.blockId), plan)
       else if (plan.kind === 'open') touched.push({ path: paths.wal(facts.blockId), kind: 'wal' })
-      else if (isDrop(plan)) await removeFiles(fs, paths, BigInt(facts.blockId))
+      else if (isChange(plan, 'drop')) await removeFiles(fs, paths, BigInt(facts.blockId))
       // A WAL beside a changed block is one that ReductStore has begun since. An interrupted fold may have left more.
       else if (facts.change !== undefined) await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
       else {
         await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
-        await fs.unlink(paths.wal(facts.blockId))
+        if (!isSavedByServer(facts)) await fs.unlink(paths.wal(facts.blockId))
       }
     }
   })
@@ -144,8 +152,8 @@ async function removeFiles(fs: FileSystem, paths: EntryPaths, id: bigint): Promi
   for (const path of [...descriptors, ...data, paths.wal(id)]) await fs.unlink(path)
 }
 
-function isDrop(plan: BlockPlan): boolean {
-  return plan.kind === 'change' && plan.logged.change.kind === 'drop'
+function isChange(plan: BlockPlan, kind: BlockChange['kind']): boolean {
+  return plan.kind === 'change' && plan.logged.change.kind === kind
 }
 
 /** The blocks of each entry, in the order given: what is done to one entry is done in turn. */
@@ -214,7 +222,7 @@ async function rewriteIndex(
     if (plan.kind === 'open') {
       const listed = entries.get(id)
       entries.set(id, listed === undefined ? emptyEntry(id) : { ...listed, crc64: undefined })
-    } else if (isDrop(plan)) {
+    } else if (isChange(plan, 'drop')) {
       entries.delete(id)
     } else {
       const path = paths.descriptor(facts.blockId)

@@ -81,6 +81,14 @@ export async function mergeIntoDescriptor(
   }
   const taken = new Set(descriptor.timestampsUs)
   let sizeBytes = descriptor.sizeBytes
+  // What ReductStore has written since and not saved.
+  const wal = await fs.readFile(paths.wal(blockId))
+  for (const entry of wal === undefined ? [] : scanWal(wal).entries) {
+    if (entry.type !== walEntryType.writeRecord && entry.type !== walEntryType.updateRecord) continue
+    const record = decodeRecord(wal as Uint8Array, entry.payloadFromBytes, entry.payloadToBytes)
+    taken.add(BigInt(record.timestampUs))
+    sizeBytes = Math.max(sizeBytes, record.endBytes)
+  }
   const ops: WriteOp[] = []
   const data: FileRef = { path: paths.data(blockId), kind: 'data' }
   for await (const { record, content } of missingRecords(fs, paths, blockId, descriptor, items)) {

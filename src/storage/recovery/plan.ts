@@ -36,12 +36,13 @@ function planChange({ descriptor }: BlockFacts, logged: LoggedChange): BlockPlan
       ? { kind: 'change', logged }
       : { kind: 'damaged', why: 'descriptor cannot be decoded' }
   }
+  // One of its two files may be in its place, and the other not.
+  if (change.kind === 'adopt') return { kind: 'change', logged }
   if (descriptor.state === 'missing') {
     return change.kind === 'strip'
       ? { kind: 'damaged', why: 'descriptor is missing' }
       : { kind: 'change', logged }
   }
-  if (change.kind === 'adopt') return { kind: 'folded' }
   const isAsDecided = descriptor.crc64 === change.baseCrc64
   if (!isAsDecided && descriptor.lastFrame === undefined) return { kind: 'folded' }
   if (change.kind === 'drop') return { kind: 'change', logged }
@@ -52,7 +53,9 @@ function planChange({ descriptor }: BlockFacts, logged: LoggedChange): BlockPlan
 }
 
 function planItems(facts: BlockFacts): BlockPlan {
-  const { items, checkpointed, wal, descriptor } = facts
+  const { items, checkpointed, descriptor } = facts
+  // ReductStore folds every WAL that it finds: beside a descriptor that it has saved since, a WAL is its own.
+  const wal = isSavedByServer(facts) ? undefined : facts.wal
   const restartAt = items.findLastIndex((item) => item.walAtBytes === 0)
   const restarts = restartAt !== -1
   const entries = restarts ? items.slice(restartAt) : items
@@ -131,4 +134,11 @@ function isRotten(facts: BlockFacts, restart: LoggedItem | undefined): boolean {
   }
   if (checkpointed === undefined || checkpointed.isFolding) return false
   return descriptor.crc64 !== checkpointed.baseCrc64 && descriptor.lastFrame < facts.checkpointSequence
+}
+
+/** ReductStore has saved the block since our WAL of it was begun. */
+export function isSavedByServer({ items, checkpointed, descriptor }: BlockFacts): boolean {
+  if (descriptor.state !== 'read' || descriptor.lastFrame !== undefined) return false
+  const restart = items.findLast((item) => item.walAtBytes === 0)
+  return descriptor.crc64 !== (restart === undefined ? checkpointed?.baseCrc64 : restart.baseCrc64)
 }

@@ -458,7 +458,7 @@ export const mutants = [
     'try {',
   ),
   ofChanges(
-    'checkpoint does not sync directories that blocks were removed from',
+    'names of removed files left out of the checkpoint',
     changer,
     'this.#dirty.directory(dirname(path))',
     '',
