@@ -17,6 +17,7 @@ import { configCheck, configShow, type ConfigShowOptions } from './commands/conf
 import { ls, type LsOptions } from './commands/ls.ts'
 import { query, type QueryOptions } from './commands/query.ts'
 import { run } from './commands/run.ts'
+import { recordLabel, recordRm, type RecordRemovalOptions } from './commands/record.ts'
 import { repair, type RepairCommandOptions } from './commands/repair.ts'
 import { settle } from './commands/settle.ts'
 import { verify, type VerifyCommandOptions } from './commands/verify.ts'
@@ -224,6 +225,34 @@ Examples:
     )
     .option('--yes', 'remove it')
     .action(withExit((path: string, options: RemovalOptions) => entryRm(path, options, context)))
+
+  const record = program
+    .command('record')
+    .description('Remove or relabel records. Needs the directory for itself: stop `sediment run` first.')
+  configurable(record.command('rm'))
+    .argument('<entry>', 'bucket/entry')
+    .description('Remove records by time and label; without --yes only say how many would go (exit code 2).')
+    .option('--start <time>', 'first time, inclusive')
+    .option('--stop <time>', 'last time, exclusive')
+    .option('--label <name=value>', 'only records with this label; may be repeated', collect)
+    .option('--all', 'all records of the entry, where nothing else says which')
+    .option('--yes', 'remove them')
+    .addHelpText('after', `${TIMES}\n\nExample:\n  sediment record rm kafka/camera/0 --stop 30d --yes`)
+    .action(withExit((path: string, options: RecordRemovalOptions) => recordRm(path, options, context)))
+  configurable(record.command('label'))
+    .argument('<entry>', 'bucket/entry')
+    .argument('<timestamp>', 'time of the record, exactly')
+    .argument('<name=value...>', 'labels to set; without a value to remove')
+    .description('Change labels of one record.')
+    .addHelpText(
+      'after',
+      `${TIMES}\n\nExample:\n  sediment record label kafka/camera/0 1735689600000000 checked=yes draft=`,
+    )
+    .action(
+      withExit((path: string, timestamp: string, labels: string[], options: ConfigurationOptions) =>
+        recordLabel(path, timestamp, labels, options, context),
+      ),
+    )
 
   const config = program.command('config').description('Check or show the configuration.')
   configurable(config.command('check'))

@@ -1,3 +1,4 @@
+import type { TimeRange } from '../storage/index.ts'
 import { isCalendarDay } from '../config/format.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -44,4 +45,17 @@ export function formatTimeUs(timestampUs: bigint): string {
   if (seconds >= 253_402_300_800n) return String(timestampUs)
   const fraction = String(timestampUs % 1_000_000n).padStart(6, '0')
   return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction}Z`
+}
+
+/** @throws {UsageError} when the range is empty */
+export function parseRange(
+  { start, stop }: { readonly start?: string; readonly stop?: string },
+  nowUs: number,
+): TimeRange {
+  const startUs = start === undefined ? undefined : parseTime(start, nowUs)
+  const stopUs = stop === undefined ? undefined : parseTime(stop, nowUs)
+  if (startUs !== undefined && stopUs !== undefined && startUs >= stopUs) {
+    throw new UsageError(`--start (${formatTimeUs(startUs)}) is not before --stop (${formatTimeUs(stopUs)})`)
+  }
+  return { ...(startUs === undefined ? {} : { startUs }), ...(stopUs === undefined ? {} : { stopUs }) }
 }

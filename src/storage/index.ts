@@ -32,5 +32,6 @@ export type {
 export { weighRecord } from './record-weight.ts'
 export { Storage, type StoreIdentity } from './storage.ts'
 export { openDirectory } from './query/directory-reader.ts'
+export type { RecordResult } from './mutation/mutations.ts'
 export { repairDirectory, type RepairReport } from './repair.ts'
 export { verifyDirectory, type Finding, type VerifyReport, type VerifyOptions } from './verify.ts'

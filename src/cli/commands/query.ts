@@ -7,7 +7,7 @@ import { mergeByTime } from '../merge-by-time.ts'
 import { withReader } from '../open-store.ts'
 import { formatBytes } from '../quantities.ts'
 import { recordToJson } from '../record-json.ts'
-import { formatTimeUs, parseTime } from '../time-argument.ts'
+import { formatTimeUs, parseRange } from '../time-argument.ts'
 import { UsageError } from '../usage-error.ts'
 
 export interface QueryOptions extends ConfigurationOptions {
@@ -67,15 +67,6 @@ function recordLine({ timestampUs, bucket, entry, contentBytes, contentType, lab
   const pairs = Object.entries(labelObject(labels)).map(([name, value]) => `${name}=${value}`)
   const place = `${formatTimeUs(timestampUs)}  ${bucket}/${entry}`
   return `${place}  ${formatBytes(contentBytes)}  ${contentType}  ${pairs.join(' ')}`
-}
-
-function parseRange({ start, stop }: QueryOptions, nowUs: number): TimeRange {
-  const startUs = start === undefined ? undefined : parseTime(start, nowUs)
-  const stopUs = stop === undefined ? undefined : parseTime(stop, nowUs)
-  if (startUs !== undefined && stopUs !== undefined && startUs >= stopUs) {
-    throw new UsageError(`--start (${formatTimeUs(startUs)}) is not before --stop (${formatTimeUs(stopUs)})`)
-  }
-  return { ...(startUs === undefined ? {} : { startUs }), ...(stopUs === undefined ? {} : { stopUs }) }
 }
 
 function parseLimit(text: string | undefined): number {
