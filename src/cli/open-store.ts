@@ -11,7 +11,7 @@ export async function withReader<Result>(
 ): Promise<Result> {
   const fs = await NodeFileSystem.open()
   try {
-    return await use(await openDirectory(fs, dataPath))
+    return await use(await openDirectory(fs, dataPath, systemClock))
   } finally {
     await fs.close()
   }

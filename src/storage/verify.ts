@@ -10,6 +10,7 @@ import { StorageError } from './errors.ts'
 import { BucketPaths, EntryPaths, parseBlockFileName, storePaths, type StorePaths } from './paths.ts'
 import { discover } from './query/discover.ts'
 import { directorySource } from './query/directory-reader.ts'
+import type { DirectorySource } from './query/follower.ts'
 import { readRecords } from './query/read-records.ts'
 import type { BlockSource } from './query/block-source.ts'
 import type { EntryName, StoredRecord } from './record.ts'
@@ -256,7 +257,7 @@ class Verification {
     const index = listed?.verdict === 'valid' ? listed.entries : new Map<bigint, IndexEntry>()
     await this.#findOrphans(name, { listed: index, open, removed }, found)
     try {
-      const source = await directorySource(this.#fs, this.#dataPath, name, !this.#isStore)
+      const source = await this.#sourceOf(name)
       for (const { path, message } of source.faults) found('damaged', path, message)
       const blocks = this.#isLive
         ? source.blocks.filter((block) => !open.has(block.id) && block.crc64 !== undefined)
@@ -383,6 +384,11 @@ class Verification {
     return { source: one, redoneUs }
   }
 
+  #sourceOf(name: EntryName): Promise<DirectorySource> {
+    const options = { isForeign: !this.#isStore, isAlone: !this.#isLive }
+    return directorySource(this.#fs, this.#dataPath, name, options)
+  }
+
   /**
    * The descriptor, or why it cannot be read. Beside a writer a block may have been reopened or folded since it was
    * listed: `undefined` when it is open now.
@@ -397,7 +403,7 @@ class Verification {
         return { block, descriptor: await from.descriptor(block) }
       } catch (error) {
         if (!this.#isLive) return messageOf(error)
-        from = await directorySource(this.#fs, this.#dataPath, source.name)
+        from = await this.#sourceOf(source.name)
         const now = from.blocks.find(({ id }) => id === listed.id)
         if (now?.crc64 === undefined) return undefined
         if (now.crc64 === block.crc64) return messageOf(error)

@@ -8,6 +8,10 @@ import { findWalDirectory } from './wal-directory.ts'
 
 /** What lies in the directory of one entry. */
 export interface EntryFiles {
+  /** Whether there is a directory for the entry. */
+  readonly isThere: boolean
+  /** Bytes of the index. */
+  readonly index: Uint8Array | undefined
   /** As the index says; nothing of one that does not verify. */
   readonly listed: ReadonlyMap<bigint, IndexEntry>
   readonly isIndexValid: boolean
@@ -34,7 +38,8 @@ export async function lookAtEntry(fs: FileSystem, paths: EntryPaths): Promise<En
     return known
   }
   const strays: string[] = []
-  const items = (await fs.list(paths.directory)) ?? []
+  const found = await fs.list(paths.directory)
+  const items = found ?? []
   for (const { name, isDirectory } of items) {
     if (isDirectory) continue
     const file = parseBlockFileName(name)
@@ -57,11 +62,13 @@ export async function lookAtEntry(fs: FileSystem, paths: EntryPaths): Promise<En
     const known = entry?.compression === COMPRESSION_ZSTD ? entry : undefined
     if (known !== undefined) compressed.set(id, known)
     else if (!described.has(id)) {
-      const found = await listCompressed(fs, paths, id)
-      if (found !== undefined) compressed.set(id, found)
+      const made = await listCompressed(fs, paths, id)
+      if (made !== undefined) compressed.set(id, made)
     }
   }
   return {
+    isThere: found !== undefined,
+    index: bytes,
     listed,
     // ReductStore truncates the index before it writes it (W12).
     isIndexValid: decoded?.verdict === 'valid' && (listed.size > 0 || described.size + compressed.size === 0),

@@ -1,10 +1,12 @@
 import { crc32 } from 'node:zlib'
 import type { FileSystem } from '../../fs/file-system.ts'
 import type { ContentReader } from '../record.ts'
+import { LISTINGS_MAX } from './locate-record.ts'
 import {
   notAsStored,
   pinPlace,
   readPart,
+  RecordMovedError,
   recordError,
   requireFinished,
   type ContentPlace,
@@ -23,8 +25,8 @@ export async function openContent(fs: FileSystem, given: ContentPlace): Promise<
 class OpenContent implements ContentReader {
   readonly contentBytes: number
   readonly #fs: FileSystem
-  readonly #place: ContentPlace
-  readonly #release: () => void
+  #place: ContentPlace
+  #release: () => void
   /** The whole content, compared once with its CRC-32 before the first part of it is given away. */
   #check: Promise<void> | undefined
   #isClosed = false
@@ -67,10 +69,20 @@ class OpenContent implements ContentReader {
     for await (const _ of this.chunks());
   }
 
-  #part(atBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    if (this.#isClosed)
-      return Promise.reject(recordError(this.#place, 'ERR_CLOSED', 'the reader of its content is closed'))
-    return readPart(this.#fs, this.#place, atBytes, lengthBytes)
+  async #part(atBytes: number, lengthBytes: number): Promise<Uint8Array> {
+    for (let places = 1; ; places++) {
+      if (this.#isClosed) throw recordError(this.#place, 'ERR_CLOSED', 'the reader of its content is closed')
+      try {
+        return await readPart(this.#fs, this.#place, atBytes, lengthBytes)
+      } catch (error) {
+        if (!(error instanceof RecordMovedError) || places === LISTINGS_MAX) throw error
+        const { place, release } = await pinPlace(this.#fs, error.to)
+        this.#release()
+        this.#place = place
+        this.#release = this.#isClosed ? () => undefined : release
+        if (this.#isClosed) release()
+      }
+    }
   }
 }
 

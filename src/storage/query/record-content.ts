@@ -6,7 +6,7 @@ import { StorageError, type StorageErrorCode, type StorageErrorFacts } from '../
 import type { RecordState } from '../record.ts'
 import { blockData, type BlockData } from './block-data.ts'
 import type { BlockSource } from './block-source.ts'
-import { locateCurrentRecord } from './locate-record.ts'
+import { LISTINGS_MAX, locateCurrentRecord } from './locate-record.ts'
 
 /** Where the content of a record is, as a listing of its entry has it. */
 export interface ContentPlace {
@@ -25,14 +25,30 @@ export interface ContentPlace {
 export async function readContent(fs: FileSystem, place: ContentPlace): Promise<Uint8Array> {
   requireFinished(place)
   const { record } = place
-  const pinned = await pinPlace(fs, place)
-  try {
-    const bytes = await readPart(fs, pinned.place, 0, record.endBytes - record.beginBytes)
-    if (record.contentCrc32 !== undefined && crc32(bytes) !== record.contentCrc32)
-      throw await notAsStored(fs, pinned.place, 'content does not match its CRC-32')
-    return bytes
-  } finally {
-    pinned.release()
+  let from = place
+  for (let places = 1; ; places++) {
+    const pinned = await pinPlace(fs, from)
+    try {
+      const bytes = await readPart(fs, pinned.place, 0, record.endBytes - record.beginBytes)
+      if (record.contentCrc32 !== undefined && crc32(bytes) !== record.contentCrc32)
+        throw await notAsStored(fs, pinned.place, 'content does not match its CRC-32')
+      return bytes
+    } catch (error) {
+      if (!(error instanceof RecordMovedError) || places === LISTINGS_MAX) throw error
+      from = error.to
+    } finally {
+      pinned.release()
+    }
+  }
+}
+
+/** Its bytes are elsewhere by now, the same as before. */
+export class RecordMovedError extends StorageError {
+  readonly to: ContentPlace
+
+  constructor(message: string, facts: StorageErrorFacts, cause: unknown, to: ContentPlace) {
+    super('ERR_NOT_FOUND', message, facts, cause)
+    this.to = to
   }
 }
 
@@ -93,8 +109,9 @@ export async function notAsStored(
     found.block.crc64 === place.block.crc64 &&
     found.record.beginBytes === place.record.beginBytes
   if (isThere) return recordError(place, 'ERR_CORRUPT', what, {}, cause)
-  const why = found === undefined ? 'the record was removed' : 'the record was moved: ask for it again'
-  return recordError(place, 'ERR_NOT_FOUND', why, {}, cause)
+  if (found === undefined) return recordError(place, 'ERR_NOT_FOUND', 'the record was removed', {}, cause)
+  const { message, facts } = recordError(place, 'ERR_NOT_FOUND', 'the record was moved: ask for it again')
+  return new RecordMovedError(message, facts, cause, found)
 }
 
 /** @throws {StorageError} `ERR_RECORD_STATE` */
