@@ -37,7 +37,7 @@ const appendFrame =
   "await writeAllAndSync(this.#fs, 'log', [{ file: this.#file, atBytes: this.#atBytes, bytes: frame }])"
 const writeFrame = appendFrame.replace('writeAllAndSync', 'writeAll')
 const writeCheckpoint = "await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))"
-const contents = "if (plan.kind !== 'merge') "
+const contents = 'else if (!isTheirs) await writeContents(fs, data, facts.items)'
 const syncDirty =
   'const filesSynced = await syncAll(fs, files, directories, (path) => dirty.wasRemoved(path))'
 const dropLogs = 'const logBytesDropped = await log.drop(checkpoint.firstLog)'
@@ -263,8 +263,8 @@ export const mutants = [
       { file: fold, find: 'await fs.syncFiles([block.data])', put: '' },
       {
         file: apply,
-        find: `${contents}await writeContents(fs, data, facts.items)\n      else await merge`,
-        put: `if (plan.kind === 'open') await writeContents(fs, data, facts.items)\n      else if (plan.kind === 'merge') await merge`,
+        find: contents,
+        put: contents.replace('!isTheirs', "plan.kind === 'open'"),
       },
     ],
   },
@@ -371,8 +371,8 @@ export const mutants = [
   one(
     'recovery believes content that is there',
     apply,
-    "if (plan.kind !== 'merge') await writeContents(fs, data, facts.items)",
-    `if (plan.kind !== 'merge') {
+    contents,
+    `else if (!isTheirs) {
         if ((await fs.fileBytes(data.path)) === undefined) await writeContents(fs, data, facts.items)
       }`,
   ),
