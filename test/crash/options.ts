@@ -151,7 +151,7 @@ const focusOn: Readonly<
       ['descriptor'],
     ] as const),
     // Content that the page cache shows and the medium has not.
-    ...(random.chance(0.3) ? { faults: ['sync'], faultKinds: ['data'] } : {}),
+    ...(random.chance(0.38) ? { faults: ['sync'], faultKinds: ['data'] } : {}),
     faultsNthMax: 2,
     actions: { ...actions, checkpoint: 3, fold: 2, submitAndWait: 1 },
     actionsMax: 12,
