@@ -294,9 +294,7 @@ export class Catalogue {
   }
 
   #entriesOf(bucket: string): string[] {
-    return [...this.#entries.values()]
-      .filter(({ name }) => name.bucket === bucket)
-      .map(({ name }) => name.entry)
+    return this.entriesBelow(bucket).map(({ name }) => name.entry)
   }
 }
 

@@ -226,8 +226,6 @@ export class Storage implements RecordReader {
     this.#trees = new DiscardedTrees(fs, poison)
     this.#relocation = {
       ...this.#mutation,
-      fs,
-      paths,
       catalogue,
       trees: this.#trees,
       checkpoint: () => this.#checkpointAlone(),

@@ -3,6 +3,7 @@ import { parseQuota, showQuota } from '../../config/quota-format.ts'
 import type { BucketInfo, BucketSettings, EntryInfo, Storage } from '../../storage/index.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
+import { parseEntryName } from '../entry-pattern.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { withStore } from '../open-store.ts'
 import { formatBytes, formatCount } from '../quantities.ts'
@@ -92,13 +93,13 @@ export async function entryRename(
   options: ConfigurationOptions,
   context: Context,
 ): Promise<void> {
-  const name = entryOf(from)
+  const name = parseEntryName(from)
   await withStore(dataPathOf(options, context), (storage) => storage.renameEntry(name, to))
   context.note(`${from} is ${name.bucket}/${to} now, with everything below it`)
 }
 
 export async function entryRm(path: string, options: RemovalOptions, context: Context): Promise<number> {
-  const name = entryOf(path)
+  const name = parseEntryName(path)
   return withStore(dataPathOf(options, context), async (storage) => {
     const gone = await entriesOf(
       storage,
@@ -130,12 +131,6 @@ function refuse(what: string, gone: readonly EntryInfo[], context: Context): num
     `${what} would go for good: ${entries}, ${formatCount(records)} records, ${formatBytes(size)}${range}; nothing was changed, add --yes to remove it`,
   )
   return exitCodes.usage
-}
-
-function entryOf(path: string): { readonly bucket: string; readonly entry: string } {
-  const slash = path.indexOf('/')
-  if (slash < 1 || slash === path.length - 1) throw new UsageError(`'${path}' is not bucket/entry`)
-  return { bucket: path.slice(0, slash), entry: path.slice(slash + 1) }
 }
 
 function settingsOf({ quota, blockBytes, blockRecords }: BucketSettingsOptions): Partial<BucketSettings> {

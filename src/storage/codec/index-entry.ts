@@ -5,13 +5,20 @@ import type { IndexEntry } from './index-codec.ts'
 /** The index entry that a descriptor asks for. */
 export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
   return {
-    id,
-    sizeBytes: BigInt(descriptor.sizeBytes),
-    recordCount: descriptor.timestampsUs.length,
-    metadataBytes: BigInt(descriptor.bytes.byteLength),
-    latestUs: descriptor.timestampsUs.at(-1) ?? 0n,
+    ...openIndexEntryOf(id, descriptor),
     crc64: crc64(descriptor.bytes),
     ...(descriptor.corrupted ? { corrupted: true } : {}),
+  }
+}
+
+/** The same without CRC: of a block with a WAL, merged into its descriptor. */
+export function openIndexEntryOf(id: bigint, { bytes, sizeBytes, timestampsUs }: Descriptor): IndexEntry {
+  return {
+    id,
+    sizeBytes: BigInt(sizeBytes),
+    recordCount: timestampsUs.length,
+    metadataBytes: BigInt(bytes.byteLength),
+    latestUs: timestampsUs.at(-1) ?? 0n,
   }
 }
 

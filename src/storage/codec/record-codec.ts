@@ -8,6 +8,12 @@ export const recordStateNumber = { started: 0, finished: 1, errored: 2 } as cons
   number
 >
 
+/**
+ * The field of a state that is not zero. ReductStore counts a record as it was inserted, before its state was set (format
+ * 2.4): sizes of metadata leave it out.
+ */
+export const stateFieldBytes = 2
+
 export function recordStateName(state: number): RecordState {
   return state === 0 ? 'started' : state === 1 ? 'finished' : 'errored'
 }

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { encodeRecord, recordStateNumber } from '../codec/record-codec.ts'
+import { encodeRecord, recordStateNumber, stateFieldBytes } from '../codec/record-codec.ts'
 import { finishWalEntry, walEntryType, walHeadBytes, walTailBytes } from '../wal/wal-codec.ts'
 import type { RecordWrite } from '../record.ts'
 import {
@@ -221,15 +221,12 @@ function encodeEntries(target: Buffer, atBytes: number, group: BlockGroup): numb
       contentType: write.contentType,
       contentCrc32: crc32(write.content),
     })
-    block.metadataBytes += payloadEnd - payloadAt - STATE_FIELD_BYTES
+    block.metadataBytes += payloadEnd - payloadAt - stateFieldBytes
     at = finishWalEntry(target, at, walEntryType.writeRecord, payloadEnd)
     beginBytes = endBytes
   }
   return at
 }
-
-/** ReductStore counts a record as it was inserted, before its state was set (format 2.4). */
-const STATE_FIELD_BYTES = 2
 
 function copyContents(target: Buffer, atBytes: number, writes: readonly RecordWrite[]): number {
   let at = atBytes

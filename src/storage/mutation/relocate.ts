@@ -13,9 +13,7 @@ import type { MutationContext } from './mutations.ts'
 
 const FOLDS_AT_ONCE = 16
 
-export interface RelocationContext extends Pick<MutationContext, 'exclusive' | 'close'> {
-  readonly fs: FileSystem
-  readonly paths: StorePaths
+export interface RelocationContext extends Pick<MutationContext, 'fs' | 'paths' | 'exclusive' | 'close'> {
   readonly catalogue: Catalogue
   readonly trees: DiscardedTrees
   /** Inside an exclusive job: neither checkpoint nor log name anything cold afterwards. @throws when the store failed */

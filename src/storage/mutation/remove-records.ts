@@ -50,7 +50,10 @@ export async function removeRecords(
       }
     }
     const changes: EntryChange[] = []
-    for (const [id, gone] of byBlock) changes.push(await removalChange(context, entry, id, gone))
+    for (const [id, gone] of byBlock) {
+      const cold = await requireCold(context, entry, id)
+      changes.push(removalChange(entry, id, await context.source(entry).descriptor(cold), gone))
+    }
     await commitRemovals(context, entry, commit, changes)
     return results
   })
@@ -93,7 +96,7 @@ export async function removeRange(
         const gone = wanted(descriptor, startUs, stopUs, where)
         if (gone.size === 0) continue
         count += gone.size
-        changes.push(await removalChange(context, entry, id, gone))
+        changes.push(removalChange(entry, id, descriptor, gone))
       }
       await commitRemovals(context, entry, commit, changes)
       passedId = together.at(-1)?.id ?? lastId
@@ -118,14 +121,13 @@ async function commitRemovals(
   for (const { change } of changes) if (change.kind === 'strip') context.rewriteLater(entry, change.blockId)
 }
 
-async function removalChange(
-  context: MutationContext,
+/** @param descriptor of the block, which is cold */
+function removalChange(
   entry: Entry,
   id: bigint,
+  descriptor: Descriptor,
   gone: ReadonlySet<bigint>,
-): Promise<EntryChange> {
-  const cold = await requireCold(context, entry, id)
-  const descriptor = await context.source(entry).descriptor(cold)
+): EntryChange {
   const of = { ...entry.name, blockId: Number(id), baseCrc64: crc64(descriptor.bytes) }
   if (gone.size === descriptor.timestampsUs.length) return { entry, change: { ...of, kind: 'drop' } }
   return { entry, change: { ...of, kind: 'strip', timestampsUs: [...gone] } }

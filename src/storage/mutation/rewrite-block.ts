@@ -43,6 +43,7 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
   const staged: EntryChange[] = []
   try {
     const descriptor = await context.source(entry).descriptor(cold)
+    const baseCrc64 = crc64(descriptor.bytes)
     const rewrite = plan(context, entry, id, descriptor)
     if (rewrite === undefined) return 0
     await context.requireSpace(descriptor.sizeBytes)
@@ -51,8 +52,8 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
     const count = await context.exclusive(async (commit) => {
       const now = entry.open.has(Number(id)) ? undefined : entry.index.get(id)
       // Late records, changes, or the removal of all of it came first.
-      if (!context.isKnown(entry) || now?.crc64 !== crc64(descriptor.bytes)) return 0
-      const of = { ...entry.name, blockId: Number(id), baseCrc64: crc64(descriptor.bytes) }
+      if (!context.isKnown(entry) || now?.crc64 !== baseCrc64) return 0
+      const of = { ...entry.name, blockId: Number(id), baseCrc64 }
       const moved = descriptor.timestampsUs.slice((rewrite.parts[0] as Part).fromIndex)
       const change: EntryChange = rewrite.isReplaced
         ? { entry, change: { ...of, kind: 'drop' } }

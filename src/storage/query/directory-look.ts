@@ -1,8 +1,8 @@
 import { crc64 } from '../../base/crc64.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { judgeBlock, type WholeBlock } from '../block/judge-block.ts'
-import type { Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
+import { openIndexEntryOf } from '../codec/index-entry.ts'
 import { StorageError } from '../errors.ts'
 import { parseBlockFileName, type EntryPaths } from '../paths.ts'
 import { lookAtEntry, readBlockFiles, type EntryFiles } from './entry-files.ts'
@@ -67,7 +67,7 @@ export async function lookOnce(
     else {
       if (verdict.baseFault !== undefined) broken.set(id, lostBlock(paths.descriptor(id), verdict.baseFault))
       merged.set(id, verdict)
-      entries.set(id, openEntry(id, verdict.descriptor))
+      entries.set(id, openIndexEntryOf(id, verdict.descriptor))
     }
   }
   for (const { message } of broken.values()) doubts.push(message)
@@ -124,14 +124,4 @@ function areNamesOf(
 
 function lostBlock(path: string, why: string): StorageError {
   return new StorageError('ERR_CORRUPT', `${path}: ${why}`, { path })
-}
-
-function openEntry(id: bigint, { bytes, sizeBytes, timestampsUs }: Descriptor): IndexEntry {
-  return {
-    id,
-    sizeBytes: BigInt(sizeBytes),
-    recordCount: timestampsUs.length,
-    metadataBytes: BigInt(bytes.byteLength),
-    latestUs: timestampsUs.at(-1) ?? 0n,
-  }
 }

@@ -1,7 +1,7 @@
-import { crc64 } from '../../base/crc64.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor } from '../codec/descriptor-codec.ts'
 import { decodeIndex, type IndexEntry } from '../codec/index-codec.ts'
+import { indexEntryOf } from '../codec/index-entry.ts'
 import { parseBlockFileName, type EntryPaths } from '../paths.ts'
 
 export interface BlockListing {
@@ -37,15 +37,7 @@ export async function rebuildIndex(fs: FileSystem, paths: EntryPaths): Promise<B
     const bytes = await fs.readFile(path)
     try {
       const descriptor = decodeDescriptor(bytes ?? new Uint8Array(0))
-      entries.set(name.blockId, {
-        id: name.blockId,
-        sizeBytes: BigInt(descriptor.sizeBytes),
-        recordCount: descriptor.timestampsUs.length,
-        metadataBytes: BigInt(descriptor.bytes.byteLength),
-        latestUs: descriptor.timestampsUs.at(-1) ?? 0n,
-        crc64: crc64(descriptor.bytes),
-        ...(descriptor.corrupted ? { corrupted: true } : {}),
-      })
+      entries.set(name.blockId, indexEntryOf(name.blockId, descriptor))
     } catch {
       undecodable.push(path)
     }

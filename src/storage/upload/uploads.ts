@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import type { BlockManager } from '../block/block-manager.ts'
 import { isExtensible } from '../block/placement.ts'
-import { decodeRecord, recordStateNumber, scanRecord } from '../codec/record-codec.ts'
+import { decodeRecord, recordStateNumber, scanRecord, stateFieldBytes } from '../codec/record-codec.ts'
 import type { Edits } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
@@ -96,7 +96,7 @@ export class Uploads {
     const { block, beginBytes } = range
     const payload = encodeUpload(begin, beginBytes, undefined)
     const entries = encodeWalEntry(walEntryType.writeRecord, payload)
-    block.metadataBytes += payload.byteLength - STATE_FIELD_BYTES
+    block.metadataBytes += payload.byteLength - stateFieldBytes
     await commit({ entries: [{ block, entries, recordCount: 1 }] })
     return { block, beginBytes, heldBytes: payload.byteLength }
   }
@@ -117,9 +117,6 @@ export class Uploads {
     return { block, beginBytes, heldBytes: toBytes - fromBytes }
   }
 }
-
-/** ReductStore counts a record as it was inserted, before its state was set (format 2.4). */
-const STATE_FIELD_BYTES = 2
 
 /** In directories that ReductStore has recovered ranges may overlap (W4). */
 function isRangeItsOwn({ descriptor, index }: LocatedRecord, beginBytes: number, endBytes: number): boolean {
