@@ -16,15 +16,31 @@ export interface SourceHeader {
   readonly value: Uint8Array | null
 }
 
+/**
+ * Offsets that Kafka has no record for us at.
+ *
+ * - `control`: a marker that ends a transaction
+ * - `aborted`: records of a transaction that was given up
+ * - `compacted`: missing from the log of a topic that Kafka compacts
+ * - `missing`: missing from the log, and nothing says why
+ */
+export interface AbsentOffsets {
+  readonly why: 'control' | 'aborted' | 'compacted' | 'missing'
+  readonly fromOffset: number
+  readonly nextOffset: number
+}
+
 /** Offsets are numbers, exact below 2^53; the source refuses larger ones. */
 export interface SourceBatch {
   readonly topic: string
   readonly partition: number
-  /** The offset asked for: everything from here to `nextOffset` is in `records` or was not delivered. */
+  /** The offset asked for: everything from here to `nextOffset` is in `records` or absent. */
   readonly fromOffset: number
   /** One past the last offset this batch stands for, control records and compacted ones included. */
   readonly nextOffset: number
   readonly records: readonly SourceRecord[]
+  /** Every offset from `fromOffset` to `nextOffset` that `records` does not have, ascending; `missing` when unsaid. */
+  readonly absent?: readonly AbsentOffsets[]
   /** Memory this batch holds on to. */
   readonly bytes: number
   /** One past the last offset that could be read when this was fetched; open transactions hold it back. */

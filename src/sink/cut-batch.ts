@@ -1,5 +1,5 @@
-import type { SourceBatch, SourceRecord } from '../kafka/source.ts'
-import type { Gap } from '../ledger/gap.ts'
+import type { AbsentOffsets, SourceBatch, SourceRecord } from '../kafka/source.ts'
+import type { Gap, GapClass } from '../ledger/gap.ts'
 import { weighRecord, type RecordWrite } from '../storage/index.ts'
 import { SinkError } from './sink-error.ts'
 
@@ -33,6 +33,7 @@ export function cutBatch(
   if (batch.fromOffset > acceptedOffset) {
     throw broken(batch, `begins at ${batch.fromOffset}, but ${acceptedOffset} is next`)
   }
+  const holes = new Holes(batch.absent ?? [])
   const pieces: Piece[] = []
   let duplicates = 0
   let position = acceptedOffset
@@ -57,7 +58,7 @@ export function cutBatch(
     if (offset < position || offset >= batch.nextOffset) {
       throw broken(batch, `has offset ${offset} where ${position} or more was due, up to ${batch.nextOffset}`)
     }
-    if (offset > position) gaps.push(hole(position, offset))
+    if (offset > position) gaps.push(...holes.upTo(position, offset))
     const write = toWrite(record)
     writes.push(write)
     bytes += weighRecord(write)
@@ -65,19 +66,41 @@ export function cutBatch(
     if (bytes >= pieceBytesMax) finishPiece()
   }
   if (position < batch.nextOffset) {
-    gaps.push(hole(position, batch.nextOffset))
+    gaps.push(...holes.upTo(position, batch.nextOffset))
     position = batch.nextOffset
   }
   if (position > fromOffset) finishPiece()
   return { pieces, duplicates }
 }
 
-/**
- * Kafka does not say why an offset is missing. One alone is what a transaction marker leaves; more are what
- * compaction (or an aborted transaction) leaves.
- */
-function hole(fromOffset: number, nextOffset: number): Gap {
-  return { class: nextOffset - fromOffset === 1 ? 'control' : 'compacted', fromOffset, nextOffset }
+const classes = {
+  control: 'control',
+  aborted: 'aborted',
+  compacted: 'compacted',
+  missing: 'unknown',
+} as const satisfies Record<AbsentOffsets['why'], GapClass>
+
+/** Gaps for what the source says is absent, from first to last; what it does not speak of is `unknown`. */
+class Holes {
+  readonly #absent: readonly AbsentOffsets[]
+  #next = 0
+
+  constructor(absent: readonly AbsentOffsets[]) {
+    this.#absent = absent
+  }
+
+  upTo(fromOffset: number, nextOffset: number): Gap[] {
+    const gaps: Gap[] = []
+    for (let position = fromOffset; position < nextOffset;) {
+      while ((this.#absent[this.#next]?.nextOffset ?? Infinity) <= position) this.#next += 1
+      const range = this.#absent[this.#next]
+      const isSaid = range !== undefined && range.fromOffset <= position
+      const end = Math.min(nextOffset, (isSaid ? range.nextOffset : range?.fromOffset) ?? nextOffset)
+      gaps.push({ class: isSaid ? classes[range.why] : 'unknown', fromOffset: position, nextOffset: end })
+      position = end
+    }
+    return gaps
+  }
 }
 
 function broken(batch: SourceBatch, why: string): SinkError {

@@ -333,6 +333,12 @@ describeWithKafka('a source on a real broker', () => {
     await source.start(handler)
     await handler.until('the end', () => handler.batches.at(-1)?.batch.nextOffset === 9)
     expect(handler.offsets(topic)).toEqual([0, 1, 6, 7])
+    expect(handler.batches.flatMap(({ batch }) => batch.absent ?? [])).toEqual([
+      { why: 'control', fromOffset: 2, nextOffset: 3 },
+      { why: 'aborted', fromOffset: 3, nextOffset: 5 },
+      { why: 'control', fromOffset: 5, nextOffset: 6 },
+      { why: 'control', fromOffset: 8, nextOffset: 9 },
+    ])
     expect(await source.watermarks()).toEqual([{ topic, partition: 0, low: 0, high: 9 }])
   })
 

@@ -1,7 +1,7 @@
 // Goal: whatever is delivered, the pieces of a batch account for every offset from the accepted one on, once.
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import type { SourceBatch, SourceRecord } from '../../src/kafka/source.ts'
+import type { AbsentOffsets, SourceBatch, SourceRecord } from '../../src/kafka/source.ts'
 import { gapOffsets } from '../../src/ledger/gap.ts'
 import { cutBatch } from '../../src/sink/cut-batch.ts'
 import type { RecordWrite } from '../../src/storage/index.ts'
@@ -15,7 +15,13 @@ const toWrite = ({ offset, value }: SourceRecord): RecordWrite => ({
   contentType: '',
   content: value!,
 })
-const batchOf = (fromOffset: number, nextOffset: number, offsets: number[]): SourceBatch => ({
+const batchOf = (
+  fromOffset: number,
+  nextOffset: number,
+  offsets: number[],
+  absent?: AbsentOffsets[],
+): SourceBatch => ({
+  ...(absent === undefined ? {} : { absent }),
   topic: 't',
   partition: 0,
   fromOffset,
@@ -56,14 +62,20 @@ describe('cutBatch', () => {
     )
   })
 
-  it('calls a single missing offset a control record and more of them compacted', () => {
-    const { pieces } = cutBatch(batchOf(0, 10, [0, 2, 3, 7, 8]), 0, toWrite, 1e6)
+  it('gives every hole the class that the source names, and calls the rest unknown', () => {
+    const absent: AbsentOffsets[] = [
+      { why: 'aborted', fromOffset: 1, nextOffset: 3 },
+      { why: 'control', fromOffset: 3, nextOffset: 4 },
+      { why: 'compacted', fromOffset: 6, nextOffset: 8 },
+    ]
+    const { pieces } = cutBatch(batchOf(0, 10, [0, 4, 5, 8], absent), 2, toWrite, 1e6)
 
     expect(pieces).toHaveLength(1)
     expect(pieces[0]!.gaps).toEqual([
-      { class: 'control', fromOffset: 1, nextOffset: 2 },
-      { class: 'compacted', fromOffset: 4, nextOffset: 7 },
-      { class: 'control', fromOffset: 9, nextOffset: 10 },
+      { class: 'aborted', fromOffset: 2, nextOffset: 3 },
+      { class: 'control', fromOffset: 3, nextOffset: 4 },
+      { class: 'compacted', fromOffset: 6, nextOffset: 8 },
+      { class: 'unknown', fromOffset: 9, nextOffset: 10 },
     ])
   })
 

@@ -144,7 +144,9 @@ describe('acceptance and durability', () => {
       storage: new FakeStorage({ isInstant: true }),
     })
     source.produce(p0, 10)
-    for (const offset of [2, 5, 6, 9]) source.log(p0).missing.add(offset)
+    const { missing, why } = source.log(p0)
+    for (const offset of [2, 5, 6, 9]) missing.add(offset)
+    why.set(2, 'control').set(5, 'aborted').set(6, 'compacted')
     await source.assign(p0)
     await source.deliver(p0, 10)
     await settled()
@@ -152,8 +154,8 @@ describe('acceptance and durability', () => {
     expect(storedOffsets(p0)).toEqual([0, 1, 3, 4, 7, 8])
     const row = storage.ledger.position({ clusterId: 'cluster-1', ...p0 })
     expect(row).toMatchObject({ nextOffset: 10, records: 6 })
-    expect(Object.fromEntries(row!.gapOffsets)).toEqual({ control: 2, compacted: 2 })
-    expect(eventsOf('gapRecorded')).toHaveLength(3)
+    expect(Object.fromEntries(row!.gapOffsets)).toEqual({ control: 1, aborted: 1, compacted: 1, unknown: 1 })
+    expect(eventsOf('gapRecorded')).toHaveLength(4)
   })
 
   it('keeps a rejected message in the quarantine entry of its partition, and goes on', async () => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
-import type { SourceBatch, SourceHandler, StartDecision, TopicPartition } from '../source.ts'
+import type { AbsentOffsets, SourceBatch, SourceHandler, StartDecision, TopicPartition } from '../source.ts'
 import { SourceError } from '../source.ts'
 import { heldBytes } from '../held-bytes.ts'
 import { partitionName } from '../topic-partition.ts'
@@ -13,8 +13,8 @@ import {
   type FetchedPartition,
   type FetchLimits,
 } from './fetch-protocol.ts'
-import { Api, send, type Cluster } from './internals.ts'
-import { decodeRecordSet } from './record-batch.ts'
+import { Api, errorText, send, type Cluster } from './internals.ts'
+import { decodeRecordSet, type DecodedRecordSet } from './record-set.ts'
 import { ResponseLease, responseMemory } from './response-memory.ts'
 
 /** Batches of one partition that wait for the handler, the one it is looking at included. */
@@ -35,6 +35,8 @@ export interface FetchLoopOptions {
   refreshMetadata(): void
   /** Low and high watermark, asked now. */
   edges(partition: TopicPartition): Promise<{ low: number; high: number }>
+  /** Says more of what is missing. @throws {SourceError} `ERR_BROKER`: ask again */
+  explain(topic: string, absent: readonly AbsentOffsets[]): Promise<readonly AbsentOffsets[]>
   /** The handler rejected: the source cannot go on. */
   failed(error: unknown): void
 }
@@ -258,9 +260,14 @@ export class FetchLoop {
     lease: ResponseLease,
   ): Promise<boolean> {
     const decoded = await decodeRecordSet(part.recordSet, position, part.highWatermark, part.aborted)
+    const absent = await this.explained(state, decoded)
     const isWanted = state.position === position && state.phase === 'ready' && !state.isPaused
     if (!isWanted || generation.ending.signal.aborted) return false
     state.turn = ++this.turn
+    if (absent === undefined) {
+      this.delay(state)
+      return false
+    }
     if (decoded.nextOffset > position) {
       state.position = decoded.nextOffset
       state.failures = 0
@@ -270,6 +277,7 @@ export class FetchLoop {
         fromOffset: position,
         nextOffset: decoded.nextOffset,
         records: decoded.records,
+        absent,
         bytes: decoded.bytes,
         highWatermark: part.lastStableOffset < 0 ? part.highWatermark : part.lastStableOffset,
         release: lease.hold(),
@@ -280,6 +288,20 @@ export class FetchLoop {
     }
     if (decoded.error !== undefined) this.damaged(generation, state, decoded.error)
     return true
+  }
+
+  /** `undefined` when the brokers did not say; never rejects. */
+  private async explained(
+    { topic, partition }: TopicPartition,
+    { absent }: DecodedRecordSet,
+  ): Promise<readonly AbsentOffsets[] | undefined> {
+    if (absent.length === 0) return absent
+    try {
+      return await this.options.explain(topic, absent)
+    } catch (error) {
+      this.options.logger.warn({ topic, partition, error: errorText(error) }, 'missing offsets wait for why')
+      return undefined
+    }
   }
 
   private deliver(generation: Generation, state: PartitionState): void {

@@ -1,5 +1,5 @@
 import { Api, encoded, type ProtocolRequest } from './internals.ts'
-import type { AbortedTransaction } from './record-batch.ts'
+import type { AbortedTransaction } from './transactions.ts'
 
 /** Version 11, spoken by every broker since Kafka 2.3. No fetch sessions, no rack, leader epochs unchecked. */
 export const FETCH_VERSION = 11

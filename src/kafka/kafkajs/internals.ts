@@ -63,6 +63,11 @@ export interface Broker {
     }[]
   }>
   offsetCommit(values: object): Promise<unknown>
+  describeConfigs(values: object): Promise<{
+    resources: readonly {
+      configEntries: readonly { configName: string; configValue: string | null }[]
+    }[]
+  }>
 }
 
 export interface Cluster {

@@ -12,6 +12,7 @@ import {
 } from '../source.ts'
 import { partitionName } from '../topic-partition.ts'
 import { assignedFacts, firstOffsetAt, watermarksOf, type Edges, type KnownEdges } from './broker-facts.ts'
+import { CleanupPolicies } from './cleanup-policies.ts'
 import { Doorbell } from './doorbell.ts'
 import { Epochs } from './epochs.ts'
 import { FetchLoop } from './fetch-loop.ts'
@@ -312,7 +313,8 @@ export class KafkajsSource implements KafkaSource {
 
   private createLoop(handler: SourceHandler): FetchLoop {
     const { options, clock, logger } = this
-    const { topology } = this.connected()
+    const { topology, cluster } = this.connected()
+    const policies = new CleanupPolicies(cluster, clock, logger)
     return new FetchLoop({
       handler,
       limits: options,
@@ -325,6 +327,7 @@ export class KafkajsSource implements KafkaSource {
         if (unreadable[0] !== undefined) throw unanswered(unreadable[0])
         return known[0]!
       },
+      explain: (topic, absent) => policies.explain(topic, absent),
       failed: (error) => this.fail(error),
     })
   }

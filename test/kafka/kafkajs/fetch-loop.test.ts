@@ -81,6 +81,7 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
     leaderOf: () => 1,
     refreshMetadata: () => {},
     edges: () => Promise.resolve({ low: 0, high: broker.logEnd }),
+    explain: (_topic, absent) => Promise.resolve(absent),
     failed: (error) => failures.push(error),
   })
   const partitions = Array.from({ length: partitionCount }, (_, partition) => ({ topic: 't', partition }))

@@ -1,4 +1,5 @@
 import {
+  type AbsentOffsets,
   type AssignedPartition,
   type KafkaSource,
   type SourceBatch,
@@ -28,6 +29,8 @@ interface Log {
   high: number
   /** Offsets that are not delivered. */
   readonly missing: Set<number>
+  /** Why they are not; what has no reason is missing. */
+  readonly why: Map<number, AbsentOffsets['why']>
   committed: { readonly offset: number; readonly metadata: string } | undefined
 }
 
@@ -62,7 +65,7 @@ export class FakeSource implements KafkaSource {
   log(place: TopicPartition): Log {
     let log = this.#logs.get(nameOf(place))
     if (log === undefined) {
-      log = { place, low: 0, high: 0, missing: new Set(), committed: undefined }
+      log = { place, low: 0, high: 0, missing: new Set(), why: new Map(), committed: undefined }
       this.#logs.set(nameOf(place), log)
     }
     return log
@@ -108,10 +111,15 @@ export class FakeSource implements KafkaSource {
     const fromOffset = this.positions.get(nameOf(place)) ?? 0
     const nextOffset = Math.min(log.high, fromOffset + count)
     const records: SourceRecord[] = []
+    const absent: AbsentOffsets[] = []
     for (let offset = fromOffset; offset < nextOffset; offset++) {
       if (!log.missing.has(offset)) records.push(record(offset))
+      else {
+        const why = log.why.get(offset) ?? 'missing'
+        absent.push({ why, fromOffset: offset, nextOffset: offset + 1 })
+      }
     }
-    return { ...place, fromOffset, nextOffset, records, bytes, highWatermark: log.high }
+    return { ...place, fromOffset, nextOffset, records, absent, bytes, highWatermark: log.high }
   }
 
   /** Fetches up to `count` offsets; resolves when the sink has accepted them. Nothing happens while paused or held. */

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { compressFrameSync } from 'lz4-napi'
 import snappy from 'snappy'
 import { crc32c, loadCrc32c } from '../../../src/base/crc32c.ts'
-import { decodeRecordSet } from '../../../src/kafka/kafkajs/record-batch.ts'
+import { decodeRecordSet } from '../../../src/kafka/kafkajs/record-set.ts'
 import { SourceError } from '../../../src/kafka/source.ts'
 import {
   crc32cBitwise,
@@ -392,6 +392,29 @@ describe('transactions', () => {
       { producerId: 1n, firstOffset: 4 },
     ]
     expect(await offsets(batches, aborted)).toEqual({ delivered: [2], nextOffset: 6 })
+  })
+
+  test('every offset without a record is told apart: markers, aborted records, and what the log does not have', async () => {
+    const batches = [
+      data(2n, 1n),
+      encodeMarker(4n, 1n, 'abort'),
+      data(7n, 2n),
+      encodeMarker(9n, 2n, 'commit'),
+      data(10n, 1n),
+    ]
+    const { absent, nextOffset } = await decodeRecordSet(Buffer.concat(batches), 0, HIGH, [
+      { producerId: 1n, firstOffset: 2 },
+      { producerId: 1n, firstOffset: 10 },
+    ])
+    expect(nextOffset).toBe(12)
+    expect(absent).toEqual([
+      { why: 'missing', fromOffset: 0, nextOffset: 2 },
+      { why: 'aborted', fromOffset: 2, nextOffset: 4 },
+      { why: 'control', fromOffset: 4, nextOffset: 5 },
+      { why: 'missing', fromOffset: 5, nextOffset: 7 },
+      { why: 'control', fromOffset: 9, nextOffset: 10 },
+      { why: 'aborted', fromOffset: 10, nextOffset: 12 },
+    ])
   })
 
   test('an aborted tail whose marker comes later counts as seen', async () => {

@@ -1,0 +1,148 @@
+import { crc32c } from '../../base/crc32c.ts'
+import { SourceError, type AbsentOffsets, type SourceRecord } from '../source.ts'
+import { absentOffsets } from './absent-offsets.ts'
+import { Codec } from './codecs.ts'
+import {
+  ATTRIBUTES_AT,
+  codecOf,
+  CRC_AT,
+  damaged,
+  decodeRecords,
+  HEADER_BYTES,
+  LAST_OFFSET_DELTA_AT,
+  LENGTH_END,
+  MAGIC_AT,
+  payloadOf,
+  readInt64,
+  RECORD_COUNT_AT,
+  type Batch,
+} from './record-batch.ts'
+import { rolesOf, type AbortedTransaction, type BatchRole } from './transactions.ts'
+
+/** What a broker can have appended between reading its high watermark and its log; beyond, an offset is damaged. */
+const RECORDS_PAST_HIGH_WATERMARK_MAX = 1_000_000
+
+export interface DecodedRecordSet {
+  readonly records: readonly SourceRecord[]
+  /** One past the last offset that was looked at; the offset asked for when there was no whole batch. */
+  readonly nextOffset: number
+  /** Every offset from the one asked for up to `nextOffset` that `records` does not have: ascending. */
+  readonly absent: readonly AbsentOffsets[]
+  /** Memory that the records hold on to. */
+  readonly bytes: number
+  /** What is wrong with the batch at `nextOffset`; everything before it was decoded. */
+  readonly error: SourceError | undefined
+}
+
+/**
+ * Decodes the record batches of one partition in a fetch response. Control records, aborted records and those below
+ * `fetchOffset` are left out, and `nextOffset` counts them. An incomplete last batch is normal: it is asked for again.
+ * Keys, values and headers are views into `recordSet`, or into what its batches decompress to.
+ *
+ * @param aborted in the order of the response: by first offset
+ */
+export async function decodeRecordSet(
+  recordSet: Buffer,
+  fetchOffset: number,
+  highWatermark: number,
+  aborted: readonly AbortedTransaction[],
+): Promise<DecodedRecordSet> {
+  const records: SourceRecord[] = []
+  let nextOffset = fetchOffset
+  let bytes = recordSet.length
+  const scanned = scanBatches(recordSet, fetchOffset, highWatermark)
+  let error = scanned.error
+  const { batches } = scanned
+  let roles: readonly BatchRole[] = []
+  try {
+    roles = rolesOf(batches, aborted)
+    const isWanted = (index: number): boolean => roles[index] === 'data'
+    const payloads = batches.some((batch, index) => isWanted(index) && codecOf(batch) !== Codec.none)
+      ? await Promise.allSettled(
+          batches.map((batch, index) => (isWanted(index) ? payloadOf(batch) : Promise.resolve(undefined))),
+        )
+      : undefined
+    for (const [index, batch] of batches.entries()) {
+      if (isWanted(index)) {
+        const payload = payloads?.[index]
+        if (payload?.status === 'rejected')
+          throw damaged(batch.baseOffset, 'does not decompress', payload.reason)
+        const content = payload?.value ?? batch.bytes.subarray(HEADER_BYTES)
+        if (codecOf(batch) !== Codec.none) bytes += content.length
+        decodeRecords(batch, content, fetchOffset, records)
+      }
+      nextOffset = Math.max(nextOffset, batch.nextOffset)
+    }
+    if (nextOffset === fetchOffset && batches.length > 0) {
+      throw damaged(batches[0]!.baseOffset, `ends before ${fetchOffset}, which was asked for`)
+    }
+  } catch (cause) {
+    if (!(cause instanceof SourceError)) throw cause
+    error = cause
+    while (records.length > 0 && records.at(-1)!.offset >= nextOffset) records.pop()
+  }
+  const skipped = batches.flatMap(({ baseOffset, nextOffset: end }, index): AbsentOffsets[] => {
+    const role = roles[index] ?? 'data'
+    return role === 'data' ? [] : [{ why: role, fromOffset: baseOffset, nextOffset: end }]
+  })
+  const absent = absentOffsets({ fromOffset: fetchOffset, nextOffset, records, skipped })
+  return { records, nextOffset, absent, bytes, error }
+}
+
+/** The whole and sound batches of a record set, and what is wrong with the one after them. */
+function scanBatches(
+  recordSet: Buffer,
+  fetchOffset: number,
+  highWatermark: number,
+): { batches: Batch[]; error: SourceError | undefined } {
+  const batches: Batch[] = []
+  let error: SourceError | undefined
+  let at = 0
+  let expected = 0
+  try {
+    while (at + HEADER_BYTES <= recordSet.length) {
+      const baseOffset = readInt64(recordSet, at)
+      const magic = recordSet[at + MAGIC_AT]!
+      if (magic !== 2) {
+        throw damaged(
+          baseOffset,
+          magic < 2 ? `has the old message format ${magic}` : `has the format ${magic}`,
+        )
+      }
+      const end = at + LENGTH_END + recordSet.readInt32BE(at + 8)
+      if (end < at + HEADER_BYTES) throw damaged(baseOffset, 'has an impossible length')
+      if (end > recordSet.length) break
+      const batch = recordSet.subarray(at, end)
+      if (crc32c(batch.subarray(ATTRIBUTES_AT)) !== batch.readUInt32BE(CRC_AT)) {
+        throw damaged(baseOffset, 'does not match its CRC-32C')
+      }
+      const lastOffsetDelta = batch.readInt32BE(LAST_OFFSET_DELTA_AT)
+      const nextOffset = baseOffset + lastOffsetDelta + 1
+      if (
+        baseOffset < expected ||
+        lastOffsetDelta < 0 ||
+        nextOffset > highWatermark + RECORDS_PAST_HIGH_WATERMARK_MAX ||
+        !Number.isSafeInteger(nextOffset)
+      ) {
+        throw damaged(baseOffset, 'has impossible offsets')
+      }
+      batches.push({
+        bytes: batch,
+        baseOffset,
+        nextOffset,
+        attributes: batch.readUInt16BE(ATTRIBUTES_AT),
+        recordCount: batch.readInt32BE(RECORD_COUNT_AT),
+      })
+      expected = nextOffset
+      at = end
+    }
+    if (at === 0 && recordSet.length > 0) {
+      // A broker always sends the first batch whole, however large it is.
+      throw damaged(fetchOffset, 'is longer than the response that should hold it')
+    }
+  } catch (cause) {
+    if (!(cause instanceof SourceError)) throw cause
+    error = cause
+  }
+  return { batches, error }
+}
