@@ -6,7 +6,7 @@ import type { FileSystem } from '../../src/fs/file-system.ts'
 import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
 import { writeAll } from '../../src/fs/write-all.ts'
 import { openDirectory } from '../../src/storage/query/directory-reader.ts'
-import { verifyDirectory } from '../../src/storage/verify.ts'
+import { verifyDirectory } from '../../src/storage/verify/verify-directory.ts'
 import { SimulatedDisk } from '../support/simulated-disk.ts'
 import { filesBelow, openStore, write } from '../support/storage/store.ts'
 

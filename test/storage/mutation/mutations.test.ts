@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import { openDirectory } from '../../../src/storage/query/directory-reader.ts'
 import type { EntryName, RecordReader } from '../../../src/storage/record.ts'
 import type { Storage } from '../../../src/storage/storage.ts'
-import { verifyDirectory } from '../../../src/storage/verify.ts'
+import { verifyDirectory } from '../../../src/storage/verify/verify-directory.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
 import { openStore, write } from '../../support/storage/store.ts'
 

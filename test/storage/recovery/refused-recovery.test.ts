@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { decodeDescriptor, encodeDescriptor } from '../../../src/storage/codec/descriptor-codec.ts'
 import type { EntryName } from '../../../src/storage/record.ts'
-import { verifyDirectory } from '../../../src/storage/verify.ts'
+import { verifyDirectory } from '../../../src/storage/verify/verify-directory.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
 import { filesBelow, openStore, write } from '../../support/storage/store.ts'
 

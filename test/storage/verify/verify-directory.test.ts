@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals'
-import { StorageError } from '../../src/storage/errors.ts'
-import type { EntryName } from '../../src/storage/record.ts'
-import { verifyDirectory, type Finding, type VerifyReport } from '../../src/storage/verify.ts'
-import { checkSettled } from '../support/independent/settled-check.ts'
-import { readIndex } from '../support/independent/messages.ts'
-import { Random } from '../support/random.ts'
-import { SimulatedDisk } from '../support/simulated-disk.ts'
-import { independentFiles, openStore, write } from '../support/storage/store.ts'
+import { StorageError } from '../../../src/storage/errors.ts'
+import type { EntryName } from '../../../src/storage/record.ts'
+import type { Finding, VerifyReport } from '../../../src/storage/verify/report.ts'
+import { verifyDirectory } from '../../../src/storage/verify/verify-directory.ts'
+import { checkSettled } from '../../support/independent/settled-check.ts'
+import { readIndex } from '../../support/independent/messages.ts'
+import { Random } from '../../support/random.ts'
+import { SimulatedDisk } from '../../support/simulated-disk.ts'
+import { independentFiles, openStore, write } from '../../support/storage/store.ts'
 
 /**
  * Goal: `verify` says nothing about a sound directory, and names every kind of damage with the right severity.

@@ -1,0 +1,22 @@
+import type { FileSystem } from '../../fs/file-system.ts'
+import type { EntryName } from '../record.ts'
+
+/** The directory that is looked at, and what is known of it before its entries are. */
+export interface Subject {
+  readonly fs: FileSystem
+  readonly dataPath: string
+  /** A writer has it. */
+  readonly isLive: boolean
+  /** It has been opened by us: a block that its index does not list is none. */
+  readonly isStore: boolean
+  /** By `blockKey`: the log holds all content from this place of the data file on, and recovery writes it again. */
+  readonly redoneFromBytes: ReadonlyMap<string, number>
+}
+
+export function blockKey({ bucket, entry }: EntryName, blockId: bigint | number): string {
+  return `${bucket}/${entry}/${blockId}`
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,119 @@
+import { loadCrc64 } from '../../base/crc64.ts'
+import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
+import { StorageError } from '../errors.ts'
+import { storePaths, type StorePaths } from '../paths.ts'
+import type { BlockSource } from '../query/block-source.ts'
+import { discover } from '../query/discover.ts'
+import type { StoredRecord } from '../record.ts'
+import { requireNothingElse } from '../store-files.ts'
+import type { EntryReport, Finding, Found, VerifyReport } from './report.ts'
+import type { Subject } from './subject.ts'
+import { verifyFiles } from './verify-files.ts'
+import { verifyLog } from './verify-log.ts'
+import { verifyNames } from './verify-names.ts'
+import { RecordsVerifier } from './verify-records.ts'
+
+export interface VerifyOptions {
+  /** Reads all content and compares it with its CRC-32. */
+  readonly checkContent: boolean
+  readonly progress?: (done: { blocks: number; blocksTotal: number; records: number }) => void
+  /** Called with every record that can be read. */
+  readonly visit?: (record: StoredRecord) => void
+}
+
+/**
+ * Scans a directory and plans its recovery without changing anything: checksums of log, checkpoint, index and
+ * descriptors, byte ranges, names, and all content if asked.
+ * @throws {StorageError} `ERR_NOT_A_STORE`, `ERR_FORMAT`
+ */
+export async function verifyDirectory(
+  fs: FileSystem,
+  dataPath: string,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  await loadCrc64()
+  if ((await fs.list(dataPath)) === undefined) {
+    throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
+  }
+  await requireNothingElse(fs, storePaths(dataPath))
+  const lock = await lockIfStore(fs, storePaths(dataPath))
+  try {
+    return await verifyUndisturbed(fs, dataPath, options, lock === 'live')
+  } finally {
+    if (typeof lock === 'object') await lock.release()
+  }
+}
+
+async function verifyUndisturbed(
+  fs: FileSystem,
+  dataPath: string,
+  options: VerifyOptions,
+  isLive: boolean,
+): Promise<VerifyReport> {
+  const findings: Finding[] = []
+  const found: Found = (severity, path, message) => {
+    findings.push({ severity, path, message })
+  }
+  const log = isLive ? undefined : await verifyLog(fs, storePaths(dataPath), found)
+  const subject: Subject = {
+    fs,
+    dataPath,
+    isLive,
+    isStore: log?.isStore ?? true,
+    redoneFromBytes: log?.redoneFromBytes ?? new Map(),
+  }
+  const there = await discover(fs, dataPath)
+  await verifyNames(subject, there, found)
+  const sources: BlockSource[] = []
+  for (const name of there.entries) {
+    const source = await verifyFiles(subject, name, found)
+    if (source !== undefined) sources.push(source)
+  }
+  const blocksTotal = sources.reduce((sum, { blocks }) => sum + blocks.length, 0)
+  let blocks = 0
+  const verifier = new RecordsVerifier(subject, found, {
+    checkContent: options.checkContent,
+    visit: options.visit,
+    blockDone: () => options.progress?.({ blocks: ++blocks, blocksTotal, records: verifier.records }),
+  })
+  const byEntry: EntryReport[] = []
+  for (const source of sources) {
+    const { records, contentBytes } = verifier
+    await verifier.verify(source)
+    byEntry.push({
+      ...source.name,
+      blocks: source.blocks.length,
+      records: verifier.records - records,
+      contentBytes: verifier.contentBytes - contentBytes,
+    })
+  }
+  const { records, contentBytes, contentChecked, contentUnchecked } = verifier
+  return {
+    findings,
+    isLive,
+    buckets: there.buckets.length,
+    entries: there.entries.length,
+    blocks: blocksTotal,
+    records,
+    contentBytes,
+    contentChecked,
+    contentUnchecked,
+    byEntry,
+    plan: log?.steps ?? [],
+  }
+}
+
+/** Keeps a writer out while we look; `live` when one is there. */
+async function lockIfStore(
+  fs: FileSystem,
+  paths: StorePaths,
+): Promise<{ release(): Promise<void> } | 'live' | undefined> {
+  if ((await fs.fileBytes(paths.lock)) === undefined) return undefined
+  try {
+    return (await fs.lock(paths.lock)) ?? 'live'
+  } catch (error) {
+    // On a read-only medium nobody writes.
+    if (error instanceof FileSystemError && error.code === 'ERR_READ_ONLY') return undefined
+    throw error
+  }
+}
