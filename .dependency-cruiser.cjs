@@ -55,6 +55,7 @@ module.exports = {
     oneRoom('yaml', 'config'),
     oneRoom('pino', 'logging'),
     oneRoom('protobufjs', 'storage'),
+    oneRoom('@node-rs/crc32', 'base'),
     oneRoom('hash-wasm', 'base'),
     oneRoom('fzstd', 'base'),
     oneRoom('commander', 'cli'),

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { crc32 } from 'node:zlib'
+import { crc32 } from '../base/crc32.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
 import { CommitLog } from './commitlog/commit-log.ts'

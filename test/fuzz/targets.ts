@@ -1,4 +1,3 @@
-import { loadCrc32c } from '../../src/base/crc32c.ts'
 import { loadCrc64 } from '../../src/base/crc64.ts'
 import type { FuzzTarget } from './fuzz.ts'
 import { kafkaTargets } from './kafka-targets.ts'
@@ -8,6 +7,6 @@ import { storageTargets } from './storage-targets.ts'
 
 /** Every decoder of bytes that come from a disk or a broker. */
 export async function fuzzTargets(): Promise<FuzzTarget[]> {
-  await Promise.all([loadCrc64(), loadCrc32c()])
+  await loadCrc64()
   return [...storageTargets, ...(await logTargets()), ...ledgerTargets, ...kafkaTargets]
 }

@@ -1,7 +1,6 @@
 import kafkajs, { type Consumer, type Kafka as KafkaClient, type SASLOptions } from 'kafkajs'
 import type { ConnectionOptions } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
-import { loadCrc32c } from '../../base/crc32c.ts'
 import type { Logger } from '../../base/logger.ts'
 import {
   SourceError,
@@ -103,13 +102,13 @@ export class KafkajsSource implements KafkaSource {
   }
 
   async probe(): Promise<void> {
-    await this.prepare()
+    this.prepare()
     await this.withinStartTimeout((note, signal) => this.reach(note, signal))
   }
 
   async start(handler: SourceHandler): Promise<void> {
     this.handler = handler
-    await this.prepare()
+    this.prepare()
     this.loop = this.createLoop(handler)
     this.epochs = this.createEpochs(handler, this.loop)
     await this.withinStartTimeout((note, signal) => this.connect(note, signal))
@@ -214,10 +213,9 @@ export class KafkajsSource implements KafkaSource {
     await this.leave()
   }
 
-  private async prepare(): Promise<void> {
+  private prepare(): void {
     if (this.consumer !== undefined) return
     harden()
-    await loadCrc32c()
     this.consumer = this.createConsumer()
   }
 

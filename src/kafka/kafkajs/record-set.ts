@@ -1,4 +1,4 @@
-import { crc32c } from '../../base/crc32c.ts'
+import { crc32c } from '../../base/crc32.ts'
 import { SourceError, type AbsentOffsets, type SourceRecord } from '../source.ts'
 import { absentOffsets } from './absent-offsets.ts'
 import { Codec } from './codecs.ts'

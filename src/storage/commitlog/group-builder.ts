@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crc32 } from '../../base/crc32.ts'
 import { encodeRecord, recordStateNumber, stateFieldBytes } from '../codec/record-codec.ts'
 import { finishWalEntry, walEntryType, walHeadBytes, walTailBytes } from '../wal/wal-codec.ts'
 import type { RecordWrite } from '../record.ts'

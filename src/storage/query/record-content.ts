@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crc32 } from '../../base/crc32.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import { decodeRecord, type DecodedRecord } from '../codec/record-codec.ts'

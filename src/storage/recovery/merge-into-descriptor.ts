@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crc32 } from '../../base/crc32.ts'
 import type { FileRef, FileSystem, WriteOp } from '../../fs/file-system.ts'
 import { atomicWrite } from '../../fs/atomic-write.ts'
 import { writeAll } from '../../fs/write-all.ts'

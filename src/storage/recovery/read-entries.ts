@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crc32 } from '../../base/crc32.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { StorageError } from '../errors.ts'
 import type { LoggedItem } from './facts.ts'

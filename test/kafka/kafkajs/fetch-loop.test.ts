@@ -1,5 +1,5 @@
-import { beforeAll, expect, test } from '@jest/globals'
-import { loadCrc32c } from '../../../src/base/crc32c.ts'
+import { expect, test } from '@jest/globals'
+
 import { silentLogger } from '../../../src/base/logger.ts'
 import { heldBytes } from '../../../src/kafka/held-bytes.ts'
 import { FetchLoop } from '../../../src/kafka/kafkajs/fetch-loop.ts'
@@ -103,8 +103,6 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
 
 const upTo = (end: number, from = 0): number[] =>
   Array.from({ length: end - from }, (_, index) => from + index)
-
-beforeAll(loadCrc32c)
 
 test('a damaged batch is fetched again, then holds its partition by name; the others go on', async () => {
   const { broker, handler, run } = rig(2)

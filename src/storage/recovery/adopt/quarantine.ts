@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crc32 } from '../../../base/crc32.ts'
 import type { Logger } from '../../../base/logger.ts'
 import { atomicWrite } from '../../../fs/atomic-write.ts'
 import type { FileSystem } from '../../../fs/file-system.ts'
