@@ -5,6 +5,8 @@ import type { Entry } from '../entry.ts'
 import type { BlockGroup } from '../commitlog/group.ts'
 import type { CheckpointBlock } from '../commitlog/log-file.ts'
 
+let lives = 0
+
 /**
  * A block that takes records: its descriptor on disk (`base`) plus everything in its WAL. Memory does not grow with
  * records, only with runs of occupied slots.
@@ -17,6 +19,8 @@ import type { CheckpointBlock } from '../commitlog/log-file.ts'
  *                               ╰──fold gave up──▶ open
  */
 export class OpenBlock {
+  /** No other has it in this process, not even one that comes to the same path later. */
+  readonly life = ++lives
   readonly entry: Entry
   readonly id: number
   readonly data: FileRef

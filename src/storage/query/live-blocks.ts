@@ -12,7 +12,7 @@ import type { BlockSource } from './block-source.ts'
 
 interface CachedDescriptor {
   readonly descriptor: Descriptor
-  /** Checksum of the descriptor, and of an open block the end of the WAL it includes: another value means out of date. */
+  /** Checksum of the descriptor; of an open block which one it is, and the end of the WAL it includes: else out of date. */
   readonly version: string
 }
 
@@ -71,7 +71,7 @@ export class LiveBlocks {
       if (listed === undefined) throw blockIsGone(entry, id)
       if (isFirst && open !== undefined) this.#observer.cacheHit('write')
       const version =
-        open === undefined ? `cold ${listed.crc64}` : `open ${open.baseCrc64} ${open.walProjectedBytes}`
+        open === undefined ? `cold ${listed.crc64}` : `open ${open.life} ${open.walProjectedBytes}`
       const cached = this.#cache.get(key)
       if (cached?.version === version) {
         if (isFirst && open === undefined) this.#observer.cacheHit('read')
