@@ -27,7 +27,14 @@ export interface StorageObserver {
   slotSpilled(spilledUs: number): void
   recovered(event: RecoveryEvent): void
   /** A block that its bucket lets go of by its quota. `wasRead`: since this process began. */
-  blockEvicted(event: { bucket: string; records: number; bytes: number; wasRead: boolean }): void
+  blockEvicted(event: {
+    bucket: string
+    entry: string
+    blockId: number
+    records: number
+    bytes: number
+    wasRead: boolean
+  }): void
   /** A submission that does not fit into the quota of this bucket. */
   quotaRefused(event: { bucket: string }): void
 }

@@ -68,6 +68,7 @@ export function countingObserver(coverage: Coverage): StorageObserver {
     checkpointed: () => coverage.add('checkpoints'),
     recordLate: () => coverage.add('records.late'),
     slotSpilled: () => coverage.add('records.spilled'),
+    quotaRefused: () => coverage.add('submissions.refused'),
     recovered: ({ frames, blocksRedone, tornTailBytes }) => {
       coverage.add('opens')
       if (frames > 0) coverage.add('opens.withFrames')

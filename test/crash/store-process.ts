@@ -1,4 +1,4 @@
-import { Storage, StorageError } from '../../src/storage/index.ts'
+import { Storage, StorageError, type StorageObserver } from '../../src/storage/index.ts'
 import { FileSystemError } from '../../src/fs/file-system.ts'
 import type { Random } from '../support/random.ts'
 import type { OperationCall, SimulatedDisk } from '../support/simulated-disk.ts'
@@ -39,6 +39,7 @@ export class StoreProcess {
   isOpening = true
   readonly traces: boolean
   poison: { cause: unknown; turn: number } | undefined
+  onBlockEvicted: StorageObserver['blockEvicted'] = () => undefined
   /** Turns of the event loop so far. */
   turn = 0
   readonly #tools: Tools
@@ -48,7 +49,7 @@ export class StoreProcess {
   constructor(
     tools: Tools,
     disk: SimulatedDisk,
-    onOperation?: (place: CrashPlace, operation: number, call: OperationCall) => void,
+    onOperation?: (place: CrashPlace, operation: number, call: OperationCall, path: string) => void,
     traces = false,
   ) {
     this.traces = traces
@@ -65,7 +66,7 @@ export class StoreProcess {
         if (this.traces) tools.trace?.(`${operation} ${call} ${path}`)
         if (call === 'rename' && path.endsWith('.meta.tmp')) tools.coverage.add('descriptorsWritten')
         const now = this.poison === undefined ? place : 'afterFailure'
-        onOperation(this.isOpening ? (isCreation ? 'creation' : 'recovery') : now, operation, call)
+        onOperation(this.isOpening ? (isCreation ? 'creation' : 'recovery') : now, operation, call, path)
       })
   }
 
@@ -83,7 +84,13 @@ export class StoreProcess {
         fs: this.disk.fs,
         clock: this.clock,
         randomUuid: () => `00000000-0000-4000-8000-${String(random.seed()).padStart(12, '0')}`,
-        observer: countingObserver(coverage),
+        observer: {
+          ...countingObserver(coverage),
+          blockEvicted: (event) => {
+            coverage.add('blocks.evicted')
+            this.onBlockEvicted(event)
+          },
+        },
         companion: this.companion,
         limits: options.limits,
         bucketSettings: () => options.blocks,

@@ -164,7 +164,7 @@ export class QuotaKeeper {
     const records = cold.recordCount
     const wasRead = entry.read.has(change.blockId)
     const bucket = entry.name.bucket
-    observer.blockEvicted({ bucket, records, bytes, wasRead })
+    observer.blockEvicted({ ...entry.name, blockId: change.blockId, records, bytes, wasRead })
 
     const sum = this.#sums.get(bucket) ?? noEvictions()
     sum.blocks += 1

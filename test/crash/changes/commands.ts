@@ -1,9 +1,8 @@
-import fc from 'fast-check'
-import type { EntryName, LabelList } from '../../../src/storage/index.ts'
+import type { EntryName } from '../../../src/storage/index.ts'
 
 /**
- * What an operator or the sink does to a store. Indexes choose among what is there at the time: `pick` counts through
- * the records of the entry, round and round.
+ * What an operator or the sink does to a store. Numbers choose among what is there at the time, round and round: `picks`
+ * among the records of the entry, `pick` among open uploads, failed uploads, entries or buckets.
  */
 export type Command =
   | {
@@ -12,6 +11,8 @@ export type Command =
       readonly times: readonly number[]
       readonly large: boolean
     }
+  /** Writes at the times of the records that were removed last. */
+  | { readonly kind: 'refill' }
   | {
       readonly kind: 'labels'
       readonly entry: number
@@ -20,67 +21,33 @@ export type Command =
     }
   | { readonly kind: 'remove'; readonly entry: number; readonly picks: readonly number[] }
   | { readonly kind: 'removeRange'; readonly entry: number; readonly from: number; readonly count: number }
+  | { readonly kind: 'begin'; readonly entry: number; readonly time: number; readonly contentBytes: number }
+  | { readonly kind: 'beginAgain'; readonly pick: number }
+  | { readonly kind: 'piece' | 'finish' | 'abort'; readonly pick: number }
+  | {
+      readonly kind: 'settings'
+      readonly bucket: number
+      readonly quota: 'none' | 'fifo' | 'hard'
+      readonly quotaBytes: number
+      readonly blockRecordsMax: number
+    }
+  | { readonly kind: 'renameEntry'; readonly pick: number; readonly to: number }
+  | { readonly kind: 'renameBucket'; readonly pick: number; readonly to: number }
+  | { readonly kind: 'removeEntry'; readonly pick: number }
+  | { readonly kind: 'removeBucket'; readonly pick: number }
   | { readonly kind: 'fold' | 'checkpoint' | 'settle' | 'pass' | 'restart' }
   /** The commands in it run at once. */
   | { readonly kind: 'together'; readonly commands: readonly Command[] }
 
+export type CommandOf<K extends Command['kind']> = Extract<Command, { kind: K }>
+
+/** Where records are written to. */
 export const entries: readonly EntryName[] = [
   { bucket: 'one', entry: 'a' },
   { bucket: 'one', entry: 'a/b' },
+  { bucket: 'two', entry: 'c/d' },
 ]
 
-const entry = fc.nat(entries.length - 1)
-const picks = fc.array(fc.nat(30), { minLength: 1, maxLength: 5 })
-
-const write = fc.record({
-  kind: fc.constant('write' as const),
-  entry,
-  times: fc.array(fc.nat(12), { minLength: 1, maxLength: 6 }),
-  large: fc.boolean(),
-})
-const change = fc.oneof(
-  fc.record({ kind: fc.constant('labels' as const), entry, picks, isRemoval: fc.boolean() }),
-  fc.record({ kind: fc.constant('remove' as const), entry, picks }),
-  fc.record({
-    kind: fc.constant('removeRange' as const),
-    entry,
-    from: fc.nat(30),
-    count: fc.integer({ min: 1, max: 12 }),
-  }),
-)
-const upkeep = fc.record({
-  kind: fc.constantFrom(
-    'fold' as const,
-    'checkpoint' as const,
-    'settle' as const,
-    'pass' as const,
-    'restart' as const,
-  ),
-})
-const together = fc.record({
-  kind: fc.constant('together' as const),
-  commands: fc.array(fc.oneof(write, change), { minLength: 2, maxLength: 3 }),
-})
-
-/** Begins with records, so that there is something to change. */
-export const script: fc.Arbitrary<Command[]> = fc
-  .tuple(
-    write,
-    fc.array(
-      fc.oneof(
-        { arbitrary: write, weight: 4 },
-        { arbitrary: change, weight: 6 },
-        { arbitrary: upkeep, weight: 3 },
-        { arbitrary: together, weight: 2 },
-      ),
-      { minLength: 2, maxLength: 9 },
-    ),
-  )
-  .map(([first, rest]) => [first, ...rest])
-
-export function labelled(labels: LabelList): Map<string, string> {
-  const values = new Map<string, string>()
-  for (let index = 0; index < labels.length; index += 2)
-    values.set(labels[index] as string, labels[index + 1] as string)
-  return values
-}
+/** Where entries and buckets are renamed to, beside the names above. */
+export const paths: readonly string[] = ['a', 'a/b', 'c', 'c/d', 'e/f/g']
+export const buckets: readonly string[] = ['one', 'two', 'three']

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Coverage } from '../coverage.ts'
-import { script } from './commands.ts'
+import { script } from './scripts.ts'
 import { ChangeSimulation } from './simulation.ts'
 
 /** Scripts a seed. */

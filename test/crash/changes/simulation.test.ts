@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { Coverage } from '../coverage.ts'
-import { script } from './commands.ts'
+import { script } from './scripts.ts'
 import { ChangeSimulation } from './simulation.ts'
 
 /**
@@ -22,6 +22,7 @@ test('changes survive crashes whole or not at all', async () => {
   )
   expect(coverage.digests().length).toBeGreaterThan(400)
   expect(coverage.of('blocks.rewritten')).toBeGreaterThan(2)
-  for (const kind of ['labels', 'remove', 'removeRange', 'together'])
+  expect(coverage.of('blocks.evicted')).toBeGreaterThan(2)
+  for (const kind of ['labels', 'remove', 'removeRange', 'together', 'begin', 'finish', 'renameEntry'])
     expect(coverage.of(`during.${kind}`)).toBeGreaterThan(5)
 }, 120_000)

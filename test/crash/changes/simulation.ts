@@ -1,17 +1,22 @@
 import { loadCrc64 } from '../../../src/base/crc64.ts'
-import type { EntryName, RecordReader, RecordWrite } from '../../../src/storage/index.ts'
-import { readAsStock, StockDoesNotStart } from '../../support/independent/stock-reader.ts'
 import { Random } from '../../support/random.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
-import type { Coverage, CrashPlace } from '../coverage.ts'
-import { checkSettledDirectory, filesOf } from '../judge.ts'
+import type { EntryName } from '../../../src/storage/index.ts'
+import type { Coverage } from '../coverage.ts'
+import { checkSettledDirectory } from '../judge.ts'
 import { chooseOptions, type SimulationOptions } from '../options.ts'
-import { SimulationFailure, StoreProcess, requireReason, type Tools } from '../store-process.ts'
-import { entries, labelled, type Command } from './commands.ts'
-import { Allowed, printed, type ModelRecord, type PendingChange, type State } from './model.ts'
-
-const T0 = 1_750_000_000_000_000
-const SECOND_US = 1_000_000
+import { StoreProcess, requireReason, type Tools } from '../store-process.ts'
+import { checkSnapshot, type Snapshot } from './check-snapshot.ts'
+import type { Command } from './commands.ts'
+import { CrashPoints, fragility } from './crash-points.ts'
+import { evictionOf } from './evicted.ts'
+import { Expectation } from './expectation.ts'
+import { State, settingsText } from './model.ts'
+import { changingSettings, isMove, moving } from './moves.ts'
+import { refilling, relabelling, removing, removingRange, writing, type Removed } from './records.ts'
+import { shownBy, stockState } from './shown.ts'
+import { knownRecords, type Stage, type Work } from './stage.ts'
+import { Uploads } from './uploads.ts'
 
 const options: SimulationOptions = {
   ...chooseOptions(1),
@@ -35,24 +40,21 @@ const options: SimulationOptions = {
   pace: 0.2,
   garbage: 0.1,
 }
+const settingsOfNew = settingsText(options.blocks)
 
 /** The other simulation is about these. */
-const quiet: ReadonlySet<string> = new Set([
-  'open',
+const quiet: ReadonlySet<Command['kind']> = new Set([
   'write',
   'restart',
   'settle',
   'checkpoint',
   'pass',
   'fold',
+  'piece',
 ])
-
-interface Snapshot {
-  readonly disk: SimulatedDisk
-  readonly allowed: Allowed
-  readonly place: CrashPlace
-  readonly command: string
-}
+const QUIET_CHANCE = 0.4
+/** Crashes behind a command. */
+const AFTER_CHANCE = 0.25
 
 /**
  * Plays commands against a store and a model of it. Before operations of the disk, chosen at random, the disk is copied;
@@ -64,10 +66,11 @@ export class ChangeSimulation {
   readonly #disk: SimulatedDisk
   readonly #snapshots: Snapshot[] = []
   readonly #perCommandMax: number
-  #taken = 0
+  readonly #expectation = new Expectation(new State(settingsOfNew))
+  readonly #uploads = new Uploads()
+  #points: CrashPoints<Snapshot>
   #process: StoreProcess
-  #state: Map<string, ModelRecord> = new Map()
-  readonly #pending = new Set<PendingChange>()
+  #removed: Removed | undefined
   #nextId = 0
   #command = 'open'
 
@@ -76,6 +79,7 @@ export class ChangeSimulation {
     this.#tools = { options, random: new Random(seed), coverage }
     this.#disk = new SimulatedDisk({ seed, afterKill: 'hang' })
     this.#perCommandMax = perCommandMax
+    this.#points = new CrashPoints(this.#tools.random, 0)
     this.#process = this.#newProcess()
   }
 
@@ -83,281 +87,144 @@ export class ChangeSimulation {
     await loadCrc64()
     await this.#process.open()
     for (const command of commands) await this.#do(command)
-    await this.#requireState()
-    await this.#process.run(this.#process.storage.close())
-    requireReason(this.#process, false)
-    checkSettledDirectory(this.#disk)
-    this.#process.kill()
-    for (const snapshot of this.#snapshots) await this.#checkSnapshot(snapshot)
+    this.#expectation.require(
+      'the store',
+      await this.#process.run(shownBy(this.#process.storage, settingsOfNew)),
+    )
+    await this.#close()
+    for (const snapshot of this.#snapshots) await checkSnapshot(this.#tools, snapshot, settingsOfNew)
   }
 
   #newProcess(): StoreProcess {
-    const { random, coverage } = this.#tools
-    return new StoreProcess(this.#tools, this.#disk, (place) => {
-      const command = this.#command
-      if (place === 'creation' || this.#taken >= this.#perCommandMax) return
-      if (!random.chance(quiet.has(command) ? 0.05 : 0.3)) return
-      this.#taken += 1
-      coverage.add(`crash.${place}`)
-      coverage.add(`during.${command}`)
-      this.#snapshots.push({
-        disk: this.#disk.fork(random.seed()),
-        allowed: new Allowed(this.#state, [...this.#pending]),
-        place,
-        command,
-      })
+    const process = new StoreProcess(this.#tools, this.#disk, (place, _operation, call, path) => {
+      if (place !== 'creation')
+        this.#points.offer(fragility(call, path), () => this.#snapshot(`${call} ${path}`))
     })
+    process.onBlockEvicted = (event) => this.#expectation.evicted(evictionOf(this.#disk, event))
+    return process
+  }
+
+  #snapshot(place: string): Snapshot {
+    const disk = this.#disk.fork(this.#tools.random.seed())
+    return { disk, allowed: this.#expectation.allowed(), place, command: this.#command }
   }
 
   async #do(command: Command): Promise<void> {
-    const process = this.#process
-    const { storage } = process
+    const { random, coverage } = this.#tools
     this.#command = command.kind
-    this.#taken = 0
-    this.#tools.coverage.add(`command.${command.kind}`)
-    if (command.kind === 'together') {
-      const touched = new Set<string>()
-      const works = []
-      for (const one of command.commands) works.push(await this.#start(one, touched))
-      await process.run(Promise.all(works.map((work) => work())))
-    } else if (command.kind === 'restart') {
-      await process.run(storage.close())
-      process.kill()
+    coverage.add(`command.${command.kind}`)
+    const pointsMax = quiet.has(command.kind) ? Number(random.chance(QUIET_CHANCE)) : this.#perCommandMax
+    this.#points = new CrashPoints(random, pointsMax)
+    if (command.kind === 'restart') {
+      await this.#close()
       this.#process = this.#newProcess()
       await this.#process.open()
-    } else if (command.kind === 'pass') await process.pass(60)
-    else if (command.kind === 'checkpoint') await process.run(storage.checkpoint())
-    else if (command.kind === 'settle') await process.run(storage.settle())
-    else if (command.kind === 'fold') await process.run(this.#foldSome())
-    else {
-      const work = await this.#start(command, new Set())
-      await process.run(work())
-    }
+    } else await this.#work(command)
     requireReason(this.#process, false)
+    await this.#settleEvictions()
+    coverage.add(`during.${command.kind}`, this.#points.points.length)
+    this.#snapshots.push(...this.#points.points)
+    if (random.chance(AFTER_CHANCE)) this.#snapshots.push(this.#snapshot('the end'))
+    this.#points = new CrashPoints(random, 0)
+  }
+
+  async #work(command: Command): Promise<void> {
+    const process = this.#process
+    const { storage } = process
+    if (command.kind === 'pass') return process.pass(60)
+    if (command.kind === 'checkpoint') return process.run(storage.checkpoint())
+    if (command.kind === 'settle') return process.run(storage.settle())
+    if (command.kind === 'fold') return this.#foldSome()
+    const stage = this.#stage()
+    const works: Work[] = []
+    for (const one of command.kind === 'together' ? command.commands : [command])
+      works.push(await this.#ready(stage, one))
+    await process.run(Promise.all(works.map((work) => work())))
+  }
+
+  #stage(): Stage {
+    const uploading = new Set<string>()
+    return {
+      process: this.#process,
+      expectation: this.#expectation,
+      touched: new Set(),
+      newId: () => String(this.#nextId++),
+      hasUploads: (name) => {
+        const key = `${name.bucket}/${name.entry}`
+        if (this.#uploads.isOpenIn(name)) uploading.add(key)
+        return uploading.has(key)
+      },
+    }
+  }
+
+  /** Readies a command: what it will do is decided now. */
+  async #ready(stage: Stage, command: Command): Promise<Work> {
+    const note = (removed: Removed): void => {
+      this.#removed = removed
+    }
+    for (const name of this.#entryNames()) stage.hasUploads(name)
+    if (isMove(command)) return moving(stage, command, (place) => this.#uploads.isOpenIn(place))
+    switch (command.kind) {
+      case 'write':
+        return writing(stage, command)
+      case 'refill':
+        return refilling(stage, this.#removed)
+      case 'labels':
+        return relabelling(stage, command)
+      case 'remove':
+        return removing(stage, command, note)
+      case 'removeRange':
+        return removingRange(stage, command, note)
+      case 'begin':
+        return this.#uploads.beginning(stage, command)
+      case 'beginAgain':
+        return this.#uploads.beginningAgain(stage, command)
+      case 'piece':
+        return this.#uploads.sendingPiece(command.pick)
+      case 'finish':
+        return this.#uploads.finishing(stage, command.pick)
+      case 'abort':
+        return this.#uploads.aborting(command.pick)
+      case 'settings':
+        return changingSettings(stage, command, options.blocks)
+      case 'together':
+      case 'restart':
+      case 'pass':
+      case 'checkpoint':
+      case 'settle':
+      case 'fold':
+        throw new Error(`${command.kind} runs alone`)
+    }
+  }
+
+  #entryNames(): EntryName[] {
+    return [...this.#expectation.state.entries.values()]
   }
 
   async #foldSome(): Promise<void> {
     const { storage } = this.#process
-    for (const entry of entries)
-      for (const { timestampUs } of await this.#records(entry)) await storage.fold(entry, Number(timestampUs))
+    for (const name of this.#entryNames())
+      for (const { timestampUs } of await knownRecords(this.#stage(), name))
+        await this.#process.run(storage.fold(name, Number(timestampUs)))
   }
 
-  /**
-   * Readies a command: what it will do is decided now. Commands that run at once never name the same record, so that
-   * it does not matter which comes first.
-   */
-  async #start(command: Command, touched: Set<string>): Promise<() => Promise<void>> {
-    const { storage } = this.#process
-    if (command.kind === 'write') {
-      const writes = this.#writesOf(command)
-      return () =>
-        this.#asChange(
-          (state) => writes.forEach((write) => state.set(...modelled(write))),
-          () => storage.submit({ writes }),
-        )
-    }
-    if (command.kind !== 'labels' && command.kind !== 'remove' && command.kind !== 'removeRange')
-      throw new Error(`${command.kind} runs alone`)
-    const name = entries[command.entry] as EntryName
-    const known = await this.#process.run(this.#records(name))
-    if (known.length === 0) return () => Promise.resolve()
-    if (command.kind === 'removeRange') {
-      const from = known[command.from % known.length] as Known
-      const last = known[Math.min((command.from % known.length) + command.count, known.length) - 1] as Known
-      const inRange = known.filter(
-        ({ timestampUs }) => timestampUs >= from.timestampUs && timestampUs <= last.timestampUs,
-      )
-      const free = inRange.filter(({ id }) => !touched.has(id))
-      const ids = new Set(free.map(({ id }) => id))
-      for (const id of ids) touched.add(id)
-      const range = { startUs: from.timestampUs, stopUs: last.timestampUs + 1n }
-      const where = ({ labels }: { labels: readonly string[] }): boolean =>
-        ids.has(labelled(labels).get('id') as string)
-      return () =>
-        this.#asChange(
-          (state) => ids.forEach((id) => state.delete(id)),
-          () => storage.removeRange(name, { ...range, where }),
-        )
-    }
-    const chosen = new Map<string, Known>()
-    for (const pick of command.picks) {
-      const one = known[pick % known.length] as Known
-      if (!touched.has(one.id)) chosen.set(one.id, one)
-    }
-    for (const id of chosen.keys()) touched.add(id)
-    if (chosen.size === 0) return () => Promise.resolve()
-    const picked = [...chosen.values()]
-    if (command.kind === 'remove') {
-      return () =>
-        this.#asChange(
-          (state) => picked.forEach(({ id }) => state.delete(id)),
-          () =>
-            storage.removeRecords(
-              name,
-              picked.map(({ timestampUs }) => timestampUs),
-            ),
-        )
-    }
-    const version = String(this.#nextId++)
-    const updates = picked.map(({ timestampUs }) => ({
-      timestampUs,
-      ...(command.isRemoval ? { remove: ['version'] } : { set: new Map([['version', version]]) }),
-    }))
-    return () =>
-      this.#asChange(
-        (state) => {
-          for (const { id } of picked) {
-            const record = state.get(id)
-            if (record === undefined) continue
-            const labels = new Map(
-              record.labels.split(' ').map((label) => label.split('=') as [string, string]),
-            )
-            if (command.isRemoval) labels.delete('version')
-            else labels.set('version', version)
-            state.set(id, { ...record, labels: printedLabels(labels) })
-          }
-        },
-        () => storage.updateLabels(name, updates),
-      )
+  /** Afterwards blocks that a quota let go of before this call are gone for good. */
+  async #settleEvictions(): Promise<void> {
+    const count = this.#expectation.evictionsPending
+    const [first] = this.#entryNames()
+    if (count === 0 || first === undefined) return
+    // Behind everything that was begun before.
+    await this.#process.run(this.#process.storage.removeRecords(first, []))
+    this.#expectation.evictionsDone(count)
   }
 
-  async #asChange(apply: PendingChange['apply'], work: () => Promise<unknown>): Promise<void> {
-    const change = { apply }
-    this.#pending.add(change)
-    await work()
-    this.#pending.delete(change)
-    apply(this.#state)
+  async #close(): Promise<void> {
+    await this.#process.run(this.#process.storage.close())
+    requireReason(this.#process, false)
+    this.#process.kill()
+    this.#uploads.forget()
+    this.#expectation.evictionsDone(Infinity)
+    checkSettledDirectory(this.#disk)
+    this.#expectation.requireOfStock(stockState(this.#disk))
   }
-
-  #writesOf(command: Extract<Command, { kind: 'write' }>): RecordWrite[] {
-    return command.times.map((seconds) => {
-      const id = String(this.#nextId++)
-      return {
-        target: entries[command.entry] as EntryName,
-        timestampUs: T0 + seconds * SECOND_US,
-        labels: ['id', id],
-        contentType: 'text/plain',
-        content: Buffer.from(`${id}:`.padEnd(command.large ? 200 : 20, id)),
-      }
-    })
-  }
-
-  async #records(name: EntryName): Promise<Known[]> {
-    const known: Known[] = []
-    for await (const { timestampUs, labels } of this.#process.storage.records(name))
-      known.push({ timestampUs, id: labelled(labels).get('id') as string })
-    return known
-  }
-
-  async #requireState(): Promise<void> {
-    const shown = printed(await this.#process.run(shownBy(this.#process.storage)))
-    if (shown !== printed(this.#state))
-      throw new SimulationFailure(`the store shows\n${shown}\nnot\n${printed(this.#state)}`)
-  }
-
-  async #checkSnapshot(snapshot: Snapshot): Promise<void> {
-    const { random, coverage } = this.#tools
-    for (const way of ['kill', 'power'] as const) {
-      const image = snapshot.disk.fork(random.seed())
-      if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
-      coverage.image(image.digest())
-      try {
-        if (way === 'kill') require('stock', snapshot.allowed.contradictsAnywhere(stockState(image)))
-        await this.#recover(image, snapshot.allowed, 0)
-      } catch (error) {
-        const what = `${way} in ${snapshot.place} during ${snapshot.command}`
-        const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
-        throw new SimulationFailure(`${what}: ${why}`, { cause: error })
-      }
-    }
-  }
-
-  async #recover(image: SimulatedDisk, allowed: Allowed, depth: number): Promise<void> {
-    const { random, coverage } = this.#tools
-    const inner: SimulatedDisk[] = []
-    const process = new StoreProcess(this.#tools, image, (place) => {
-      if (place === 'recovery' && depth < 2 && inner.length < 2 && random.chance(0.01))
-        inner.push(image.fork(random.seed()))
-    })
-    await process.open()
-    const shown = await process.run(shownBy(process.storage))
-    require('the store', allowed.contradicts(shown))
-    const write = {
-      ...(this.#writesOf({ kind: 'write', entry: 0, times: [7], large: false })[0] as RecordWrite),
-    }
-    await process.run(process.storage.submit({ writes: [write] }))
-    await process.run(process.storage.close())
-    requireReason(process, false)
-    checkSettledDirectory(image)
-    const after = new Map(shown)
-    after.set(...modelled(write))
-    require('stock, after a clean stop,', new Allowed(after).contradicts(stockState(image)))
-    process.kill()
-    for (const again of inner) {
-      coverage.add('crash.recoveryAgain')
-      if (random.chance(0.5)) again.cutPower({ seed: random.seed(), garbage: options.garbage })
-      await this.#recover(again, allowed, depth + 1)
-    }
-  }
-}
-
-interface Known {
-  readonly timestampUs: bigint
-  readonly id: string
-}
-
-function modelled({ target, labels, content }: RecordWrite): [string, ModelRecord] {
-  const values = labelled(labels)
-  return [
-    values.get('id') as string,
-    { entry: target, labels: printedLabels(values), content: Buffer.from(content).toString() },
-  ]
-}
-
-/** Without the label that a spill adds. */
-function printedLabels(labels: ReadonlyMap<string, string>): string {
-  return Array.from(labels, ([name, value]) => `${name}=${value}`)
-    .filter((label) => !label.startsWith('ts_original='))
-    .sort()
-    .join(' ')
-}
-
-async function shownBy(reader: RecordReader): Promise<Map<string, ModelRecord>> {
-  const state = new Map<string, ModelRecord>()
-  for (const entry of entries) {
-    for await (const record of reader.records(entry, { anyState: true })) {
-      const labels = labelled(record.labels)
-      const id = labels.get('id') as string
-      if (state.has(id)) throw new SimulationFailure(`record ${id} is there twice`)
-      const content = Buffer.from(await record.read()).toString()
-      state.set(id, { entry, labels: printedLabels(labels), content })
-    }
-  }
-  return state
-}
-
-function stockState(disk: SimulatedDisk): State {
-  const state = new Map<string, ModelRecord>()
-  try {
-    for (const { bucket, entry, labels, content } of readAsStock(filesOf(disk)).records) {
-      const values = new Map(labels)
-      const id = values.get('id') as string
-      if (state.has(id)) throw new SimulationFailure(`stock: record ${id} is there twice`)
-      if (content === undefined) throw new SimulationFailure(`stock: record ${id} has no content`)
-      state.set(id, {
-        entry: { bucket, entry },
-        labels: printedLabels(values),
-        content: Buffer.from(content).toString(),
-      })
-    }
-  } catch (error) {
-    if (error instanceof StockDoesNotStart)
-      throw new SimulationFailure(`stock does not start: ${error.message}`)
-    throw error
-  }
-  return state
-}
-
-function require(who: string, contradiction: string | undefined): void {
-  if (contradiction !== undefined) throw new SimulationFailure(`${who} ${contradiction}`)
 }

@@ -15,7 +15,7 @@ import { Undecodable } from './protobuf.ts'
 
 /**
  * I1 index and an empty log folder in every entry · I2 listed blocks = descriptors, each with data · I3 CRC of each
- * descriptor · I4 id = begin time = file name · I5 ids part time · I6 size covers the records, data covers the size ·
+ * descriptor · I4 id = begin time = file name · I5 ids part time · I6 size covers the records, data those that are finished ·
  * I7 counts and latest times · I8 text that HTTP can carry · I9 checksum of the index · I10 totals in the index ·
  * I11 nothing is named `wal` · content: CRC-32 of contents, where stored · empty: a listed block without records.
  */
@@ -27,6 +27,9 @@ export interface Violation {
   readonly path: string
   readonly what: string
 }
+
+/** A failed upload keeps its range, and may never have written to it. */
+const STATE_FINISHED = 1
 
 type Report = (invariant: Invariant, path: string, what: string) => void
 
@@ -157,16 +160,18 @@ function checkSizes(
   report: Report,
 ): void {
   let largestEnd = 0
+  let finishedEnd = 0
   let sum = 0
-  for (const { begin, end } of records) {
+  for (const { begin, end, state } of records) {
     if (end < begin) report('I6', path, 'a record ends before it begins')
     largestEnd = Math.max(largestEnd, end)
+    if (state === STATE_FINISHED) finishedEnd = Math.max(finishedEnd, end)
     sum += end - begin
   }
   if (size < largestEnd || size < sum)
     report('I6', path, `size ${size}, but records need ${Math.max(largestEnd, sum)}`)
-  if (data !== undefined && data.length < size)
-    report('I6', path, `data file has ${data.length} of ${size} bytes`)
+  if (data !== undefined && data.length < finishedEnd)
+    report('I6', path, `data file has ${data.length} of ${finishedEnd} bytes`)
 }
 
 function checkText(path: string, { timestampUs, labels, contentType }: RecordMessage, report: Report): void {

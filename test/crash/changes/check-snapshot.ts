@@ -1,0 +1,84 @@
+import type { SimulatedDisk } from '../../support/simulated-disk.ts'
+import { checkSettledDirectory } from '../judge.ts'
+import { SimulationFailure, StoreProcess, requireReason, type Tools } from '../store-process.ts'
+import { evictionOf } from './evicted.ts'
+import { Expectation } from './expectation.ts'
+import type { Allowed, Eviction } from './model.ts'
+import { newRecord, submitting } from './records.ts'
+import { shownBy, stockState } from './shown.ts'
+import { SECOND_US, T0 } from './stage.ts'
+
+/** The disk before one of its operations, and what it may come to. */
+export interface Snapshot {
+  readonly disk: SimulatedDisk
+  readonly allowed: Allowed
+  readonly place: string
+  readonly command: string
+}
+
+/** Crashes within recovery that follow each other, and of one recovery. */
+const DEPTH_MAX = 2
+const INNER_MAX = 2
+const INNER_CHANCE = 0.01
+/** Where a record is written to once more. */
+const AFTERWARDS = { bucket: 'one', entry: 'a' }
+
+/** Lets a copy of the disk crash by a kill and by a power cut, recovers and compares. @throws {SimulationFailure} */
+export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOfNew: string): Promise<void> {
+  const { random, coverage, options } = tools
+  for (const way of ['kill', 'power'] as const) {
+    const image = snapshot.disk.fork(random.seed())
+    if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
+    coverage.image(image.digest())
+    try {
+      if (way === 'kill') {
+        const contradiction = snapshot.allowed.contradictsAnywhere(stockState(image))
+        if (contradiction !== undefined) throw new SimulationFailure(`stock ${contradiction}`)
+      }
+      await recover(tools, image, snapshot.allowed, settingsOfNew, 0)
+    } catch (error) {
+      const what = `${way} before ${snapshot.place} during ${snapshot.command}`
+      const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      throw new SimulationFailure(`${what}: ${why}`, { cause: error })
+    }
+  }
+}
+
+async function recover(
+  tools: Tools,
+  image: SimulatedDisk,
+  allowed: Allowed,
+  settingsOfNew: string,
+  depth: number,
+): Promise<void> {
+  const { random, coverage, options } = tools
+  const inner: SimulatedDisk[] = []
+  const evictions: Eviction[] = []
+  const process = new StoreProcess(tools, image, (place) => {
+    if (place === 'recovery' && depth < DEPTH_MAX && inner.length < INNER_MAX && random.chance(INNER_CHANCE))
+      inner.push(image.fork(random.seed()))
+  })
+  process.onBlockEvicted = (event) => evictions.push(evictionOf(image, event))
+  await process.open()
+  const shown = await process.run(shownBy(process.storage, settingsOfNew))
+  const contradiction = allowed.evicting(evictions).contradicts(shown)
+  if (contradiction !== undefined) throw new SimulationFailure(`the store ${contradiction}`)
+
+  const expectation = new Expectation(shown)
+  for (const eviction of evictions) expectation.evicted(eviction)
+  process.onBlockEvicted = (event) => expectation.evicted(evictionOf(image, event))
+  await process.run(
+    submitting(process, expectation, [newRecord('afterwards', AFTERWARDS, T0 + 7 * SECOND_US)])(),
+  )
+  await process.run(process.storage.close())
+  requireReason(process, false)
+  process.kill()
+  checkSettledDirectory(image)
+  expectation.evictionsDone(Infinity)
+  expectation.requireOfStock(stockState(image))
+  for (const again of inner) {
+    coverage.add('crash.recoveryAgain')
+    if (random.chance(0.5)) again.cutPower({ seed: random.seed(), garbage: options.garbage })
+    await recover(tools, again, allowed, settingsOfNew, depth + 1)
+  }
+}

@@ -1,0 +1,70 @@
+import { StorageError } from '../../../src/storage/index.ts'
+import { SimulationFailure } from '../store-process.ts'
+import { Allowed, type Change, type Eviction, type State } from './model.ts'
+
+/** What a running store holds by what it has acknowledged, and what is under way. */
+export class Expectation {
+  readonly state: State
+  readonly #pending = new Set<Change>()
+  readonly #evictions: Eviction[] = []
+  hasEvicted = false
+
+  constructor(state: State) {
+    this.state = state
+  }
+
+  /**
+   * Carries a change out. @param isRefusal whether the store may say no with this error
+   * @returns whether it was done
+   */
+  async attempt(
+    change: Change,
+    work: () => Promise<unknown>,
+    isRefusal: (error: StorageError) => boolean = () => false,
+  ): Promise<boolean> {
+    this.#pending.add(change)
+    try {
+      await work()
+    } catch (error) {
+      if (!(error instanceof StorageError) || !isRefusal(error)) throw error
+      change.isRefused = true
+      this.#pending.delete(change)
+      return false
+    }
+    this.#pending.delete(change)
+    change.apply(this.state)
+    return true
+  }
+
+  evicted(eviction: Eviction): void {
+    this.hasEvicted = true
+    this.#evictions.push(eviction)
+  }
+
+  get evictionsPending(): number {
+    return this.#evictions.length
+  }
+
+  /** So many of the evictions are durable by now. */
+  evictionsDone(count: number): void {
+    for (const { ids } of this.#evictions.splice(0, count))
+      for (const id of ids) this.state.records.delete(id)
+  }
+
+  /** As of now; what becomes of the changes under way is asked when it is compared. */
+  allowed(): Allowed {
+    return new Allowed(this.state.copy(), [...this.#pending], [...this.#evictions])
+  }
+
+  /** @throws {SimulationFailure} */
+  require(who: string, shown: State): void {
+    const contradiction = this.allowed().contradicts(shown)
+    if (contradiction !== undefined) throw new SimulationFailure(`${who} ${contradiction}`)
+  }
+
+  /** After a clean stop: what stock finds is all there is. @throws {SimulationFailure} */
+  requireOfStock(shown: State): void {
+    for (const [name, settings] of this.state.buckets) shown.buckets.set(name, settings)
+    this.require('stock, after a clean stop,', shown)
+  }
+}

@@ -1,0 +1,145 @@
+import { StorageError, type EntryName, type RecordWriter } from '../../../src/storage/index.ts'
+import { entries, type CommandOf } from './commands.ts'
+import { Change } from './model.ts'
+import { failedContent, labelled, printedLabels } from './shown.ts'
+import { SECOND_US, T0, knownRecords, nothing, type Stage, type Work } from './stage.ts'
+
+interface OpenUpload {
+  readonly id: string
+  readonly target: EntryName
+  readonly labels: readonly string[]
+  readonly content: Buffer
+  readonly writer: RecordWriter
+  sentBytes: number
+  /** A command has it that ends it. */
+  isEnding: boolean
+}
+
+/** Records whose content is uploaded in pieces, several at once. */
+export class Uploads {
+  #open: OpenUpload[] = []
+  /** Times of uploads differ from all others, so that none is taken. */
+  #begun = 0
+
+  isOpenIn({ bucket, entry }: Partial<EntryName>): boolean {
+    return this.#open.some(
+      ({ target }) =>
+        target.bucket === bucket &&
+        (entry === undefined || target.entry === entry || target.entry.startsWith(`${entry}/`)),
+    )
+  }
+
+  /** The process has ended: what it was sent is lost. */
+  forget(): void {
+    this.#open = []
+  }
+
+  beginning(stage: Stage, { entry, time, contentBytes }: CommandOf<'begin'>): Work {
+    const { process, expectation } = stage
+    const target = entries[entry] as EntryName
+    const id = stage.newId()
+    const labels = ['id', id]
+    const timestampUs = T0 + time * SECOND_US + SECOND_US / 2 + ++this.#begun
+    const content = Buffer.from(`${id}:`.padEnd(contentBytes, id).slice(0, contentBytes))
+    const change = new Change(
+      (state) => state.put(id, { entry: target, labels: `id=${id}`, content: failedContent(contentBytes) }),
+      [target],
+    )
+    stage.touched.add(id)
+    return () =>
+      expectation.attempt(change, async () => {
+        const begin = { target, timestampUs, labels, contentType: 'text/plain', contentBytes }
+        const writer = await process.storage.beginRecord(begin)
+        this.#open.push({ id, target, labels, content, writer, sentBytes: 0, isEnding: false })
+      })
+  }
+
+  /** A record whose upload has failed, with another label. */
+  async beginningAgain(stage: Stage, { pick }: CommandOf<'beginAgain'>): Promise<Work> {
+    const { process, expectation, touched } = stage
+    const failed = [...expectation.state.records].filter(
+      ([id, { content }]) =>
+        content.endsWith('that mean nothing') &&
+        !touched.has(id) &&
+        !this.#open.some((upload) => upload.id === id),
+    )
+    const chosen = failed[pick % failed.length]
+    if (chosen === undefined || expectation.hasEvicted) return nothing
+    const [id, { entry: target, content }] = chosen
+    touched.add(id)
+    const known = (await knownRecords(stage, target)).find((record) => record.id === id)
+    if (known === undefined) return nothing
+    const contentBytes = Number.parseInt(content, 10)
+    const labels = ['id', id, 'again', stage.newId()]
+    const bytes = Buffer.from(`${id} again:`.padEnd(contentBytes, id).slice(0, contentBytes))
+    const timestampUs = Number(known.timestampUs)
+    return async () => {
+      const begin = { target, timestampUs, labels, contentType: 'text/plain', contentBytes }
+      const writer = await process.storage.beginRecord(begin)
+      this.#open.push({ id, target, labels, content: bytes, writer, sentBytes: 0, isEnding: false })
+    }
+  }
+
+  /** Half of what is left. */
+  sendingPiece(pick: number): Work {
+    const upload = this.#choose(pick)
+    if (upload === undefined) return nothing
+    return async () => {
+      const bytes = Math.ceil((upload.content.byteLength - upload.sentBytes) / 2)
+      if (!(await send(upload, bytes))) this.#ended(upload)
+    }
+  }
+
+  finishing({ expectation, touched }: Stage, pick: number): Work {
+    const upload = this.#choose(pick)
+    if (upload === undefined || touched.has(upload.id)) return nothing
+    touched.add(upload.id)
+    upload.isEnding = true
+    const { id, target, labels, content } = upload
+    const change = new Change((state) =>
+      state.put(id, { entry: target, labels: printedLabels(labelled(labels)), content: content.toString() }),
+    )
+    return async () => {
+      const isWhole = await send(upload, content.byteLength - upload.sentBytes)
+      if (isWhole) await expectation.attempt(change, () => upload.writer.finish(), isIdle)
+      this.#ended(upload)
+    }
+  }
+
+  aborting(pick: number): Work {
+    const upload = this.#choose(pick)
+    if (upload === undefined) return nothing
+    upload.isEnding = true
+    return async () => {
+      await upload.writer.abort()
+      this.#ended(upload)
+    }
+  }
+
+  #choose(pick: number): OpenUpload | undefined {
+    const open = this.#open.filter(({ isEnding }) => !isEnding)
+    return open[pick % open.length]
+  }
+
+  #ended(upload: OpenUpload): void {
+    this.#open = this.#open.filter((other) => other !== upload)
+  }
+}
+
+/** @returns whether the upload still goes on */
+async function send(upload: OpenUpload, bytes: number): Promise<boolean> {
+  const chunk = upload.content.subarray(upload.sentBytes, upload.sentBytes + bytes)
+  upload.sentBytes += bytes
+  try {
+    if (bytes > 0) await upload.writer.write(chunk)
+    return true
+  } catch (error) {
+    if (error instanceof StorageError && isIdle(error)) return false
+    throw error
+  }
+}
+
+/** Time passes as it likes: the upload was given up. */
+function isIdle({ code, message }: StorageError): boolean {
+  return code === 'ERR_RECORD_STATE' && message.includes('nothing was written')
+}
