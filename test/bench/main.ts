@@ -9,15 +9,18 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startBroker } from '../../dev/kafka/broker.mjs'
 import type { BenchContext } from './context.ts'
+import { emptyFiles } from './empty-files.ts'
 import { engine } from './engine.ts'
 import { fanout } from './fanout.ts'
 import { ingest, manyPartitions } from './ingest.ts'
 import { latency } from './latency.ts'
 import { planOf } from './plan.ts'
 import { machine, reportLines, type BenchResults } from './report.ts'
+import type { PartResult } from './store/figure.ts'
+import { storePartNames, storeParts } from './store/parts.ts'
 import { targetsOf } from './targets.ts'
 
-const suites = ['ingest', 'fanout', 'partitions', 'engine', 'latency'] as const
+const suites = ['ingest', 'fanout', 'partitions', 'engine', 'latency', ...storePartNames] as const
 type Suite = (typeof suites)[number]
 
 const usage = `usage: npm run bench -- [--quick] [--only ${suites.join(',')}] [--json FILE]
@@ -35,6 +38,7 @@ let broker: ReturnType<typeof startBroker> | undefined
 const context: BenchContext = {
   plan: planOf(quick),
   workPath,
+  dataPath: async (part) => join(await mkdtemp(join(workPath, `${part}-`)), 'data'),
   bootstrap: async () => (await (broker ??= startBroker({ log: say, optimized: true }))).bootstrap,
   say,
 }
@@ -70,6 +74,12 @@ try {
 
 async function runSuites(wanted: ReadonlySet<Suite>): Promise<BenchResults> {
   // The engine first: nothing else is running yet.
+  const store: PartResult[] = []
+  for (const name of storePartNames) {
+    if (!wanted.has(name)) continue
+    store.push(await storeParts[name](context))
+    await emptyFiles(workPath)
+  }
   const engines = wanted.has('engine') ? await engine(context) : undefined
   const ingests = wanted.has('ingest') ? await ingest(context) : undefined
   const fanouts = wanted.has('fanout') ? await fanout(context) : undefined
@@ -84,6 +94,7 @@ async function runSuites(wanted: ReadonlySet<Suite>): Promise<BenchResults> {
     ...(partitions && { partitions }),
     ...(engines && { engine: engines }),
     ...(waits && { latency: waits }),
+    ...(store.length > 0 && { store }),
   }
 }
 

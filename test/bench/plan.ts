@@ -27,9 +27,36 @@ export interface Plan {
     /** Not counted, at the start: the producer's and the sink's code is still being compiled. */
     readonly warmupSeconds: number
   }
+  /** The engine alone, a part each. */
+  readonly store: {
+    /** What the smaller side has before; the other has a hundred times as many. */
+    readonly growth: { readonly blocks: number; readonly entries: number; readonly rounds: number }
+    readonly pointRead: {
+      readonly records: number
+      readonly coldReads: number
+      readonly cachedReads: number
+    }
+    readonly scan: {
+      readonly recordBytes: readonly number[]
+      readonly bytes: number
+      readonly rounds: number
+    }
+    readonly reopen: { readonly entries: number; readonly rounds: number }
+    readonly manyEntries: { readonly entries: number }
+    readonly checkpoint: { readonly quietSeconds: number; readonly rounds: number }
+    readonly late: { readonly records: number; readonly rounds: number }
+    readonly hardTimes: {
+      readonly records: number
+      readonly equalRecords: number
+      readonly lateRecords: number
+      readonly sealedBlocks: number
+      readonly rounds: number
+    }
+  }
 }
 
 const KIB = 1024
+const MIB = 1024 * KIB
 
 export function planOf(quick: boolean): Plan {
   const records = (full: number, few: number): number => (quick ? few : full)
@@ -46,5 +73,29 @@ export function planOf(quick: boolean): Plan {
     partitions: { recordBytes: KIB, records: records(600_000, 50_000), partitions: 1000 },
     engine: { recordBytes: KIB, records: records(600_000, 40_000), entries },
     latency: { recordBytes: KIB, seconds: records(20, 8), warmupSeconds: records(8, 4) },
+    store: {
+      growth: { blocks: records(50, 5), entries: records(100, 10), rounds: records(15, 3) },
+      pointRead: {
+        records: records(1_000_000, 100_000),
+        coldReads: records(300, 30),
+        cachedReads: records(20_000, 1000),
+      },
+      scan: {
+        recordBytes: [KIB, 100 * KIB],
+        bytes: records(256, 32) * MIB,
+        rounds: records(5, 1),
+      },
+      reopen: { entries: records(1000, 100), rounds: records(5, 1) },
+      manyEntries: { entries: records(10_000, 300) },
+      checkpoint: { quietSeconds: records(8, 2), rounds: records(6, 1) },
+      late: { records: records(300_000, 20_000), rounds: records(5, 1) },
+      hardTimes: {
+        records: records(200_000, 10_000),
+        equalRecords: records(1_000_000, 20_000),
+        lateRecords: records(20_000, 1000),
+        sealedBlocks: records(1000, 50),
+        rounds: records(3, 1),
+      },
+    },
   }
 }

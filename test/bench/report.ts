@@ -4,6 +4,7 @@ import type { FanoutResult } from './fanout.ts'
 import type { IngestResult } from './ingest.ts'
 import type { LatencyResult } from './latency.ts'
 import type { PeerSummary } from './peer.ts'
+import { figureRows, type PartResult } from './store/figure.ts'
 import { targetsOf } from './targets.ts'
 import { count, megabytes, ratioText, table } from './text.ts'
 
@@ -13,6 +14,8 @@ export interface BenchResults {
   readonly partitions?: IngestResult
   readonly engine?: readonly EngineResult[]
   readonly latency?: LatencyResult
+  /** The engine alone, a part each. */
+  readonly store?: readonly PartResult[]
 }
 
 const columns = ['records/s', 'MB/s', 'min–max', 'CPU s/GB', 'peak RSS MB', 'syncs/GB']
@@ -29,7 +32,7 @@ export function machine(): Record<string, unknown> {
 
 /** Medians; the range of the rate beside them. */
 export function reportLines(results: BenchResults): string[] {
-  const { ingest, fanout, partitions, engine, latency } = results
+  const { ingest, fanout, partitions, engine, latency, store } = results
   const lines: string[] = []
   const section = (title: string, body: readonly string[]): void => {
     lines.push('', title, '', ...body)
@@ -61,6 +64,7 @@ export function reportLines(results: BenchResults): string[] {
       table(['', ...columns, 'to fewest entries', 'to block WAL'], rows),
     )
   }
+  for (const part of store ?? []) section(part.title, table(['', '', '', 'goal'], figureRows(part)))
   if (latency !== undefined) section('Record to durable at half the rate', latencyLines(latency))
   const targets = targetsOf(results)
   if (targets.length > 0) {

@@ -1,6 +1,7 @@
 import type { EngineResult } from './engine.ts'
 import type { IngestResult } from './ingest.ts'
 import type { BenchResults } from './report.ts'
+import { figureTargets } from './store/figure.ts'
 
 /** What is to be reached: figures of one run only, so that they hold on any machine. */
 export interface Target {
@@ -12,7 +13,7 @@ export interface Target {
 
 const RSS_BYTES_MAX = 400e6
 
-export function targetsOf({ ingest, partitions, fanout, engine }: BenchResults): Target[] {
+export function targetsOf({ ingest, partitions, fanout, engine, store }: BenchResults): Target[] {
   const runs = [
     ...[...(ingest ?? []), ...(partitions ? [partitions] : [])].flatMap(({ label, peers }) =>
       peers.filter(({ peer }) => peer === 'sediment').map((summary) => ({ label, summary })),
@@ -23,6 +24,7 @@ export function targetsOf({ ingest, partitions, fanout, engine }: BenchResults):
   return [
     ...(ingest ?? []).map(ingestTarget),
     ...(engine ?? []).flatMap(engineTargets),
+    ...(store ?? []).flatMap(figureTargets),
     ...runs.map(({ label, summary }): Target => {
       const { median } = summary.peakRssBytes
       return {
