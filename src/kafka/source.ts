@@ -67,6 +67,11 @@ export interface AssignedPartition extends TopicPartition {
   readonly highWatermark: number
 }
 
+/** A partition that a store has begun, and how far it is. */
+export interface Claim extends TopicPartition {
+  readonly nextOffset: number
+}
+
 /** A partition of ours that no broker can be asked about, with why; it is asked for again and again. */
 export interface UnreadablePartition extends TopicPartition {
   readonly reason: string
@@ -95,6 +100,8 @@ export interface SourceHandler {
    * Everything before it has been delivered. Without this method the partition is held.
    */
   undecodable?(partition: TopicPartition, offset: number, error: SourceError): Promise<StartDecision>
+  /** What the store has, for the leader of the group: partitions stay where they are. */
+  claims?(): { readonly store: string; readonly partitions: readonly Claim[] }
   /** The source has stopped for good. */
   failed(error: Error): void
 }

@@ -26,6 +26,7 @@ export interface SinkStorage {
 /** What the sink needs of the ledger: it reads, the store writes. */
 export interface SinkLedger {
   position(key: LedgerKey): LedgerRow | undefined
+  positions(): readonly LedgerRow[]
 }
 
 export interface SinkLimits {

@@ -3,6 +3,7 @@ import { type Logger, silentLogger } from '../base/logger.ts'
 import { heldBytes } from '../kafka/held-bytes.ts'
 import type {
   AssignedPartition,
+  Claim,
   SourceBatch,
   SourceHandler,
   SourceRecord,
@@ -242,6 +243,12 @@ export class Sink implements SourceHandler {
   async undecodable(partition: TopicPartition, offset: number, error: Error): Promise<StartDecision> {
     const state = await this.#reached(partition, offset)
     return state === undefined ? stoppingHold : this.#hold(state, 'undecodable', error.message)
+  }
+
+  claims(): { store: string; partitions: Claim[] } {
+    const { storage, ledger, source } = this.#options
+    const partitions = ledger.positions().filter(({ clusterId }) => clusterId === source.clusterId)
+    return { store: storage.identity.storeId, partitions }
   }
 
   failed(error: Error): void {

@@ -295,6 +295,31 @@ describeWithKafka('a source on a real broker', () => {
     expect(other.assignments.length).toBe(2)
   })
 
+  test('gives every partition back to the store that has it, whoever joins first', async () => {
+    const topic = await newTopic(4)
+    const groupId = `group-${++count}`
+    const claimed = { one: [1, 2], other: [0, 3] }
+    const storeOf = (store: keyof typeof claimed): RecordingHandler => {
+      const handler = new RecordingHandler()
+      handler.store = store
+      handler.claimed = claimed[store].map((partition) => ({ topic, partition, nextOffset: 7 }))
+      return handler
+    }
+    const one = storeOf('one')
+    const other = storeOf('other')
+    await newSource([topic], { groupId }).start(other)
+    await other.until('all partitions', () => other.assignments.at(-1)?.partitions.length === 4)
+    await newSource([topic], { groupId }).start(one)
+    const numbers = (handler: RecordingHandler): number[] =>
+      handler.assignments
+        .at(-1)!
+        .partitions.map(({ partition }) => partition)
+        .sort()
+    await other.until('the shared assignment', () => other.assignments.at(-1)?.partitions.length === 2)
+    await one.until('its share', () => one.assignments.length > 0)
+    expect([numbers(one), numbers(other)]).toEqual([claimed.one, claimed.other])
+  })
+
   test('finds new partitions and new topics that match, without a restart', async () => {
     const prefix = `grow${++count}`
     const name = `${prefix}-a`

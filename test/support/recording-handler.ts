@@ -1,5 +1,6 @@
 import type {
   AssignedPartition,
+  Claim,
   SourceBatch,
   SourceError,
   SourceHandler,
@@ -25,6 +26,8 @@ export class RecordingHandler implements SourceHandler {
   readonly damages: { offset: number; error: SourceError }[] = []
   readonly failures: Error[] = []
 
+  store = ''
+  claimed: Claim[] = []
   start: (partition: AssignedPartition) => StartDecision = (partition) => ({
     kind: 'start',
     offset: partition.lowWatermark,
@@ -62,6 +65,10 @@ export class RecordingHandler implements SourceHandler {
   async undecodable(_: TopicPartition, offset: number, error: SourceError): Promise<StartDecision> {
     this.damages.push({ offset, error })
     return { kind: 'hold', reason: error.message }
+  }
+
+  claims(): { store: string; partitions: Claim[] } {
+    return { store: this.store, partitions: this.claimed }
   }
 
   failed(error: Error): void {

@@ -77,6 +77,7 @@ export interface Cluster {
     createBroker: (this: void, options: object) => Broker
     findConnectedBroker(): Promise<Broker>
   }
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[]
   defaultOffset(topicConfiguration: object): number
   findBroker(node: { nodeId: number | string }): Promise<Broker>
   findGroupCoordinator(group: { groupId: string }): Promise<Broker>

@@ -19,6 +19,7 @@ import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
 import { errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
 import { logBridge } from './log-bridge.ts'
+import { pinnedAssigner } from './pinned-assigner.ts'
 import { probe } from './probe.ts'
 import { createSocket } from './response-assembly.ts'
 import { Topology } from './topology.ts'
@@ -272,9 +273,11 @@ export class KafkajsSource implements KafkaSource {
       allowAutoTopicCreation: false,
       partitionAssigners: [
         (config) => {
-          this.adopt(config.cluster as unknown as Cluster)
-          return PartitionAssigners.roundRobin(config)
+          const cluster = config.cluster as unknown as Cluster
+          this.adopt(cluster)
+          return pinnedAssigner(cluster, () => this.handler?.claims?.() ?? { store: '', partitions: [] })
         },
+        PartitionAssigners.roundRobin,
       ],
       retry: {
         initialRetryTime: 100,
