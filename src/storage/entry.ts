@@ -90,9 +90,19 @@ export class Entry {
 
   /** Every block with its totals of now, ascending by id. */
   listing(): IndexEntry[] {
-    return this.index.blocks.map((entry) => {
-      const open = this.open.get(Number(entry.id))
-      return open === undefined ? entry : this.indexEntryOf(open)
-    })
+    return this.index.blocks.map((entry) => this.#asOfNow(entry))
+  }
+
+  /** Those of the listing that may hold a record of this time; where no blocks overlap, without going through them. */
+  covering(timestampUs: bigint): IndexEntry[] {
+    const { index } = this
+    const known = index.at(index.floorPosition(timestampUs))
+    const blocks = index.isOverlapping ? this.listing() : known === undefined ? [] : [this.#asOfNow(known)]
+    return blocks.filter(({ id, latestUs }) => id <= timestampUs && latestUs >= timestampUs)
+  }
+
+  #asOfNow(entry: IndexEntry): IndexEntry {
+    const open = this.open.get(Number(entry.id))
+    return open === undefined ? entry : this.indexEntryOf(open)
   }
 }

@@ -8,6 +8,8 @@ import { blockBytes } from '../codec/index-entry.ts'
  */
 export class BlockIndex {
   readonly #blocks: IndexEntry[] = []
+  /** Of how many blocks the latest record reaches into the next one (W2). */
+  #overlaps = 0
   /** Told by how many bytes, content and descriptor, a listed block has grown. */
   onChange: ((id: bigint, addedBytes: number) => void) | undefined
 
@@ -44,25 +46,41 @@ export class BlockIndex {
     return low - 1
   }
 
+  /** Whether a block other than that of `floorPosition` can hold a time. Blocks beside each other tell of all. */
+  get isOverlapping(): boolean {
+    return this.#overlaps > 0
+  }
+
   /** Inserts, or replaces the block of the same id. */
   set(block: IndexEntry): void {
     const position = this.floorPosition(block.id)
     const there = this.#blocks[position]
+    this.#overlaps -= this.#overlapsFrom(position)
     if (there?.id === block.id) {
       this.#blocks[position] = block
       this.onChange?.(block.id, blockBytes(block) - blockBytes(there))
     } else {
       this.#blocks.splice(position + 1, 0, block)
+      this.#overlaps += this.#overlapsFrom(position + 1)
       this.onChange?.(block.id, blockBytes(block))
     }
+    this.#overlaps += this.#overlapsFrom(position)
   }
 
   delete(id: bigint): boolean {
     const position = this.floorPosition(id)
     const there = this.#blocks[position]
     if (there?.id !== id) return false
+    this.#overlaps -= this.#overlapsFrom(position - 1) + this.#overlapsFrom(position)
     this.#blocks.splice(position, 1)
+    this.#overlaps += this.#overlapsFrom(position - 1)
     this.onChange?.(id, -blockBytes(there))
     return true
+  }
+
+  #overlapsFrom(position: number): 0 | 1 {
+    const block = this.#blocks[position]
+    const next = this.#blocks[position + 1]
+    return block !== undefined && next !== undefined && block.latestUs >= next.id ? 1 : 0
   }
 }

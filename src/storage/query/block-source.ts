@@ -7,6 +7,8 @@ export interface BlockSource {
   readonly name: EntryName
   /** Ascending by id, with totals that count WALs. */
   readonly blocks: readonly IndexEntry[]
+  /** Those of them that may hold a record of this time. Asked at once, not after something was waited for. */
+  covering(timestampUs: bigint): readonly IndexEntry[]
   /** The file with its content: plain, compressed, or one that a removal was about to put in its place. */
   dataPath(block: IndexEntry): string
   /**

@@ -79,11 +79,15 @@ export class Follower {
     const paths = new EntryPaths(this.#options.dataPath, name)
     const look = await this.#look(name, paths)
     const { merged, broken } = look
-    const blocks = [...look.entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+    const blocks = [...look.entries.values()]
+      .filter((block) => block.corrupted !== true)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
     return {
       name,
       isThere: look.files.isThere,
-      blocks: blocks.filter((block) => block.corrupted !== true),
+      blocks,
+      covering: (timestampUs) =>
+        blocks.filter(({ id, latestUs }) => id <= timestampUs && latestUs >= timestampUs),
       faults: Array.from(broken.values(), ({ facts, message }) => ({
         path: facts.path ?? paths.directory,
         message,

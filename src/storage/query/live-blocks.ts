@@ -38,9 +38,15 @@ export class LiveBlocks {
   /** @param isReading for somebody who wants the records, not for a change of them */
   source(entry: Entry, isReading = true): BlockSource {
     const { removals } = entry
+    const isShown = (block: IndexEntry): boolean => block.corrupted !== true
+    let blocks: readonly IndexEntry[] | undefined
     return {
       name: entry.name,
-      blocks: entry.listing().filter((block) => block.corrupted !== true),
+      get blocks() {
+        blocks ??= entry.listing().filter(isShown)
+        return blocks
+      },
+      covering: (timestampUs) => entry.covering(timestampUs).filter(isShown),
       dataPath: (block) => dataPathOf(entry.paths, block),
       descriptor: async (block) => {
         requireThere(entry)

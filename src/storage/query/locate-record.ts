@@ -22,9 +22,7 @@ export async function locateRecord(
   source: BlockSource,
   timestampUs: bigint,
 ): Promise<LocatedRecord | undefined> {
-  for (const block of source.blocks) {
-    if (block.id > timestampUs) return undefined
-    if (block.latestUs < timestampUs) continue
+  for (const block of source.covering(timestampUs)) {
     const descriptor = await source.descriptor(block)
     const index = firstRecordFrom(descriptor, timestampUs)
     if (descriptor.timestampsUs[index] === timestampUs) return { block, descriptor, index }
