@@ -311,7 +311,9 @@ export class App {
     const gaps = sumGapOffsets(this.#ledger.positions())
     const { budgetBytes } = this.#settings.memory
     const buckets = this.#storage?.buckets() ?? []
-    return this.#metrics.text(toSample(this.status(), gaps, budgetBytes, buckets, this.#parts.clock.nowUs()))
+    const damaged = this.#storage?.damaged()
+    const nowUs = this.#parts.clock.nowUs()
+    return this.#metrics.text(toSample(this.status(), gaps, budgetBytes, buckets, nowUs, damaged))
   }
 
   #summary(): [string, string][] {

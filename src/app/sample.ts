@@ -1,6 +1,6 @@
 import type { GapClass } from '../ledger/gap.ts'
 import type { Sample } from '../metrics/sample.ts'
-import type { BucketInfo } from '../storage/index.ts'
+import type { BucketInfo, DamagedPlace } from '../storage/index.ts'
 import type { AppStatus } from './status.ts'
 
 /** What the metrics show of a status. */
@@ -10,6 +10,7 @@ export function toSample(
   budgetLimitBytes: number,
   buckets: readonly BucketInfo[] = [],
   nowUs = 0,
+  damaged: readonly DamagedPlace[] = [],
 ): Sample {
   const partitions = sink?.partitions ?? []
   return {
@@ -32,6 +33,7 @@ export function toSample(
       quotaBytes: quota.kind === 'none' ? undefined : quota.bytes,
       oldestAgeSeconds: oldestUs === undefined ? undefined : Math.max(0, nowUs - Number(oldestUs)) / 1e6,
     })),
+    damagedIn: damaged.map(({ bucket }) => bucket),
     isPoisoned: failure !== undefined && 'code' in failure && failure.code === 'ERR_POISONED',
   }
 }

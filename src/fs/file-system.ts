@@ -127,3 +127,18 @@ export class FileSystemError extends Error {
     this.path = path
   }
 }
+
+/** Calls that only look, under the names that implementations give them. */
+const READING_CALLS: ReadonlySet<string> = new Set(['read', 'list', 'stat', 'fileBytes'])
+
+/**
+ * Whether something that is there could not be read: bad sectors, no permission. Nothing was changed by it, and it says
+ * nothing of other files; a process out of descriptors is no such thing.
+ */
+export function isReadFailure(error: unknown): error is FileSystemError {
+  return (
+    error instanceof FileSystemError &&
+    READING_CALLS.has(error.call) &&
+    (error.code === 'ERR_IO' || error.code === 'ERR_READ_ONLY')
+  )
+}

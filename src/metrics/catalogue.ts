@@ -176,6 +176,11 @@ export const catalogue = {
     'Age of the oldest record of a bucket; once a FIFO quota binds, the time until a new record is lost.',
     { bucket: 'open' },
   ),
+  damagedPlaces: gauge(
+    'sediment_damaged_places',
+    'Damaged or unreadable: the bucket itself, and entries of it. They take nothing until a restart finds them whole.',
+    { bucket: 'open' },
+  ),
   evictedBlocks: counter('sediment_evicted_blocks_total', 'Blocks let go to keep a FIFO quota.', {
     bucket: 'open',
   }),

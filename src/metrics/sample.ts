@@ -12,6 +12,8 @@ export interface Sample {
   readonly spareBytes: number | undefined
   readonly isPoisoned: boolean
   readonly buckets: readonly BucketSample[]
+  /** The bucket of each place that is damaged. */
+  readonly damagedIn: readonly string[]
 }
 
 interface BucketSample {
@@ -56,6 +58,8 @@ export function applySample(metrics: MetricSet, sample: Sample): void {
     if (quotaBytes !== undefined) metrics.bucketQuotaBytes.set({ bucket }, quotaBytes)
     if (oldestAgeSeconds !== undefined) metrics.bucketOldestAge.set({ bucket }, oldestAgeSeconds)
   }
+  metrics.damagedPlaces.reset()
+  for (const bucket of sample.damagedIn) metrics.damagedPlaces.inc({ bucket })
   metrics.assignedPartitions.set(sample.partitions.length)
   setByLabel('heldPartitions', metrics, held)
   setByLabel('pausedPartitions', metrics, paused)

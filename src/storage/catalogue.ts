@@ -8,13 +8,16 @@ import { BlockIndex } from './block/block-index.ts'
 import { IndexFile } from './block/index-file.ts'
 import { decodeIndex } from './codec/index-codec.ts'
 import { encodeFolder, isFolderOf } from './codec/folder-codec.ts'
-import { decodeBucketSettings, encodeCheckedBucketSettings } from './codec/settings-codec.ts'
+import { encodeCheckedBucketSettings } from './codec/settings-codec.ts'
 import { Bucket } from './bucket.ts'
+import { readBucketSettings } from './bucket-settings.ts'
+import { Damage, type DamagedPlace, type Place } from './damage.ts'
 import { Entry } from './entry.ts'
 import { StorageError } from './errors.ts'
 import {
   BucketPaths,
   EntryPaths,
+  VOLUME_DIRECTORY,
   directoriesUpTo,
   isBucketName,
   isRemovedName,
@@ -22,6 +25,7 @@ import {
   type StorePaths,
 } from './paths.ts'
 import { discover } from './query/discover.ts'
+import { entryFault } from './query/entry-fault.ts'
 import { listBlocks } from './query/list-blocks.ts'
 import type { BucketSettings, EntryName } from './record.ts'
 
@@ -36,6 +40,9 @@ export class Catalogue {
   readonly #paths: StorePaths
   readonly #logger: Logger
   readonly #settingsOfNew: (bucket: string) => BucketSettings
+  readonly #damage: Damage
+  /** What is in the way of entries that are to be made, as of the last try. */
+  #obstacles: Damage
   readonly #buckets = new Map<string, Bucket>()
   readonly #entries = new Map<string, Entry>()
   /** By the identity of the caller's name object; the fast way. */
@@ -46,21 +53,25 @@ export class Catalogue {
     paths: StorePaths
     logger: Logger
     settingsOfNew: (bucket: string) => BucketSettings
+    /** Found by recovery; what is found later is added. */
+    damage: Damage
   }) {
     this.#fs = options.fs
     this.#paths = options.paths
     this.#logger = options.logger
     this.#settingsOfNew = options.settingsOfNew
+    this.#damage = options.damage
+    this.#obstacles = new Damage(options.paths.root)
   }
 
   /**
-   * Reads settings and indexes; an index that is missing or damaged is rebuilt from the descriptors.
-   * @throws {StorageError} `ERR_CORRUPT` where settings are damaged, or missing above entries
+   * Reads settings and indexes; an index that is missing or damaged is rebuilt from the descriptors. What cannot be read is
+   * noted as damaged, and so is a bucket whose settings are damaged, or missing above entries.
    */
   async load(): Promise<void> {
     await this.#removeLeftovers()
-    const { buckets, entries, strays, headless } = await discover(this.#fs, this.#paths.root)
-    for (const bucket of headless) throw missingSettings(new BucketPaths(this.#paths.root, bucket).settings)
+    const { buckets, entries, strays, unreadable: found } = await discover(this.#fs, this.#paths.root)
+    for (const { error, ...place } of found) this.#damage.note(place, error)
     for (const stray of strays) {
       this.#logger.warn(
         { directory: stray },
@@ -70,26 +81,34 @@ export class Catalogue {
     for (const bucket of buckets) {
       await this.#loadBucket(bucket)
     }
-    await inParallel(PARALLEL, entries, (name) => this.#loadEntry(name))
+    await inParallel(PARALLEL, entries, async (name) => {
+      if (this.#damage.of(name) === undefined) await this.#damage.contain(name, () => this.#loadEntry(name))
+    })
+    this.forgetDamaged()
     await this.#mendFolders()
+    for (const { error, ...place } of this.damagedPlaces)
+      this.#logger.error({ ...place, why: error.message }, 'damaged: it takes nothing, and all others go on')
   }
 
   async #loadBucket(name: string): Promise<void> {
-    const path = new BucketPaths(this.#paths.root, name).settings
-    const settings = readSettings(path, (await this.#fs.readFile(path)) ?? new Uint8Array(0))
-    this.#buckets.set(name, new Bucket(name, settings))
+    const { settings, damage } = await readBucketSettings(this.#fs, this.#paths.root, name)
+    this.#buckets.set(name, new Bucket(name, settings, damage))
   }
 
-  /** A crash may come between a name and the list of names. */
+  /** A crash may come between a name and the list of names. Where not all names are known the list stays. */
   async #mendFolders(): Promise<void> {
-    const mend = async (path: string, names: string[]): Promise<void> => {
+    const mend = async (path: string, place: Place | undefined, names: string[]): Promise<void> => {
+      const isKnown = place === undefined ? this.#damage.places.length === 0 : !this.#damage.within(place)
+      if (!isKnown) return
       const bytes = await this.#fs.readFile(path)
       if (bytes === undefined || isFolderOf(bytes, names)) return
       await atomicWrite(this.#fs, path, 'descriptor', encodeFolder(names.sort()))
     }
-    await mend(this.#paths.folder, [...this.#buckets.keys()])
-    for (const bucket of this.#buckets.keys())
-      await mend(new BucketPaths(this.#paths.root, bucket).folder, this.#entriesOf(bucket))
+    await mend(this.#paths.folder, undefined, [...this.#buckets.keys()])
+    for (const bucket of this.#buckets.keys()) {
+      const path = new BucketPaths(this.#paths.root, bucket).folder
+      await this.#damage.contain({ bucket }, () => mend(path, { bucket }, this.#entriesOf(bucket)))
+    }
   }
 
   /** What was interrupted: buckets that have not appeared, folder lists, what was removed. */
@@ -101,10 +120,38 @@ export class Catalogue {
     }
     for (const item of (await this.#fs.list(this.#paths.root)) ?? []) {
       if (!item.isDirectory || item.name.startsWith('.')) continue
-      const bucket = new BucketPaths(this.#paths.root, item.name)
-      await this.#fs.unlink(`${bucket.folder}.tmp`)
-      await this.#fs.unlink(`${bucket.settings}.tmp`)
+      const { directory, folder, settings } = new BucketPaths(this.#paths.root, item.name)
+      if (item.name === VOLUME_DIRECTORY) continue
+      await this.#damage.contain({ bucket: item.name }, async () => {
+        const names = new Set(
+          ((await this.#fs.list(directory)) ?? []).map(({ name }) => `${directory}/${name}`),
+        )
+        for (const path of [`${folder}.tmp`, `${settings}.tmp`])
+          if (names.has(path)) await this.#fs.unlink(path)
+      })
     }
+  }
+
+  /** Why nothing can be read there. */
+  unreadable(place: Place): StorageError | undefined {
+    return this.#damage.of(place)
+  }
+
+  /** Why nothing can be stored or changed there. */
+  damageOf(place: Place): StorageError | undefined {
+    return this.#damage.of(place) ?? this.#buckets.get(place.bucket)?.damage ?? this.#obstacles.of(place)
+  }
+
+  /** Why this place cannot be moved: something at or below it is damaged. */
+  damageWithin(place: Place): StorageError | undefined {
+    return this.#damage.within(place) ?? this.damageOf(place)
+  }
+
+  get damagedPlaces(): DamagedPlace[] {
+    const places = this.#damage.places
+    for (const { name, damage } of this.#buckets.values())
+      if (damage !== undefined) places.push({ bucket: name, error: damage })
+    return places
   }
 
   get entries(): Iterable<Entry> {
@@ -137,6 +184,12 @@ export class Catalogue {
     this.#byIdentity = new WeakMap()
   }
 
+  /** What lies in a damaged entry is as unknown as that. Nothing of it is open. */
+  forgetDamaged(): void {
+    if (this.#damage.places.length === 0) return
+    this.forget([...this.#entries.values()].filter(({ name }) => this.#damage.of(name) !== undefined))
+  }
+
   forgetBucket(name: string): void {
     this.forget(this.entriesBelow(name))
     this.#buckets.delete(name)
@@ -157,8 +210,9 @@ export class Catalogue {
 
   /** The list of buckets, durably. */
   async writeFolder(): Promise<void> {
-    const folder = encodeFolder([...this.#buckets.keys()].sort())
-    await atomicWrite(this.#fs, this.#paths.folder, 'descriptor', folder)
+    const names = new Set(this.#buckets.keys())
+    for (const { bucket, entry } of this.#damage.places) if (entry === undefined) names.add(bucket)
+    await atomicWrite(this.#fs, this.#paths.folder, 'descriptor', encodeFolder([...names].sort()))
   }
 
   /** The list of a bucket's entries, durably. */
@@ -176,18 +230,21 @@ export class Catalogue {
   }
 
   /**
-   * Makes what is missing, and all of it durable: a frame never names an entry that a power cut could take away.
+   * Makes what is missing, and all of it durable: a frame never names an entry that a power cut could take away. What
+   * cannot be made because something is in its way is not there afterwards, and `damageOf` says why.
    * @throws {StorageError} `ERR_INVALID` for a name that ReductStore could not open
    */
-  async make(names: readonly EntryName[]): Promise<void> {
+  async make(wanted: readonly EntryName[]): Promise<void> {
+    this.#obstacles = new Damage(this.#paths.root)
     const missing = new Map<string, EntryName>()
-    for (const name of names) if (this.find(name) === undefined) missing.set(keyOf(name), name)
-    const buckets = new Set(Array.from(missing.values(), (name) => name.bucket))
-    for (const bucket of buckets)
-      if (!this.#buckets.has(bucket)) await this.makeBucket(bucket, this.#settingsOfNew(bucket))
-
+    for (const name of wanted)
+      if (this.find(name) === undefined && this.damageOf(name) === undefined) missing.set(keyOf(name), name)
     for (const name of missing.values()) checkEntryName(name)
+    const buckets = new Set(Array.from(missing.values(), (name) => name.bucket))
+    for (const bucket of buckets) if (!this.#buckets.has(bucket)) await this.#makeBucketOfEntries(bucket)
+
     const found = await this.#directoriesOf([...missing.values()])
+    const names = wanted.filter((name) => this.damageOf(name) === undefined)
     await this.#makeEntryFiles(found)
     const { root } = this.#paths
     const directories = names.flatMap((name) => directoriesUpTo(root, new EntryPaths(root, name).directory))
@@ -196,31 +253,52 @@ export class Catalogue {
       await this.#fs.syncDirectories(distinct.slice(from, from + SYNCED_AT_ONCE))
     await inParallel(PARALLEL, found, async ({ name, isNew }) => {
       if (isNew) this.#addEntry(name)
-      else await this.#loadEntry(name)
+      else await this.#damage.contain(name, () => this.#loadEntry(name))
     })
     for (const name of names) {
       const entry = this.find(name)
       if (entry !== undefined) entry.isNameDurable = true
     }
-    for (const bucket of buckets) await this.writeBucketFolder(bucket)
+    for (const { name } of found) if (this.find(name) !== undefined) await this.writeBucketFolder(name.bucket)
   }
 
-  /** The entry of a name, durable; made when it is missing. @throws {StorageError} `ERR_INVALID` */
+  /** The entry of a name, durable; made when it is missing. @throws {StorageError} `ERR_INVALID`, `ERR_CORRUPT` */
   async require(name: EntryName): Promise<Entry> {
+    this.requireSound(name)
     const known = this.find(name)
     if (known?.isNameDurable === true) return known
     await this.make([name])
+    this.requireSound(name)
     return this.find(name) as Entry
+  }
+
+  /** @throws {StorageError} `ERR_CORRUPT` where nothing can be stored or changed */
+  requireSound(place: Place): void {
+    const damage = this.damageOf(place)
+    if (damage !== undefined) throw damage
+  }
+
+  /** Something else in its place harms this bucket only. */
+  async #makeBucketOfEntries(bucket: string): Promise<void> {
+    try {
+      await this.makeBucket(bucket, this.#settingsOfNew(bucket))
+    } catch (error) {
+      const isObstacle = error instanceof StorageError && error.code === 'ERR_NOT_A_STORE'
+      if (!isObstacle) throw error
+      this.#obstacles.note({ bucket }, new StorageError('ERR_CORRUPT', error.message, error.facts))
+    }
   }
 
   /** Durable when it resolves. @throws {StorageError} `ERR_INVALID`, `ERR_NOT_A_STORE` when something else has the name */
   async makeBucket(bucket: string, settings: BucketSettings): Promise<void> {
     checkBucketName(bucket)
     const final = new BucketPaths(this.#paths.root, bucket)
-    if ((await this.#fs.list(final.directory)) !== undefined) {
+    const isDirectory = (await this.#fs.list(final.directory)) !== undefined
+    if (isDirectory || (await this.#fs.fileBytes(final.directory)) !== undefined) {
+      const what = isDirectory ? 'it has no bucket.settings' : 'it is not a directory'
       throw new StorageError(
         'ERR_NOT_A_STORE',
-        `${final.directory} is in the way of bucket '${bucket}': it has no bucket.settings; move it elsewhere`,
+        `${final.directory} is in the way of bucket '${bucket}': ${what}; move it elsewhere`,
         { path: final.directory, bucket },
       )
     }
@@ -239,8 +317,13 @@ export class Catalogue {
   async #directoriesOf(names: readonly EntryName[]): Promise<{ name: EntryName; isNew: boolean }[]> {
     const found: { name: EntryName; isNew: boolean }[] = []
     await inParallel(PARALLEL, names, async (name) => {
-      const { directory } = new EntryPaths(this.#paths.root, name)
-      found.push({ name, isNew: (await this.#fs.list(directory)) === undefined })
+      if (this.damageOf(name) !== undefined) return
+      await this.#obstacles.contain(name, async () => {
+        const fault = await entryFault(this.#fs, this.#paths.root, name)
+        if (fault !== undefined) return this.#obstacles.note(name, fault)
+        const { directory } = new EntryPaths(this.#paths.root, name)
+        found.push({ name, isNew: (await this.#fs.list(directory)) === undefined })
+      })
     })
     return found
   }
@@ -294,28 +377,12 @@ export class Catalogue {
   }
 
   #entriesOf(bucket: string): string[] {
-    return this.entriesBelow(bucket).map(({ name }) => name.entry)
+    const names = new Set(this.entriesBelow(bucket).map(({ name }) => name.entry))
+    for (const { bucket: of, entry } of this.#damage.places)
+      if (of === bucket && entry !== undefined) names.add(entry)
+    return [...names]
   }
 }
-
-function readSettings(path: string, bytes: Uint8Array): BucketSettings {
-  try {
-    return decodeBucketSettings(bytes)
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new StorageError('ERR_CORRUPT', `${path}: ${why}; ${SETTINGS_ADVICE}`, { path }, cause)
-  }
-}
-
-/** Blocks without their bucket: to make a new one over them would hide what was acknowledged. */
-export function missingSettings(path: string): StorageError {
-  return new StorageError('ERR_CORRUPT', `${path} is missing above stored entries; ${SETTINGS_ADVICE}`, {
-    path,
-  })
-}
-
-const SETTINGS_ADVICE =
-  'put it back from a backup, or copy bucket.settings of a bucket with the same limits and quota there'
 
 /** @throws {StorageError} `ERR_INVALID` */
 export function checkEntryName(name: EntryName): void {

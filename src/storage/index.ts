@@ -13,6 +13,7 @@ export {
   type StorageLimits,
   type StorageOptions,
 } from './options.ts'
+export type { DamagedPlace } from './damage.ts'
 export type {
   BucketInfo,
   BucketSettings,

@@ -80,6 +80,8 @@ export class Maintenance {
 
   /** The block is looked at by the next tick: split when it is too full, copied when it has large holes. */
   rewriteLater(entry: Entry, blockId: number): void {
+    // Its limits are not known.
+    if (entry.bucket.damage !== undefined) return
     this.#toRewrite.set(entry.paths.data(blockId), { entry, blockId })
   }
 

@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { inParallel } from '../base/in-parallel.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import { FileSystemError, type FileSystem } from '../fs/file-system.ts'
+import type { OpenBlock } from './block/block.ts'
 import type { BlockManager } from './block/block-manager.ts'
 import { loadOpenBlock } from './block/load-block.ts'
 import type { Catalogue } from './catalogue.ts'
@@ -12,6 +13,7 @@ import { StorageError } from './errors.ts'
 import type { StorageOptions } from './options.ts'
 import type { StorePaths } from './paths.ts'
 import { byEntry } from './recovery/apply.ts'
+import { owedFrames } from './recovery/owed.ts'
 import type { Recovery } from './recovery/recover.ts'
 import { makeRoot } from './store-files.ts'
 
@@ -35,21 +37,35 @@ export async function adoptOpenBlocks(
   manager: BlockManager,
 ): Promise<void> {
   await inParallel(ENTRIES_ADOPTED_AT_ONCE, byEntry(recovery.blocks), async (blocks) => {
-    for (const { facts, plan } of blocks) {
-      if (plan.kind !== 'open') continue
-      const entry = catalogue.find(facts)
-      if (entry === undefined)
-        throw new StorageError('ERR_CORRUPT', `entry ${facts.bucket}/${facts.entry} is missing`, facts)
-      const block = await loadOpenBlock(fs, entry, facts.blockId)
+    const open = blocks.filter(({ plan }) => plan.kind === 'open')
+    const name = open[0]?.facts
+    if (name === undefined || recovery.damage.of(name) !== undefined) return
+    const entry = catalogue.find(name)
+    if (entry === undefined)
+      throw new StorageError('ERR_CORRUPT', `entry ${name.bucket}/${name.entry} is missing`, name)
+    const loaded: OpenBlock[] = []
+    await recovery.damage.contain(name, async () => {
+      for (const { facts } of open) loaded.push(await loadOpenBlock(fs, entry, facts.blockId))
+    })
+    if (recovery.damage.of(name) !== undefined) return
+    for (const block of loaded) {
       entry.index.set(entry.indexEntryOf(block))
       manager.adopt(block)
     }
   })
+  catalogue.forgetDamaged()
 }
 
-/** Blocks that no frame has given a place. */
-export async function clearStaged(fs: FileSystem, paths: StorePaths): Promise<void> {
+/** Blocks that no frame has given a place. Frames that are owed may name some. */
+export async function clearStaged(fs: FileSystem, paths: StorePaths, log: CommitLog): Promise<void> {
+  if (log.owed.length > 0) return
   for (const { name } of (await fs.list(paths.staged)) ?? []) await fs.unlink(`${paths.staged}/${name}`)
+}
+
+/** What could not be carried out stays in the log: its last frame too, which the new file begins with. */
+export async function keepOwed({ log, facts, damage }: Recovery): Promise<void> {
+  log.owed = owedFrames(facts, damage, log)
+  if (log.owed.some(({ endLog }) => endLog > log.fileNumber)) await log.roll()
 }
 
 /** R10: a checkpoint at the last frame, and only then the older logs go. */

@@ -6,6 +6,8 @@ const settingsName = 'bucket.settings'
 const folderName = '.folder'
 export const indexName = 'blocks.idx'
 export const walDirectoryName = '.wal'
+/** What file systems keep in the root of a volume. */
+export const VOLUME_DIRECTORY = 'lost+found'
 /** As versions of ReductStore before 1.19 called it. */
 export const legacyWalDirectoryName = 'wal'
 

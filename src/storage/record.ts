@@ -1,3 +1,4 @@
+import type { DamagedPlace } from './damage.ts'
 import type { StorageError } from './errors.ts'
 
 /** Where a record lives. Keep one object per entry and pass the same one again: lookups are by identity first. */
@@ -142,14 +143,16 @@ export interface BucketInfo {
 export interface ListOptions {
   /** `$meta` entries too. */
   readonly attachments?: boolean
+  /** Told of each bucket and entry that is damaged; what cannot be read is not listed. */
+  readonly onDamaged?: (place: DamagedPlace) => void
 }
 
 /** The read side, the same for a live store (through its caches) and for a directory opened read-only. */
 export interface RecordReader {
   /** Sorted by bucket, then entry. */
   entries(options?: ListOptions): Promise<EntryInfo[]>
-  /** The record at exactly this time, in any state. */
+  /** The record at exactly this time, in any state. @throws {StorageError} `ERR_CORRUPT` where the entry cannot be read */
   get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined>
-  /** Ascending by time; finished records only unless `anyState`. A missing entry yields nothing. */
+  /** Ascending by time; finished records only unless `anyState`. A missing entry yields nothing. @throws as `get` */
   records(name: EntryName, range?: ReadOptions): AsyncIterable<StoredRecord>
 }

@@ -4,11 +4,15 @@ import type { Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import type { FileSystem } from '../fs/file-system.ts'
 import { decodeDescriptor } from './codec/descriptor-codec.ts'
+import { readBucketSettings } from './bucket-settings.ts'
+import { encodeCheckedBucketSettings } from './codec/settings-codec.ts'
 import { CommitLog, type LogPosition } from './commitlog/commit-log.ts'
-import { encodeCheckpoint } from './commitlog/log-file.ts'
+import { encodeCheckpoint, type Checkpoint } from './commitlog/log-file.ts'
+import { Damage } from './damage.ts'
 import { StorageError } from './errors.ts'
-import type { LogCompanion } from './options.ts'
+import { defaultBucketSettings, type LogCompanion } from './options.ts'
 import {
+  BucketPaths,
   EntryPaths,
   logPath,
   parseBlockFileName,
@@ -16,11 +20,13 @@ import {
   storePaths,
   type StorePaths,
 } from './paths.ts'
+import { directorySource } from './query/directory-reader.ts'
 import { discover } from './query/discover.ts'
 import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
 import { Quarantine } from './recovery/adopt/quarantine.ts'
 import { applyPlans, type PlannedBlock } from './recovery/apply.ts'
-import type { BlockFacts } from './recovery/facts.ts'
+import type { BlockFacts, LogFacts } from './recovery/facts.ts'
+import { checkpointBefore, onlyOf } from './recovery/owed.ts'
 import { planBlock, type BlockPlan } from './recovery/plan.ts'
 import { readCheckpoint } from './recovery/recover.ts'
 import { scanBlocks } from './recovery/scan-blocks.ts'
@@ -50,7 +56,7 @@ export interface RepairReport {
  * ReductStore had left it; what cannot be used, the log included, goes to the quarantine. Nothing is deleted. It can be
  * interrupted and begun again. The caller verifies the directory afterwards.
  * @throws {StorageError} `ERR_NOT_A_STORE`, `ERR_LOCKED`, `ERR_FORMAT`; `ERR_CORRUPT` when `.sediment/format` itself is
- *   damaged, or settings are
+ *   damaged
  */
 export async function repairDirectory(options: RepairOptions): Promise<RepairReport> {
   const { dataPath, fs, clock, logger, companion } = options
@@ -75,7 +81,8 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
       steps.push(step)
       options.progress?.(step)
     }
-    const log = await redoLog(fs, paths, companion, say)
+    const log = await redoLog(fs, paths, quarantine, companion, say)
+    await mendSettings(fs, paths, quarantine, say)
     say('take over every block by itself')
     await adoptEntries({ fs, paths, logger, quarantine })
     const position = log.position ?? (await positionBehind(fs, paths))
@@ -86,6 +93,7 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
       generation,
       companion: log.position === undefined ? undefined : companion.snapshot(),
       openBlocks: [],
+      owed: [],
     }
     const old = await fs.readFile(paths.checkpoint)
     if (old !== undefined) await quarantine.copy(paths.checkpoint, old, 'replaced by a repair')
@@ -106,6 +114,7 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
 async function redoLog(
   fs: FileSystem,
   paths: StorePaths,
+  quarantine: Quarantine,
   companion: LogCompanion,
   say: (step: string) => void,
 ): Promise<{ readonly position: LogPosition | undefined }> {
@@ -115,11 +124,17 @@ async function redoLog(
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
     companion.restore(undefined)
+    await setAside(fs, paths, [], quarantine, say)
     say(`give up the log: ${error.message}; the stored offsets of all partitions are lost with it`)
     return { position: undefined }
   }
   const log = await scanLog(fs, paths, checkpoint)
-  const facts = await scanBlocks(fs, paths.root, log)
+  const owed = await scanOwed(fs, paths, checkpoint)
+  await setAside(fs, paths, [log, ...owed], quarantine, say)
+  // Nothing is left that cannot be read, and what fails now stops the repair.
+  const damage = new Damage(paths.root)
+  const facts: BlockFacts[] = []
+  for (const one of [...owed, log]) facts.push(...(await scanBlocks(fs, paths.root, one, damage)))
   const blocks = facts.map((block): PlannedBlock => ({
     facts: block,
     plan: keepLongerWal(block, planBlock(block)),
@@ -130,11 +145,63 @@ async function redoLog(
     if (plan.kind === 'damaged')
       say(`keep what can be read of ${block.bucket}/${block.entry} block ${block.blockId}: ${plan.why}`)
   say(`redo ${log.frames.length} groups in ${sound.length} blocks`)
-  await applyPlans(fs, paths.root, sound)
+  await applyPlans(fs, paths.root, sound, damage)
+  for (const { error } of damage.places) throw error
   companion.restore(checkpoint.companion)
   for (const frame of log.frames) for (const delta of frame.deltas) companion.apply(delta)
   const { sequence, chain } = log.frames.at(-1) ?? checkpoint
   return { position: { sequence, chain } }
+}
+
+/** What the log has kept for entries that could not be read, as far as it can be read itself. */
+async function scanOwed(fs: FileSystem, paths: StorePaths, { owed }: Checkpoint): Promise<LogFacts[]> {
+  const found: LogFacts[] = []
+  for (const frames of owed) {
+    const log = await scanLog(fs, paths, checkpointBefore(frames), frames.endLog)
+    found.push(onlyOf(log, frames.entries))
+  }
+  return found
+}
+
+/** Buckets and entries that cannot be read go to the quarantine whole. */
+async function setAside(
+  fs: FileSystem,
+  paths: StorePaths,
+  logs: readonly LogFacts[],
+  quarantine: Quarantine,
+  say: (step: string) => void,
+): Promise<void> {
+  const damage = new Damage(paths.root)
+  const { entries, unreadable } = await discover(fs, paths.root)
+  for (const { error, ...place } of unreadable) damage.note(place, error)
+  for (const log of logs) await scanBlocks(fs, paths.root, log, damage)
+  for (const name of entries) {
+    const look = { isForeign: true, isAlone: true }
+    await damage.contain(name, () => directorySource(fs, paths.root, name, look))
+  }
+  for (const { bucket, entry, error } of damage.places) {
+    const place = entry === undefined ? bucket : `${bucket}/${entry}`
+    say(`keep ${place} aside: ${error.message}`)
+    await quarantine.takeTree(`${paths.root}/${place}`, error.message)
+  }
+}
+
+/** Buckets without settings that can be relied on get those of new ones. */
+async function mendSettings(
+  fs: FileSystem,
+  paths: StorePaths,
+  quarantine: Quarantine,
+  say: (step: string) => void,
+): Promise<void> {
+  const { buckets } = await discover(fs, paths.root)
+  for (const bucket of buckets) {
+    const { damage } = await readBucketSettings(fs, paths.root, bucket)
+    if (damage === undefined) continue
+    const { settings: path } = new BucketPaths(paths.root, bucket)
+    say(`give bucket ${bucket} the settings of a new one, without a quota: ${damage.message}`)
+    await quarantine.takeTree(path, damage.message)
+    await atomicWrite(fs, path, 'descriptor', encodeCheckedBucketSettings(defaultBucketSettings))
+  }
 }
 
 /** A WAL that says more than what is left of the log stays as it is: groups that cannot be read any more are in it. */

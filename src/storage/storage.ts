@@ -16,11 +16,12 @@ import type { CommitLog } from './commitlog/commit-log.ts'
 import { GroupCommit } from './commitlog/group-commit.ts'
 import type { Submission } from './commitlog/group.ts'
 import { Projector } from './commitlog/projector.ts'
+import type { DamagedPlace } from './damage.ts'
 import { DirtySet } from './dirty-set.ts'
 import { StorageError } from './errors.ts'
 import { silentStorageObserver, type StorageObserver } from './observer.ts'
 import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageOptions } from './options.ts'
-import { adoptOpenBlocks, clearStaged, finishRecovery, makeDirectories } from './opening.ts'
+import { adoptOpenBlocks, clearStaged, finishRecovery, keepOwed, makeDirectories } from './opening.ts'
 import { storePaths, type StorePaths } from './paths.ts'
 import { QuotaKeeper } from './quota/quota-keeper.ts'
 import { entryInfo } from './query/entry-info.ts'
@@ -176,6 +177,7 @@ export class Storage implements RecordReader {
       quotas,
       findEntry: (name) => catalogue.find(name),
       makeEntries: (names) => catalogue.make(names),
+      damageOf: (name) => catalogue.damageOf(name),
       beginCheckpoint: () => checkpointer.begin(),
       isCheckpointDue: (idleMs) => checkpointer.isDue(idleMs),
       logRoom: () => checkpointer.logRoom(),
@@ -264,13 +266,13 @@ export class Storage implements RecordReader {
       const recovery = await recover(fs, paths, generation, options.companion, clock)
       await writeOwner(fs, paths, generation, clock.nowUs())
       const visit = new Quarantine({ ...aside, generation })
-      if (known !== undefined)
-        await adoptEntries({ fs, paths, logger, quarantine: visit, blocks: recovery.blocks })
+      if (known !== undefined) await adoptEntries({ fs, paths, logger, quarantine: visit, known: recovery })
       const catalogue = new Catalogue({
         fs,
         paths,
         logger,
         settingsOfNew: options.bucketSettings ?? (() => defaultBucketSettings),
+        damage: recovery.damage,
       })
       await catalogue.load()
       const manager = new BlockManager({
@@ -278,9 +280,10 @@ export class Storage implements RecordReader {
         observer,
         load: (entry, cold) => loadColdBlock(fs, entry, cold),
       })
-      await clearStaged(fs, paths)
       const dirty = new DirtySet()
       await adoptOpenBlocks(fs, recovery, catalogue, manager)
+      await keepOwed(recovery)
+      await clearStaged(fs, paths, recovery.log)
       await finishRecovery(fs, paths, recovery.log, manager, options)
       const storage = new Storage({
         options,
@@ -329,7 +332,7 @@ export class Storage implements RecordReader {
    * Stores `writes` and `delta` as one atom. Resolves when they are durable and visible to readers.
    * Submissions become durable in the order of the calls. Back-pressure is the caller's: what is submitted is
    * held in memory until it resolves.
-   * @throws {StorageError} `ERR_INVALID`, `ERR_CORRUPT` (it needs a block that is damaged), `ERR_QUOTA`, either also for a
+   * @throws {StorageError} `ERR_INVALID`, `ERR_CORRUPT` (it needs a block, entry or bucket that is damaged), `ERR_QUOTA`, either also for a
    *   stream that has such a hole: nothing of it was stored, others go on; `ERR_POISONED`, `ERR_CLOSED`
    */
   async submit(submission: Submission): Promise<void> {
@@ -354,15 +357,16 @@ export class Storage implements RecordReader {
 
   /**
    * Changes labels of records; durable and visible when it resolves, all of them as one atom.
-   * @throws {StorageError} `ERR_NOT_FOUND` without such an entry, `ERR_POISONED`, `ERR_CLOSED`; what concerns one record
+   * @throws {StorageError} `ERR_NOT_FOUND` without such an entry, `ERR_CORRUPT` where it or its bucket is damaged,
+   *   `ERR_POISONED`, `ERR_CLOSED`; what concerns one record
    *   only is in its result
    */
-  updateLabels(name: EntryName, updates: readonly LabelUpdate[]): Promise<RecordResult[]> {
+  async updateLabels(name: EntryName, updates: readonly LabelUpdate[]): Promise<RecordResult[]> {
     return updateLabels(this.#mutation, this.#requireEntry(name), updates)
   }
 
   /** Removes records, all of them as one atom. @throws {StorageError} as `updateLabels` */
-  removeRecords(name: EntryName, timestampsUs: readonly bigint[]): Promise<RecordResult[]> {
+  async removeRecords(name: EntryName, timestampsUs: readonly bigint[]): Promise<RecordResult[]> {
     return removeRecords(this.#mutation, this.#requireEntry(name), timestampsUs)
   }
 
@@ -370,11 +374,11 @@ export class Storage implements RecordReader {
    * Removes the records of a range, some blocks at a time. @returns how many
    * @throws {StorageError} as `updateLabels`, and at the first block that stands in the way
    */
-  removeRange(name: EntryName, options?: RemoveRangeOptions): Promise<number> {
+  async removeRange(name: EntryName, options?: RemoveRangeOptions): Promise<number> {
     return removeRange(this.#mutation, this.#requireEntry(name), options)
   }
 
-  /** Sorted by name. */
+  /** Sorted by name; those with damaged settings are left out. */
   buckets(): BucketInfo[] {
     return listBuckets(this.#catalogue)
   }
@@ -384,8 +388,9 @@ export class Storage implements RecordReader {
     return this.#quotas.hasRoom(bucket, bytes)
   }
 
-  /** @throws {StorageError} `ERR_NOT_FOUND` */
+  /** @throws {StorageError} `ERR_NOT_FOUND`, `ERR_CORRUPT` */
   bucketSettings(name: string): BucketSettings {
+    this.#catalogue.requireSound({ bucket: name })
     return requireBucket(this.#catalogue, name).settings
   }
 
@@ -514,26 +519,38 @@ export class Storage implements RecordReader {
     this.#requireHealthy()
   }
 
-  entries({ attachments = false }: ListOptions = {}): Promise<EntryInfo[]> {
+  entries({ attachments = false, onDamaged }: ListOptions = {}): Promise<EntryInfo[]> {
+    for (const place of this.#catalogue.damagedPlaces) onDamaged?.(place)
     const listed = [...this.#catalogue.entries].filter((entry) => attachments || !entry.isAttachment)
     const infos = listed.map((entry) => entryInfo(this.#live.source(entry)))
     infos.sort((a, b) => (a.bucket < b.bucket || (a.bucket === b.bucket && a.entry < b.entry) ? -1 : 1))
     return Promise.resolve(infos)
   }
 
-  get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined> {
-    const entry = this.#catalogue.find(name)
-    return entry === undefined
-      ? Promise.resolve(undefined)
-      : getRecord(this.#fs, this.#live.source(entry), timestampUs)
+  /** Buckets and entries that take nothing until the next open, because they are damaged or cannot be read. */
+  damaged(): readonly DamagedPlace[] {
+    return this.#catalogue.damagedPlaces
+  }
+
+  async get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined> {
+    const entry = this.#readable(name)
+    return entry && getRecord(this.#fs, this.#live.source(entry), timestampUs)
   }
 
   async *records(name: EntryName, range?: ReadOptions): AsyncGenerator<StoredRecord> {
-    const entry = this.#catalogue.find(name)
+    const entry = this.#readable(name)
     if (entry !== undefined) yield* readRecords(this.#fs, this.#live.source(entry), range)
   }
 
+  /** @throws {StorageError} `ERR_CORRUPT` where it cannot be read */
+  #readable(name: EntryName): Entry | undefined {
+    const damage = this.#catalogue.unreadable(name)
+    if (damage !== undefined) throw damage
+    return this.#catalogue.find(name)
+  }
+
   #requireEntry(name: EntryName): Entry {
+    this.#catalogue.requireSound(name)
     const entry = this.#catalogue.find(name)
     if (entry !== undefined) return entry
     throw new StorageError('ERR_NOT_FOUND', `there is no entry ${name.bucket}/${name.entry}`, name)

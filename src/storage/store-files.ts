@@ -5,7 +5,7 @@ import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file
 import { CommitLog } from './commitlog/commit-log.ts'
 import { encodeCheckpoint } from './commitlog/log-file.ts'
 import { StorageError } from './errors.ts'
-import { BucketPaths, type StorePaths } from './paths.ts'
+import { BucketPaths, VOLUME_DIRECTORY, type StorePaths } from './paths.ts'
 
 /** Layout version that this release writes; it reads this one only. */
 const FORMAT_VERSION = 1
@@ -64,7 +64,7 @@ export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<Sto
  */
 export async function requireNothingElse(fs: FileSystem, { root, sediment }: StorePaths): Promise<void> {
   const items = (await fs.list(root)) ?? []
-  const visible = items.filter(({ name }) => !name.startsWith('.') && name !== 'lost+found')
+  const visible = items.filter(({ name }) => !name.startsWith('.') && name !== VOLUME_DIRECTORY)
   if (visible.length === 0 || items.some(({ name }) => `${root}/${name}` === sediment)) return
   for (const { name } of visible) {
     if ((await fs.fileBytes(new BucketPaths(root, name).settings)) !== undefined) return
@@ -120,6 +120,7 @@ export async function initializeStore(
     generation: 0,
     companion: undefined,
     openBlocks: [],
+    owed: [],
   }
   await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
   await fs.syncDirectories([paths.root])

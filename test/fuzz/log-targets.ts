@@ -111,6 +111,20 @@ const logHeaderTarget: FuzzTarget = {
   decode: (bytes) => (decodeLogHeader(bytes) === undefined ? 'refused' : 'whole'),
 }
 
+const openBlocks = fc.array(
+  fc.record({
+    bucket: name,
+    entry: name,
+    blockId: safeNat,
+    walBytes: safeNat,
+    blkEndBytes: safeNat,
+    recordCount: safeNat,
+    baseCrc64: fc.option(u64, { nil: undefined }),
+    isFolding: fc.boolean(),
+  }),
+  { maxLength: 4 },
+)
+
 const checkpointTarget: FuzzTarget = {
   name: 'checkpoint',
   valid: fc
@@ -120,18 +134,17 @@ const checkpointTarget: FuzzTarget = {
       chain: u64,
       generation: fc.nat(),
       companion: fc.option(fc.uint8Array({ maxLength: 50 }), { nil: undefined }),
-      openBlocks: fc.array(
+      openBlocks,
+      owed: fc.array(
         fc.record({
-          bucket: name,
-          entry: name,
-          blockId: safeNat,
-          walBytes: safeNat,
-          blkEndBytes: safeNat,
-          recordCount: safeNat,
-          baseCrc64: fc.option(u64, { nil: undefined }),
-          isFolding: fc.boolean(),
+          firstLog: safeNat,
+          endLog: safeNat,
+          sequence: safeNat,
+          chain: u64,
+          entries: fc.array(fc.record({ bucket: name, entry: name }), { maxLength: 3 }),
+          openBlocks,
         }),
-        { maxLength: 4 },
+        { maxLength: 2 },
       ),
     })
     .map(encodeCheckpoint),

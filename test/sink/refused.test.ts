@@ -198,3 +198,50 @@ it('a damaged descriptor of the real store holds the partition that needs its bl
   expect(stored).toBe(12)
   await again.close()
 })
+
+it('damaged settings of a bucket hold the partitions that go into it, and no other', async () => {
+  const disk = new SimulatedDisk({ seed: 4 })
+  const first = await openStore(disk.fs)
+  await first.createBucket('bucket-0')
+  await first.close()
+  disk.flipBit('/data/bucket-0/bucket.settings', 11)
+
+  const ledger = new OffsetLedger()
+  const storage = await openStore(disk.fs, { companion: ledger })
+  const source = new FakeSource()
+  const mapper: RecordMapper = {
+    forPartition: (topic, partition) => ({
+      map: ({ timestampMs, value }) => ({
+        target: { bucket: `bucket-${partition}`, entry: topic },
+        timestampUs: timestampMs * 1000,
+        labels: [],
+        contentType: 'text/plain',
+        content: value ?? new Uint8Array(0),
+      }),
+    }),
+  }
+  const clock = new ManualClock()
+  const sink = new Sink({
+    source,
+    storage,
+    ledger,
+    clock,
+    mapper,
+    groupId: 'group-1',
+    start: { kind: 'earliest' },
+  })
+  await sink.start()
+  source.produce(p0, 40)
+  source.produce(p1, 40)
+  await source.assign(p0, p1)
+  await Promise.all([source.deliver(p0, 40), source.deliver(p1, 40)])
+  await storage.submit({ writes: [] })
+  await settled()
+
+  const [one, two] = sink.status().partitions
+  expect(one).toMatchObject({ durableOffset: 0, hold: { reason: 'damaged-block' } })
+  expect(one?.hold?.detail).toMatch(/bucket-0\/bucket\.settings/)
+  expect(two).toMatchObject({ durableOffset: 40, hold: undefined })
+  await sink.stop(0)
+  await storage.close()
+})

@@ -124,6 +124,65 @@ describe.each(cases)('when $what', ({ damage, settledUs, openUs, deltas }) => {
   })
 })
 
+const repair = (disk: SimulatedDisk): ReturnType<typeof repairDirectory> =>
+  repairDirectory({
+    dataPath: '/data',
+    fs: disk.fs,
+    clock: new ManualClock(),
+    logger: silentLogger,
+    companion: new Counter(),
+  })
+
+describe('damaged settings', () => {
+  it.each<[string, (disk: SimulatedDisk) => unknown]>([
+    ['that do not match their checksum', (disk) => disk.flipBit('/data/kafka/bucket.settings', 9)],
+    ['that are gone', (disk) => disk.fs.unlink('/data/kafka/bucket.settings')],
+  ])('%s give way to those of a new bucket, without a quota', async (_name, damage) => {
+    const disk = await killedStore()
+    await damage(disk)
+    const { steps } = await repair(disk)
+    expect(steps.join('; ')).toMatch(/give bucket kafka the settings of a new one/)
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+    const storage = await openStore(disk.fs, { companion: new Counter() })
+    expect(storage.damaged()).toEqual([])
+    expect(storage.bucketSettings('kafka').quota.kind).toBe('none')
+    expect(await timesOf(storage, settled)).toEqual([0, 1, 2, 3])
+    expect(await timesOf(storage, open)).toEqual([10, 11, 12, 13, 14, 15])
+    await storage.submit({ writes: [write(settled, t0 + 20)] })
+    await storage.close()
+  })
+})
+
+describe('an entry that cannot be read', () => {
+  it.each([0, 2])(
+    'goes aside whole, and what the log has for it is stored (behind %d starts)',
+    async (starts) => {
+      const disk = await killedStore()
+      const file = '/data/kafka/open'
+      await disk.fs.rename(file, '/data/.aside')
+      disk.putFile(file, Buffer.from('no directory'))
+      for (let start = 0; start < starts; start++) {
+        const storage = await openStore(disk.fs, { companion: new Counter() })
+        expect(storage.damaged()).toMatchObject([{ bucket: 'kafka', entry: 'open' }])
+        await storage.submit({ writes: [write(settled, t0 + 20 + start)] })
+        await storage.close()
+      }
+      const { steps } = await repair(disk)
+      expect(steps.join('; ')).toMatch(/keep kafka\/open aside/)
+      expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+      expect(disk.paths('/data/.sediment/quarantine').some((path) => path.endsWith('kafka%2Fopen'))).toBe(
+        true,
+      )
+      const companion = new Counter()
+      const storage = await openStore(disk.fs, { companion })
+      expect(await timesOf(storage, open)).toEqual([10, 11, 12, 13, 14, 15])
+      expect(await timesOf(storage, settled)).toEqual([0, 1, 2, 3, 20, 21].slice(0, 4 + starts))
+      expect(companion.count).toBe(7)
+      await storage.close()
+    },
+  )
+})
+
 it('a directory that is no store of ours is left alone', async () => {
   const disk = new SimulatedDisk({ seed: 9 })
   disk.putDirectory('/data')

@@ -596,8 +596,7 @@ export class SimulatedDisk {
   list(path: string): DirectoryItem[] | undefined {
     this.failIfArmed('list', path)
     const node = this.#lookup(path)
-    if (node === undefined) return undefined
-    if (node.kind !== 'directory') throw simulatedError('ERR_IO', 'list', path)
+    if (node?.kind !== 'directory') return undefined
     const items: DirectoryItem[] = []
     for (const [name, id] of node.entries)
       items.push({ name, isDirectory: this.#nodes.get(id)?.kind === 'directory' })

@@ -1,4 +1,4 @@
-import type { EntryInfo } from '../../storage/index.ts'
+import type { DamagedPlace, EntryInfo } from '../../storage/index.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { selectEntries } from '../entry-pattern.ts'
@@ -11,9 +11,12 @@ export interface LsOptions extends ConfigurationOptions {
   readonly json?: boolean
 }
 
-/** Lists entries: a table, or one JSON object a line. */
+/** Lists entries: a table, or one JSON object a line. What is damaged is named on standard error. */
 export async function ls(pattern: string | undefined, options: LsOptions, context: Context): Promise<void> {
-  const all = await withReader(dataPathOf(options, context), (reader) => reader.entries())
+  const damaged: DamagedPlace[] = []
+  const all = await withReader(dataPathOf(options, context), (reader) =>
+    reader.entries({ onDamaged: (place) => damaged.push(place) }),
+  )
   const entries = pattern === undefined ? all : selectEntries(all, pattern)
   if (options.json === true) {
     for (const entry of entries) await context.stdout.line(entryToJson(entry))
@@ -22,6 +25,7 @@ export async function ls(pattern: string | undefined, options: LsOptions, contex
   } else {
     await context.stdout.lines(entryTable(entries))
   }
+  for (const { error } of damaged) context.note(`damaged: ${error.message}`)
 }
 
 function entryTable(entries: readonly EntryInfo[]): string[] {

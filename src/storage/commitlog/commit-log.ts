@@ -1,7 +1,7 @@
 import type { FileRef, FileSystem } from '../../fs/file-system.ts'
 import { writeAllAndSync } from '../../fs/write-all.ts'
 import { logPath, parseLogName, type StorePaths } from '../paths.ts'
-import { LOG_HEADER_BYTES, encodeLogHeader } from './log-file.ts'
+import { LOG_HEADER_BYTES, encodeLogHeader, type OwedFrames } from './log-file.ts'
 
 /** Where the log stands: the last durable frame. */
 export interface LogPosition {
@@ -23,6 +23,8 @@ export class CommitLog {
   #position: LogPosition
   /** Log files that recovery would replay, oldest first, with their size. */
   #files: { number: number; bytes: number }[]
+  /** Older files are kept for these. */
+  owed: readonly OwedFrames[] = []
 
   private constructor(
     fs: FileSystem,
@@ -93,11 +95,15 @@ export class CommitLog {
     return dropped.reduce((sum, file) => sum + file.bytes, 0)
   }
 
-  /** Removes every other log file: those that recovery has read. */
+  /** Removes every other log file but those that are owed: recovery has read them. */
   async dropOlder(): Promise<void> {
+    this.#files = this.#files.filter(({ number }) => number === this.#number)
     for (const item of (await this.#fs.list(this.#paths.logDirectory)) ?? []) {
       const number = parseLogName(item.name)
-      if (number !== undefined && number < this.#number)
+      const isOwed = this.owed.some(
+        ({ firstLog, endLog }) => number !== undefined && number >= firstLog && number < endLog,
+      )
+      if (number !== undefined && number < this.#number && !isOwed)
         await this.#fs.unlink(logPath(this.#paths.logDirectory, number))
     }
   }

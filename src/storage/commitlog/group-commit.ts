@@ -7,7 +7,7 @@ import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { StorageObserver } from '../observer.ts'
 import type { LogCompanion, StorageLimits } from '../options.ts'
-import type { EntryName } from '../record.ts'
+import type { EntryName, RecordWrite } from '../record.ts'
 import type { QuotaKeeper } from '../quota/quota-keeper.ts'
 import { weighRecord } from '../record-weight.ts'
 import type { CommitLog } from './commit-log.ts'
@@ -34,6 +34,8 @@ export interface GroupCommitOptions {
   readonly companion: LogCompanion | undefined
   /** The entry of a name; `undefined` when it has to be made first. */
   readonly findEntry: (name: EntryName) => Entry | undefined
+  /** Why nothing can be stored there; asked again behind `makeEntries`. */
+  readonly damageOf: (name: EntryName) => StorageError | undefined
   /** Makes missing entries, and all of these durable. */
   readonly makeEntries: (names: readonly EntryName[]) => Promise<void>
   /** Between two frames, when a checkpoint is due: takes the snapshot and rolls the log (C1). */
@@ -86,7 +88,7 @@ export class GroupCommit {
 
   /**
    * Resolves when the submission is durable and projected.
-   * @throws {StorageError} `ERR_CORRUPT` when it needs a block that cannot be read, `ERR_QUOTA` when its bucket is
+   * @throws {StorageError} `ERR_CORRUPT` when it needs a block, entry or bucket that is damaged, `ERR_QUOTA` when its bucket is
    *   full: nothing of it was stored, others go on; `ERR_POISONED`, `ERR_CLOSED`
    */
   submit(submission: Submission): Promise<void> {
@@ -290,7 +292,7 @@ export class GroupCommit {
     const { manager, findEntry, quotas } = this.#options
     const broken = stream === undefined ? undefined : this.#broken.get(stream)
     if (broken !== undefined) return broken
-    const refusal = quotas.refusal(writes)
+    const refusal = this.#damageOf(writes) ?? quotas.refusal(writes)
     if (refusal !== undefined) {
       if (stream !== undefined) this.#broken.set(stream, refusal)
       return refusal
@@ -309,6 +311,16 @@ export class GroupCommit {
       if (stream !== undefined) this.#broken.set(stream, error)
       return error
     }
+  }
+
+  #damageOf(writes: readonly RecordWrite[]): StorageError | undefined {
+    const { findEntry, damageOf } = this.#options
+    for (const { target } of writes) {
+      const entry = findEntry(target)
+      const damage = entry === undefined ? damageOf(target) : entry.bucket.damage
+      if (damage !== undefined) return damage
+    }
+    return undefined
   }
 
   /** @param direct what of it goes home before its frame */

@@ -1,6 +1,7 @@
 import { crc64 } from '../../base/crc64.ts'
 import { BinaryReader, BinaryWriter } from '../codec/binary.ts'
 import { StorageError } from '../errors.ts'
+import type { EntryName } from '../record.ts'
 
 /**
  * Header of a log file `<number>.log`: the first 512 bytes. Frames follow at multiples of 512.
@@ -55,9 +56,24 @@ export interface CheckpointBlock {
   readonly isFolding: boolean
 }
 
+/** Frames that were not carried out for some entries, because these could not be read: the log is kept for them. */
+export interface OwedFrames {
+  /** Log files from this one up to `endLog`, which is not one of them. */
+  readonly firstLog: number
+  readonly endLog: number
+  /** The frame before the first of them. */
+  readonly sequence: number
+  readonly chain: bigint
+  readonly entries: readonly EntryName[]
+  /** Of these entries, as they were at `sequence`. */
+  readonly openBlocks: readonly CheckpointBlock[]
+}
+
 /**
  * `checkpoint`: the state at one sequence. `magic u64, first log u64, sequence u64, chain u64, generation u64,
- * companion run, block count u32, blocks, crc64 u64`. Replaced by tmp, sync, rename, directory sync.
+ * companion run, block count u32, blocks, crc64 u64`. Replaced by tmp, sync, rename, directory sync. With owed frames it
+ * has another magic, which older releases refuse, and in front of the crc64 `count u32` and for each: `first log u64, end
+ * log u64, sequence u64, chain u64, entry count u32, entries (bucket text, entry text), block count u32, blocks`.
  */
 export interface Checkpoint {
   /** Number of the first log file to replay. */
@@ -68,23 +84,35 @@ export interface Checkpoint {
   /** `undefined` = the companion had nothing to say. */
   readonly companion: Uint8Array | undefined
   readonly openBlocks: readonly CheckpointBlock[]
+  readonly owed: readonly OwedFrames[]
 }
 
 const FLAG_BASE = 1
 const FLAG_FOLDING = 2
 const CHECKPOINT_MAGIC = 0x3130_5043_4453n
+const OWING_CHECKPOINT_MAGIC = 0x3230_5043_4453n
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const writer = new BinaryWriter(1024)
-  writer.u64big(CHECKPOINT_MAGIC)
+  writer.u64big(checkpoint.owed.length > 0 ? OWING_CHECKPOINT_MAGIC : CHECKPOINT_MAGIC)
   writer.u64(checkpoint.firstLog)
   writer.u64(checkpoint.sequence)
   writer.u64big(checkpoint.chain)
   writer.u64(checkpoint.generation)
   writer.u8(checkpoint.companion === undefined ? 0 : 1)
   writer.run(checkpoint.companion ?? new Uint8Array(0))
-  writer.u32(checkpoint.openBlocks.length)
-  for (const block of checkpoint.openBlocks) {
+  writeBlocks(writer, checkpoint.openBlocks)
+  if (checkpoint.owed.length > 0) {
+    writer.u32(checkpoint.owed.length)
+    for (const owed of checkpoint.owed) writeOwed(writer, owed)
+  }
+  writer.u64big(crc64(writer.written()))
+  return writer.written().slice()
+}
+
+function writeBlocks(writer: BinaryWriter, blocks: readonly CheckpointBlock[]): void {
+  writer.u32(blocks.length)
+  for (const block of blocks) {
     writer.text(block.bucket)
     writer.text(block.entry)
     writer.u64(block.blockId)
@@ -94,8 +122,19 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
     writer.u8((block.baseCrc64 === undefined ? 0 : FLAG_BASE) | (block.isFolding ? FLAG_FOLDING : 0))
     writer.u64big(block.baseCrc64 ?? 0n)
   }
-  writer.u64big(crc64(writer.written()))
-  return writer.written().slice()
+}
+
+function writeOwed(writer: BinaryWriter, owed: OwedFrames): void {
+  writer.u64(owed.firstLog)
+  writer.u64(owed.endLog)
+  writer.u64(owed.sequence)
+  writer.u64big(owed.chain)
+  writer.u32(owed.entries.length)
+  for (const { bucket, entry } of owed.entries) {
+    writer.text(bucket)
+    writer.text(entry)
+  }
+  writeBlocks(writer, owed.openBlocks)
 }
 
 /** @throws {StorageError} `ERR_CORRUPT` */
@@ -106,13 +145,45 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     throw new StorageError('ERR_CORRUPT', 'the checkpoint does not match its checksum')
   }
   const reader = new BinaryReader(bytes.subarray(0, bodyBytes), 'checkpoint')
-  if (reader.u64big() !== CHECKPOINT_MAGIC) throw new StorageError('ERR_CORRUPT', 'not a checkpoint')
+  const magic = reader.u64big()
+  if (magic !== CHECKPOINT_MAGIC && magic !== OWING_CHECKPOINT_MAGIC)
+    throw new StorageError('ERR_CORRUPT', 'not a checkpoint')
   const firstLog = reader.u64()
   const sequence = reader.u64()
   const chain = reader.u64big()
   const generation = reader.u64()
   const hasCompanion = reader.u8() === 1
   const companion = reader.run()
+  const openBlocks = readBlocks(reader)
+  const owed: OwedFrames[] = []
+  const owedCount = magic === OWING_CHECKPOINT_MAGIC ? reader.u32() : 0
+  for (let index = 0; index < owedCount; index++) owed.push(readOwed(reader))
+  return {
+    firstLog,
+    sequence,
+    chain,
+    generation,
+    companion: hasCompanion ? companion : undefined,
+    openBlocks,
+    owed,
+  }
+}
+
+function readOwed(reader: BinaryReader): OwedFrames {
+  const firstLog = reader.u64()
+  const endLog = reader.u64()
+  const sequence = reader.u64()
+  const chain = reader.u64big()
+  const entries: EntryName[] = []
+  const count = reader.u32()
+  for (let index = 0; index < count; index++) {
+    const bucket = reader.text()
+    entries.push({ bucket, entry: reader.text() })
+  }
+  return { firstLog, endLog, sequence, chain, entries, openBlocks: readBlocks(reader) }
+}
+
+function readBlocks(reader: BinaryReader): CheckpointBlock[] {
   const openBlocks: CheckpointBlock[] = []
   const count = reader.u32()
   for (let index = 0; index < count; index++) {
@@ -135,12 +206,5 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
       isFolding: (flags & FLAG_FOLDING) !== 0,
     })
   }
-  return {
-    firstLog,
-    sequence,
-    chain,
-    generation,
-    companion: hasCompanion ? companion : undefined,
-    openBlocks,
-  }
+  return openBlocks
 }

@@ -15,6 +15,8 @@ export async function createBucket(
   checkBucketName(name)
   checkSettings(settings)
   await exclusive(async () => {
+    const damage = catalogue.unreadable({ bucket: name })
+    if (damage !== undefined) throw damage
     if (catalogue.bucket(name) !== undefined)
       throw new StorageError('ERR_EXISTS', `there is a bucket ${name} already`, { bucket: name })
     await catalogue.makeBucket(name, settings)
@@ -28,6 +30,7 @@ export function changeSettings(
   changes: Partial<BucketSettings>,
 ): Promise<BucketSettings> {
   return exclusive(async () => {
+    catalogue.requireSound({ bucket: name })
     const bucket = requireBucket(catalogue, name)
     const settings = { ...bucket.settings, ...changes }
     checkSettings(settings)
@@ -36,7 +39,7 @@ export function changeSettings(
   })
 }
 
-/** Sorted by name. */
+/** Sorted by name; those without settings of their own, because these are damaged, are left out. */
 export function listBuckets(catalogue: Catalogue): BucketInfo[] {
   const oldest = new Map<string, bigint>()
   for (const entry of catalogue.entries) {
@@ -44,12 +47,10 @@ export function listBuckets(catalogue: Catalogue): BucketInfo[] {
     const known = oldest.get(entry.name.bucket)
     if (first !== undefined && (known === undefined || first < known)) oldest.set(entry.name.bucket, first)
   }
-  return Array.from(catalogue.buckets, ({ name, settings, usedBytes }) => ({
-    name,
-    settings,
-    usedBytes,
-    oldestUs: oldest.get(name),
-  })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [...catalogue.buckets]
+    .filter(({ damage }) => damage === undefined)
+    .map(({ name, settings, usedBytes }) => ({ name, settings, usedBytes, oldestUs: oldest.get(name) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** @throws {StorageError} `ERR_NOT_FOUND` */

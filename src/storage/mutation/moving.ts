@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { atomicWrite } from '../../fs/atomic-write.ts'
-import type { FileSystem } from '../../fs/file-system.ts'
+import { isReadFailure, type FileSystem } from '../../fs/file-system.ts'
 import type { StorePaths } from '../paths.ts'
 
 /**
@@ -26,11 +26,21 @@ export async function removeEmptyDirectories(fs: FileSystem, paths: StorePaths):
   const directories = parse(bytes).map((relative) => `${paths.root}/${relative}`)
   directories.sort((a, b) => b.length - a.length)
   for (const path of directories) {
-    if ((await fs.list(path))?.length !== 0) continue
+    if (!(await isEmpty(fs, path))) continue
     await fs.removeTree(path)
     await fs.syncDirectories([dirname(path)])
   }
   await fs.unlink(paths.moving)
+}
+
+/** What cannot be read stays where it is. */
+async function isEmpty(fs: FileSystem, path: string): Promise<boolean> {
+  try {
+    return (await fs.list(path))?.length === 0
+  } catch (error) {
+    if (!isReadFailure(error)) throw error
+    return false
+  }
 }
 
 /** Nothing for a note that is damaged: an empty directory harms nobody. */

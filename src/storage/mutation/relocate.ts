@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { inParallel } from '../../base/in-parallel.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import type { Catalogue } from '../catalogue.ts'
+import type { Place } from '../damage.ts'
 import { checkBucketName, checkEntryName } from '../catalogue.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
@@ -22,16 +23,11 @@ export interface RelocationContext extends Pick<MutationContext, 'fs' | 'paths' 
   readonly dropLingering: (entry: Entry) => Promise<void>
 }
 
-/** A bucket, or with `entry` what is at this path of it and below. */
-interface Place {
-  readonly bucket: string
-  readonly entry?: string
-}
-
 /**
  * Removes an entry with all below it, attachments too; a path that is only above entries counts. Durable when it
  * resolves; the space comes back in the background.
- * @throws {StorageError} `ERR_NOT_FOUND`, `ERR_RECORD_STATE` while content is being uploaded into it: nothing was changed
+ * @throws {StorageError} `ERR_NOT_FOUND`, `ERR_RECORD_STATE` while content is being uploaded into it, `ERR_CORRUPT` where
+ *   something in it is damaged: nothing was changed
  */
 export function removeEntry(context: RelocationContext, name: EntryName): Promise<void> {
   return relocate(context, name, undefined)
@@ -130,6 +126,8 @@ async function requirePlaces(
   to: Place | undefined,
 ): Promise<void> {
   const isThere = from.entry === undefined ? catalogue.bucket(from.bucket) !== undefined : entries.length > 0
+  const damage = catalogue.damageWithin(from) ?? (to && catalogue.damageOf(to))
+  if (damage !== undefined) throw damage
   if (!isThere) throw new StorageError('ERR_NOT_FOUND', `there is no ${described(from)}`, from)
   if (to === undefined) return
   const directory = directoryOf(paths, to)

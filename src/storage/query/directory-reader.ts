@@ -1,6 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
 import { loadCrc64 } from '../../base/crc64.ts'
-import type { FileSystem } from '../../fs/file-system.ts'
+import { isReadFailure, type FileSystem } from '../../fs/file-system.ts'
+import { readBucketSettings } from '../bucket-settings.ts'
+import { Damage, unreadable } from '../damage.ts'
 import { StorageError } from '../errors.ts'
 import { isAttachment, storePaths } from '../paths.ts'
 import type { EntryInfo, EntryName, ListOptions, RecordReader, StoredRecord, ReadOptions } from '../record.ts'
@@ -50,23 +52,40 @@ class DirectoryReader implements RecordReader {
     this.#follower = follower
   }
 
-  async entries({ attachments = false }: ListOptions = {}): Promise<EntryInfo[]> {
-    const { entries } = await discover(this.#fs, this.#dataPath)
+  async entries({ attachments = false, onDamaged }: ListOptions = {}): Promise<EntryInfo[]> {
+    const { buckets, entries, unreadable } = await discover(this.#fs, this.#dataPath)
     const listed = entries.filter((name) => attachments || !isAttachment(name))
     const infos: EntryInfo[] = []
+    const damage = new Damage(this.#dataPath)
+    for (const { error, ...place } of unreadable) damage.note(place, error)
     for (const name of listed) {
-      const source = await this.#follower.source(name)
-      if (source.isThere) infos.push(entryInfo(source))
+      const source = await damage.contain(name, () => this.#follower.source(name))
+      if (source?.isThere === true) infos.push(entryInfo(source))
     }
+    if (onDamaged === undefined) return infos
+    for (const bucket of buckets) {
+      const { damage: error } = await readBucketSettings(this.#fs, this.#dataPath, bucket)
+      if (error !== undefined) onDamaged({ bucket, error })
+    }
+    for (const place of damage.places) onDamaged(place)
     return infos
   }
 
   async get(name: EntryName, timestampUs: bigint): Promise<StoredRecord | undefined> {
-    return getRecord(this.#fs, await this.#follower.source(name), timestampUs)
+    return getRecord(this.#fs, await this.#source(name), timestampUs)
   }
 
   async *records(name: EntryName, range?: ReadOptions): AsyncGenerator<StoredRecord> {
-    yield* readRecords(this.#fs, await this.#follower.source(name), range)
+    yield* readRecords(this.#fs, await this.#source(name), range)
+  }
+
+  /** @throws {StorageError} `ERR_CORRUPT` where the entry cannot be read */
+  async #source(name: EntryName): Promise<DirectorySource> {
+    try {
+      return await this.#follower.source(name)
+    } catch (error) {
+      throw isReadFailure(error) ? unreadable(name, error) : error
+    }
   }
 }
 

@@ -1,41 +1,50 @@
 import type { FileSystem } from '../../fs/file-system.ts'
-import { BucketPaths, indexName, walDirectoryName } from '../paths.ts'
+import { Damage, type DamagedPlace } from '../damage.ts'
+import { BucketPaths, VOLUME_DIRECTORY, indexName, walDirectoryName } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import { findWalDirectory } from './wal-directory.ts'
 
 /** Buckets and entries as ReductStore finds them (format 1.2). */
 export interface Discovery {
+  /** `headless` ones too. */
   readonly buckets: readonly string[]
   readonly entries: readonly EntryName[]
-  /** Directories in the data root without settings: ReductStore does not start with one (W14). */
+  /** Directories in the data root without settings or entries: ReductStore does not start with one (W14). */
   readonly strays: readonly string[]
-  /** Those of them that hold entries: buckets that have lost their settings. */
+  /** Buckets that have lost their settings: they hold entries. ReductStore does not start with one either. */
   readonly headless: readonly string[]
+  /** Neither in `buckets` nor in `entries`; what is below an entry of these is not known. */
+  readonly unreadable: readonly DamagedPlace[]
 }
 
 /**
- * A bucket is a directory with `bucket.settings`; an entry a directory with an index or a WAL folder, or a leaf.
- * Names are not checked: what is there is shown.
+ * A bucket is a directory with `bucket.settings`, or with an entry of ours; an entry a directory with an index or a WAL
+ * folder, or a leaf. Names are not checked: what is there is shown.
  */
 export async function discover(fs: FileSystem, dataPath: string): Promise<Discovery> {
   const buckets: string[] = []
   const entries: EntryName[] = []
   const strays: string[] = []
   const headless: string[] = []
-  for (const item of (await fs.list(dataPath)) ?? []) {
-    if (!item.isDirectory || item.name.startsWith('.')) continue
-    if ((await fs.fileBytes(new BucketPaths(dataPath, item.name).settings)) === undefined) {
-      strays.push(item.name)
-      if (await holdsEntries(fs, `${dataPath}/${item.name}`)) headless.push(item.name)
-      continue
-    }
-    buckets.push(item.name)
-    for (const child of await subdirectories(fs, `${dataPath}/${item.name}`)) {
-      await walk(fs, `${dataPath}/${item.name}`, item.name, child, entries)
-    }
+  const damage = new Damage(dataPath)
+  for (const { name, isDirectory } of (await fs.list(dataPath)) ?? []) {
+    if (!isDirectory || name.startsWith('.') || name === VOLUME_DIRECTORY) continue
+    await damage.contain({ bucket: name }, async () => {
+      const { directory, settings } = new BucketPaths(dataPath, name)
+      const children = await subdirectories(fs, directory)
+      if ((await fs.fileBytes(settings)) === undefined) {
+        if (!(await holdsEntries(fs, directory))) {
+          strays.push(name)
+          return
+        }
+        headless.push(name)
+      }
+      buckets.push(name)
+      for (const child of children) await walk(fs, directory, { bucket: name, entry: child }, entries, damage)
+    })
   }
   entries.sort((a, b) => compare(a.bucket, b.bucket) || compare(a.entry, b.entry))
-  return { buckets, entries, strays, headless }
+  return { buckets, entries, strays, headless, unreadable: damage.places }
 }
 
 /** Whether something below is surely an entry: one with an index and a WAL folder, as any entry of ours has them. */
@@ -52,20 +61,25 @@ async function holdsEntries(fs: FileSystem, path: string): Promise<boolean> {
 async function walk(
   fs: FileSystem,
   bucketPath: string,
-  bucket: string,
-  entry: string,
+  name: EntryName,
   found: EntryName[],
+  damage: Damage,
 ): Promise<void> {
-  const path = `${bucketPath}/${entry}`
-  const items = (await fs.list(path)) ?? []
-  const walDirectory = await findWalDirectory(fs, path, items)
-  const children = items.filter(
-    (item) => item.isDirectory && !item.name.startsWith('.') && `${path}/${item.name}` !== walDirectory,
-  )
-  const isEntry =
-    children.length === 0 || items.some(({ name }) => name === indexName || name === walDirectoryName)
-  if (isEntry) found.push({ bucket, entry })
-  for (const child of children) await walk(fs, bucketPath, bucket, `${entry}/${child.name}`, found)
+  await damage.contain(name, async () => {
+    const path = `${bucketPath}/${name.entry}`
+    const items = (await fs.list(path)) ?? []
+    const walDirectory = await findWalDirectory(fs, path, items)
+    const children = items.filter(
+      (item) => item.isDirectory && !item.name.startsWith('.') && `${path}/${item.name}` !== walDirectory,
+    )
+    const isEntry =
+      children.length === 0 || items.some((item) => item.name === indexName || item.name === walDirectoryName)
+    if (isEntry) found.push(name)
+    for (const child of children) {
+      const below = { bucket: name.bucket, entry: `${name.entry}/${child.name}` }
+      await walk(fs, bucketPath, below, found, damage)
+    }
+  })
 }
 
 async function subdirectories(fs: FileSystem, path: string): Promise<string[]> {

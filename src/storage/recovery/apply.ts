@@ -4,6 +4,7 @@ import { inParallel } from '../../base/in-parallel.ts'
 import type { FileRef, FileSystem } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
+import type { Damage } from '../damage.ts'
 import { stripDescriptor } from '../block/strip-block.ts'
 import type { BlockChange } from '../commitlog/block-change.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
@@ -30,30 +31,38 @@ const DIRECT_CHECK_BYTES_MAX = 1024 * 1024 * 1024
 /** Entries that are brought up to date at once. */
 const PARALLEL = 8
 
-/** The last part of step R4: content that went home before its frame must be there. */
+/**
+ * The last part of step R4: content that went home before its frame must be there. Entries whose files cannot be read are
+ * noted in `damage`.
+ */
 export async function findLostDirectContent(
   fs: FileSystem,
   dataPath: string,
   blocks: readonly PlannedBlock[],
+  damage: Damage,
 ): Promise<string[]> {
   const direct = blocks
     .flatMap(({ facts, plan }) => (plan.kind === 'merge' ? [] : facts.items.filter((item) => item.direct)))
     .sort((a, b) => b.sequence - a.sequence)
-  const damage: string[] = []
+  const lost: string[] = []
   for (const { facts, plan } of blocks) {
     if (plan.kind !== 'merge') continue
-    const cut = await findCutContent(fs, new EntryPaths(dataPath, facts), facts.blockId, plan.entries)
-    if (cut !== undefined) damage.push(cut)
+    await damage.contain(facts, async () => {
+      const cut = await findCutContent(fs, new EntryPaths(dataPath, facts), facts.blockId, plan.entries)
+      if (cut !== undefined) lost.push(cut)
+    })
   }
   let budgetBytes = DIRECT_CHECK_BYTES_MAX
   for (const item of direct) {
     budgetBytes -= item.contentBytes
     if (budgetBytes < 0) break
-    const path = new EntryPaths(dataPath, item.block).data(item.block.blockId)
-    if (!(await holdsContents(fs, path, await readEntries(fs, item))))
-      damage.push(`${path}: content of group ${item.sequence} is not there`)
+    await damage.contain(item.block, async () => {
+      const path = new EntryPaths(dataPath, item.block).data(item.block.blockId)
+      if (!(await holdsContents(fs, path, await readEntries(fs, item))))
+        lost.push(`${path}: content of group ${item.sequence} is not there`)
+    })
   }
-  return damage
+  return lost
 }
 
 /** Whether the data file holds the content of the records of `entries`. */
@@ -69,16 +78,18 @@ async function holdsContents(fs: FileSystem, path: string, entries: Uint8Array):
 
 /**
  * Carries the plans out (steps R6 to R9). Every step may be interrupted and repeated: each file is written from the
- * log or replaced whole, and nothing that only the page cache holds is relied on.
+ * log or replaced whole, and nothing that only the page cache holds is relied on. Entries whose files cannot be read
+ * are left as they are then, and noted in `damage`.
  */
 export async function applyPlans(
   fs: FileSystem,
   dataPath: string,
   blocks: readonly PlannedBlock[],
+  damage: Damage,
 ): Promise<void> {
   const touched: FileRef[] = []
   const directories = new Set<string>()
-  await inParallel(PARALLEL, byEntry(blocks), async (entryBlocks) => {
+  const applyEntry = async (entryBlocks: readonly PlannedBlock[]): Promise<void> => {
     const paths = new EntryPaths(dataPath, (entryBlocks[0] as PlannedBlock).facts)
     await makeEntryDirectory(fs, dataPath, paths)
     directories.add(paths.walDirectory)
@@ -112,6 +123,10 @@ export async function applyPlans(
         if (!isSavedByServer(facts)) await fs.unlink(paths.wal(facts.blockId))
       }
     }
+  }
+  await inParallel(PARALLEL, byEntry(blocks), async (entryBlocks) => {
+    const { facts } = entryBlocks[0] as PlannedBlock
+    if (damage.of(facts) === undefined) await damage.contain(facts, () => applyEntry(entryBlocks))
   })
   if (blocks.some(({ plan }) => plan.kind === 'change')) {
     const { sediment, staged } = storePaths(dataPath)

@@ -2,13 +2,16 @@ import type { Clock } from '../../base/clock.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { CommitLog } from '../commitlog/commit-log.ts'
 import { decodeCheckpoint, type Checkpoint } from '../commitlog/log-file.ts'
+import { Damage } from '../damage.ts'
 import { StorageError } from '../errors.ts'
 import type { RecoveryEvent } from '../observer.ts'
 import type { LogCompanion } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
+import type { EntryName } from '../record.ts'
 import { requireSpace } from '../store-files.ts'
-import { applyPlans, findLostDirectContent, type PlannedBlock } from './apply.ts'
+import { applyPlans, byEntry, findLostDirectContent, type PlannedBlock } from './apply.ts'
 import type { LogFacts } from './facts.ts'
+import { checkpointBefore, onlyOf } from './owed.ts'
 import { planBlock } from './plan.ts'
 import { scanBlocks } from './scan-blocks.ts'
 import { scanLog } from './scan-log.ts'
@@ -17,6 +20,9 @@ export interface Recovery {
   /** A new file behind the last durable frame; the first log that the next checkpoint must name. */
   readonly log: CommitLog
   readonly blocks: readonly PlannedBlock[]
+  /** What was read of the log; entries of `damage` have not got it. */
+  readonly facts: LogFacts
+  readonly damage: Damage
   readonly event: Omit<RecoveryEvent, 'quarantined'>
 }
 
@@ -24,7 +30,9 @@ export interface Recovery {
 export interface RecoveryPlan {
   readonly log: LogFacts
   readonly blocks: readonly PlannedBlock[]
-  readonly damage: readonly string[]
+  readonly faults: readonly string[]
+  /** Entries that have to wait: they are left out of `blocks`. */
+  readonly damage: Damage
 }
 
 /** @throws {StorageError} `ERR_CORRUPT` */
@@ -38,15 +46,58 @@ export async function readCheckpoint(fs: FileSystem, paths: StorePaths): Promise
 
 /** Scan and plan: reads only. */
 export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<RecoveryPlan> {
+  const damage = new Damage(paths.root)
   const log = await scanLog(fs, paths, await readCheckpoint(fs, paths))
-  if (log.damage.length > 0) return { log, blocks: [], damage: log.damage }
-  const facts = await scanBlocks(fs, paths.root, log)
-  const blocks = facts.map((block) => ({ facts: block, plan: planBlock(block) }))
-  const damage = blocks.flatMap(({ facts: block, plan }) =>
-    plan.kind === 'damaged' ? [`${block.bucket}/${block.entry} block ${block.blockId}: ${plan.why}`] : [],
-  )
-  const lost = damage.length > 0 ? [] : await findLostDirectContent(fs, paths.root, blocks)
-  return { log, blocks, damage: [...damage, ...lost] }
+  if (log.damage.length > 0) return { log, blocks: [], faults: log.damage, damage }
+  const blocks = await planBlocks(fs, paths, log, damage)
+  const faults = blocks.flatMap(faultOf)
+  if (faults.length === 0) faults.push(...(await findLostDirectContent(fs, paths.root, blocks, damage)))
+  blocks.push(...(await planOwed(fs, paths, log.checkpoint, damage)))
+  return { log, blocks: blocks.filter(({ facts }) => damage.of(facts) === undefined), faults, damage }
+}
+
+async function planBlocks(
+  fs: FileSystem,
+  paths: StorePaths,
+  log: LogFacts,
+  damage: Damage,
+): Promise<PlannedBlock[]> {
+  const facts = await scanBlocks(fs, paths.root, log, damage)
+  return facts.map((block) => ({ facts: block, plan: planBlock(block) }))
+}
+
+/** What entries still have to get that could not be read before. Whatever stands in the way harms these entries only. */
+async function planOwed(
+  fs: FileSystem,
+  paths: StorePaths,
+  { owed }: Checkpoint,
+  damage: Damage,
+): Promise<PlannedBlock[]> {
+  const planned: PlannedBlock[] = []
+  for (const frames of owed) {
+    const log = await scanLog(fs, paths, checkpointBefore(frames), frames.endLog)
+    for (const entry of log.damage.length > 0 ? frames.entries : [])
+      damage.note(entry, unusable(entry, log.damage))
+    const blocks = await planBlocks(fs, paths, onlyOf(log, frames.entries), damage)
+    for (const entryBlocks of byEntry(blocks)) {
+      const faults = entryBlocks.flatMap(faultOf)
+      if (faults.length === 0)
+        faults.push(...(await findLostDirectContent(fs, paths.root, entryBlocks, damage)))
+      const { bucket, entry } = (entryBlocks[0] as PlannedBlock).facts
+      if (faults.length > 0) damage.note({ bucket, entry }, unusable({ bucket, entry }, faults))
+    }
+    planned.push(...blocks)
+  }
+  return planned
+}
+
+function faultOf({ facts, plan }: PlannedBlock): string[] {
+  return plan.kind === 'damaged' ? [`${facts.bucket}/${facts.entry} block ${facts.blockId}: ${plan.why}`] : []
+}
+
+function unusable({ bucket, entry }: EntryName, faults: readonly string[]): StorageError {
+  const why = `entry ${bucket}/${entry} cannot get what the log has for it: ${faults.join('; ')}`
+  return new StorageError('ERR_CORRUPT', why, { bucket, entry })
 }
 
 /** Bytes that carrying out the plan may take: the log's last frame, WALs written afresh, content written again. */
@@ -67,6 +118,8 @@ function spaceNeeded({ log, blocks }: RecoveryPlan): number {
  * The log goes first (R3): its last frame, which may only be in the page cache, is written again into a new file
  * and synced before any block is touched; every older frame is proven durable by it.
  *
+ * An entry that cannot be read keeps waiting for its frames, and stops nothing else.
+ *
  * @throws {StorageError} `ERR_CORRUPT`, when acknowledged data is not as it should be, or `ERR_NO_SPACE`: before
  *   anything was written
  */
@@ -79,8 +132,8 @@ export async function recover(
 ): Promise<Recovery> {
   const startedMs = clock.monotonicMs()
   const plan = await planRecovery(fs, paths)
-  if (plan.damage.length > 0) {
-    throw new StorageError('ERR_CORRUPT', `${paths.root} is damaged: ${plan.damage.join('; ')}`, {
+  if (plan.faults.length > 0) {
+    throw new StorageError('ERR_CORRUPT', `${paths.root} is damaged: ${plan.faults.join('; ')}`, {
       path: paths.root,
     })
   }
@@ -95,13 +148,15 @@ export async function recover(
     frame.set(await fs.read(last.logPath, last.atBytes, last.bytes))
     await log.append(frame, { sequence: last.sequence, chain: last.chain })
   }
-  await applyPlans(fs, paths.root, plan.blocks)
+  await applyPlans(fs, paths.root, plan.blocks, plan.damage)
 
   companion?.restore(checkpoint.companion)
   for (const frame of frames) for (const delta of frame.deltas) companion?.apply(delta)
   return {
     log,
-    blocks: plan.blocks,
+    blocks: plan.blocks.filter(({ facts }) => plan.damage.of(facts) === undefined),
+    facts: plan.log,
+    damage: plan.damage,
     event: {
       durationMs: clock.monotonicMs() - startedMs,
       frames: frames.length,

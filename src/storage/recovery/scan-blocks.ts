@@ -4,15 +4,23 @@ import type { FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor, firstRecordFrom, type Descriptor } from '../codec/descriptor-codec.ts'
 import { decodeRecord, scanRecord } from '../codec/record-codec.ts'
 import type { ExactUs } from '../codec/wire.ts'
+import type { Damage } from '../damage.ts'
 import { EntryPaths } from '../paths.ts'
+import type { EntryName } from '../record.ts'
+import { entryFault } from '../query/entry-fault.ts'
 import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
 import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
 
 const PARALLEL = 8
 
-/** Looks at the files of every block that checkpoint or frames mention. */
-export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts): Promise<BlockFacts[]> {
+/** Looks at the files of every block that checkpoint or frames mention, but for entries that are found damaged. */
+export async function scanBlocks(
+  fs: FileSystem,
+  dataPath: string,
+  log: LogFacts,
+  damage: Damage,
+): Promise<BlockFacts[]> {
   const mentioned = new Map<string, Mentioned>()
   const mention = (block: BlockName): Mentioned => {
     const key = `${block.bucket}/${block.entry}/${block.blockId}`
@@ -38,23 +46,34 @@ export async function scanBlocks(fs: FileSystem, dataPath: string, log: LogFacts
     for (const logged of frame.changes) Object.assign(mention(logged.change), { change: logged, items: [] })
   }
 
+  const entries = new Map<string, EntryName>()
+  for (const { bucket, entry } of mentioned.values()) entries.set(`${bucket}/${entry}`, { bucket, entry })
+  await inParallel(PARALLEL, [...entries.values()], (name) =>
+    damage.contain(name, async () => {
+      const fault = await entryFault(fs, dataPath, name)
+      if (fault !== undefined) damage.note(name, fault)
+    }),
+  )
   const facts: BlockFacts[] = []
   await inParallel(PARALLEL, [...[...mentioned].entries()], async ([index, [key, block]]) => {
-    const paths = new EntryPaths(dataPath, block)
-    const wal = await fs.readFile(paths.wal(block.blockId))
-    const scan = wal === undefined ? undefined : scanWal(wal)
-    facts[index] = {
-      ...block,
-      checkpointed: block.change === undefined ? checkpointed.get(key) : undefined,
-      checkpointSequence: log.checkpoint.sequence,
-      wal:
-        scan === undefined
-          ? undefined
-          : { validEndBytes: scan.endBytes, endsWithMarker: scan.ending === 'marker' },
-      descriptor: await descriptorFacts(fs, paths.descriptor(block.blockId), block.items),
-    }
+    if (damage.of(block) !== undefined) return
+    await damage.contain(block, async () => {
+      const paths = new EntryPaths(dataPath, block)
+      const wal = await fs.readFile(paths.wal(block.blockId))
+      const scan = wal === undefined ? undefined : scanWal(wal)
+      facts[index] = {
+        ...block,
+        checkpointed: block.change === undefined ? checkpointed.get(key) : undefined,
+        checkpointSequence: log.checkpoint.sequence,
+        wal:
+          scan === undefined
+            ? undefined
+            : { validEndBytes: scan.endBytes, endsWithMarker: scan.ending === 'marker' },
+        descriptor: await descriptorFacts(fs, paths.descriptor(block.blockId), block.items),
+      }
+    })
   })
-  return facts
+  return facts.filter((block) => damage.of(block) === undefined)
 }
 
 type Mentioned = BlockName & { items: LoggedItem[]; change: LoggedChange | undefined }

@@ -16,10 +16,18 @@ import { logPath, parseLogName, type StorePaths } from '../paths.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import type { BlockName, LogFacts, LoggedFrame, LoggedItem } from './facts.ts'
 
-/** Reads all frames behind the checkpoint (step R1). Never throws for damage: it is named in the result. */
-export async function scanLog(fs: FileSystem, paths: StorePaths, checkpoint: Checkpoint): Promise<LogFacts> {
+/**
+ * Reads all frames behind the checkpoint (step R1). Never throws for damage: it is named in the result.
+ * @param endLog files from this number on are left out
+ */
+export async function scanLog(
+  fs: FileSystem,
+  paths: StorePaths,
+  checkpoint: Checkpoint,
+  endLog = Infinity,
+): Promise<LogFacts> {
   const items = (await fs.list(paths.logDirectory)) ?? []
-  const numbers = items.map((item) => parseLogName(item.name)).filter((number) => number !== undefined)
+  const numbers = items.map((item) => parseLogName(item.name) ?? Infinity).filter((number) => number < endLog)
   numbers.sort((a, b) => a - b)
   const frames: LoggedFrame[] = []
   const blocks = new BlockNames()

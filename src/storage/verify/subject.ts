@@ -1,4 +1,5 @@
 import type { FileSystem } from '../../fs/file-system.ts'
+import type { Damage } from '../damage.ts'
 import type { EntryName } from '../record.ts'
 
 /** The directory that is looked at, and what is known of it before its entries are. */
@@ -11,6 +12,8 @@ export interface Subject {
   readonly isStore: boolean
   /** By `blockKey`: the log holds all content from this place of the data file on, and recovery writes it again. */
   readonly redoneFromBytes: ReadonlyMap<string, number>
+  /** What cannot be read, or get what the log has for it. */
+  readonly damage: Damage
 }
 
 export function blockKey({ bucket, entry }: EntryName, blockId: bigint | number): string {

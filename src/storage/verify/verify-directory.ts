@@ -1,5 +1,6 @@
 import { loadCrc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
+import { Damage } from '../damage.ts'
 import { StorageError } from '../errors.ts'
 import { storePaths, type StorePaths } from '../paths.ts'
 import type { BlockSource } from '../query/block-source.ts'
@@ -61,12 +62,14 @@ async function verifyUndisturbed(
     isLive,
     isStore: log?.isStore ?? true,
     redoneFromBytes: log?.redoneFromBytes ?? new Map(),
+    damage: log?.damage ?? new Damage(dataPath),
   }
   const there = await discover(fs, dataPath)
   await verifyNames(subject, there, found)
+  const { damage } = subject
   const sources: BlockSource[] = []
   for (const name of there.entries) {
-    const source = await verifyFiles(subject, name, found)
+    const source = await damage.contain(name, () => verifyFiles(subject, name, found))
     if (source !== undefined) sources.push(source)
   }
   const blocksTotal = sources.reduce((sum, { blocks }) => sum + blocks.length, 0)
@@ -79,13 +82,17 @@ async function verifyUndisturbed(
   const byEntry: EntryReport[] = []
   for (const source of sources) {
     const { records, contentBytes } = verifier
-    await verifier.verify(source)
+    await damage.contain(source.name, () => verifier.verify(source))
     byEntry.push({
       ...source.name,
       blocks: source.blocks.length,
       records: verifier.records - records,
       contentBytes: verifier.contentBytes - contentBytes,
     })
+  }
+  for (const { bucket, entry, error } of damage.places) {
+    const place = entry === undefined ? bucket : `${bucket}/${entry}`
+    found('damaged', error.facts.path ?? `${dataPath}/${place}`, error.message)
   }
   const { records, contentBytes, contentChecked, contentUnchecked } = verifier
   return {

@@ -1,4 +1,5 @@
 import type { FileSystem } from '../../fs/file-system.ts'
+import { Damage } from '../damage.ts'
 import { StorageError } from '../errors.ts'
 import type { StorePaths } from '../paths.ts'
 import { planRecovery } from '../recovery/recover.ts'
@@ -12,6 +13,7 @@ export interface LogVerdict {
   readonly isStore: boolean
   /** As a `Subject` has it. */
   readonly redoneFromBytes: ReadonlyMap<string, number>
+  readonly damage: Damage
   /** What the open would do, in order, for people. */
   readonly steps: readonly string[]
 }
@@ -27,12 +29,16 @@ const PLAN_WORDS = {
 export async function verifyLog(fs: FileSystem, paths: StorePaths, found: Found): Promise<LogVerdict> {
   const steps: string[] = []
   const redoneFromBytes = new Map<string, number>()
+  let damage = new Damage(paths.root)
   let isStore = true
   try {
     isStore = (await readFormat(fs, paths)) !== undefined
-    if (!isStore) return { isStore, redoneFromBytes, steps }
-    const { log, blocks, damage } = await planRecovery(fs, paths)
-    for (const message of damage) found('damaged', paths.sediment, message)
+    if (!isStore) return { isStore, redoneFromBytes, damage, steps }
+    const { log, blocks, faults, damage: unreadable } = await planRecovery(fs, paths)
+    damage = unreadable
+    for (const message of faults) found('damaged', paths.sediment, message)
+    for (const { bucket, entry } of damage.places)
+      steps.push(`keep what the log has for ${bucket}/${entry ?? ''} until it can be read`)
     if (log.tornTailBytes > 0) {
       steps.push(
         `drop ${log.tornTailBytes} bytes of an unfinished group at the end of the log: it was never acknowledged`,
@@ -53,5 +59,5 @@ export async function verifyLog(fs: FileSystem, paths: StorePaths, found: Found)
     if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
     found('damaged', error.facts.path ?? paths.sediment, error.message)
   }
-  return { isStore, redoneFromBytes, steps }
+  return { isStore, redoneFromBytes, damage, steps }
 }

@@ -1,20 +1,16 @@
-import { missingSettings } from '../catalogue.ts'
+import { readBucketSettings } from '../bucket-settings.ts'
 import { isFolderOf } from '../codec/folder-codec.ts'
-import { decodeBucketSettings } from '../codec/settings-codec.ts'
 import { BucketPaths, storePaths } from '../paths.ts'
 import type { Discovery } from '../query/discover.ts'
 import type { Found } from './report.ts'
-import { messageOf, type Subject } from './subject.ts'
+import type { Subject } from './subject.ts'
 
 /** Buckets with their settings, directories that are none, and the lists of names. */
 export async function verifyNames(subject: Subject, there: Discovery, found: Found): Promise<void> {
-  const { fs, dataPath, isLive } = subject
-  const { buckets, entries, strays, headless } = there
-  for (const bucket of headless) {
-    const path = new BucketPaths(dataPath, bucket).settings
-    found('damaged', path, missingSettings(path).message)
-  }
-  for (const stray of strays.filter((name) => !headless.includes(name))) {
+  const { fs, dataPath, isLive, damage } = subject
+  const { buckets, entries, strays, unreadable } = there
+  for (const { error, ...place } of unreadable) damage.note(place, error)
+  for (const stray of strays) {
     found(
       'recoverable',
       `${dataPath}/${stray}`,
@@ -22,18 +18,17 @@ export async function verifyNames(subject: Subject, there: Discovery, found: Fou
     )
   }
   for (const bucket of buckets) {
-    const path = new BucketPaths(dataPath, bucket).settings
-    try {
-      decodeBucketSettings((await fs.readFile(path)) ?? new Uint8Array(0))
-    } catch (error) {
-      found('damaged', path, messageOf(error))
-    }
+    const { damage: error } = await readBucketSettings(fs, dataPath, bucket)
+    if (error !== undefined) found('damaged', new BucketPaths(dataPath, bucket).settings, error.message)
   }
   if (isLive) return
-  await verifyFolder(subject, storePaths(dataPath).folder, buckets, found)
+  // Lists may name what cannot be read.
+  if (unreadable.length === 0) await verifyFolder(subject, storePaths(dataPath).folder, buckets, found)
   for (const bucket of buckets) {
+    if (damage.within({ bucket }) !== undefined) continue
     const names = entries.filter((name) => name.bucket === bucket).map(({ entry }) => entry)
-    await verifyFolder(subject, new BucketPaths(dataPath, bucket).folder, names, found)
+    const path = new BucketPaths(dataPath, bucket).folder
+    await damage.contain({ bucket }, () => verifyFolder(subject, path, names, found))
   }
 }
 

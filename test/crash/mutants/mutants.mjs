@@ -350,11 +350,11 @@ export const mutants = [
   {
     name: 'recovery projects before its log is durable',
     patches: [
-      { file: recover, find: '  await applyPlans(fs, paths.root, plan.blocks)\n', put: '' },
+      { file: recover, find: '  await applyPlans(fs, paths.root, plan.blocks, plan.damage)\n', put: '' },
       {
         file: recover,
         find: '  const log = await CommitLog.begin(',
-        put: '  await applyPlans(fs, paths.root, plan.blocks)\n  const log = await CommitLog.begin(',
+        put: '  await applyPlans(fs, paths.root, plan.blocks, plan.damage)\n  const log = await CommitLog.begin(',
       },
     ],
   },

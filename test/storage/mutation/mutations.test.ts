@@ -130,6 +130,6 @@ it('an entry can be emptied and written again, but for the id that the log still
 it('an entry that is not there is named', async () => {
   const { storage } = await storeOf([0])
   const other = { bucket: 'kafka', entry: 'none' }
-  expect(() => storage.removeRecords(other, [1n])).toThrow('there is no entry kafka/none')
+  await expect(storage.removeRecords(other, [1n])).rejects.toThrow('there is no entry kafka/none')
   await storage.close()
 })

@@ -118,8 +118,8 @@ describe('verify', () => {
     ],
     [
       'a directory without settings',
-      (disk) => disk.putDirectory('/data/lost+found'),
-      ['recoverable lost+found: directory without bucket.settings: ReductStore does not start'],
+      (disk) => disk.putDirectory('/data/found'),
+      ['recoverable found: directory without bucket.settings: ReductStore does not start'],
     ],
     [
       'a missing index',
@@ -172,6 +172,13 @@ describe('verify', () => {
     const disk = await closedStore()
     await change(disk)
     expect(await verdict(disk)).toEqual(expected)
+  })
+
+  it('finds nothing wrong with the directory that file systems keep in the root of a volume', async () => {
+    const disk = await closedStore()
+    disk.putDirectory('/data/lost+found')
+    expect(await verdict(disk)).toEqual([])
+    expect((await openStore(disk.fs)).damaged()).toEqual([])
   })
 
   it('finds nothing wrong with an empty record behind the end of the data file', async () => {
@@ -323,14 +330,16 @@ describe('a change of one byte', () => {
 })
 
 describe('a bucket without its settings', () => {
-  it('is damage, also to a start: its records would be hidden', async () => {
+  it('is damage, and none to a start: its records are shown', async () => {
     const disk = await closedStore()
     await disk.fs.unlink('/data/kafka/bucket.settings')
     expect((await verdict(disk)).some((finding) => finding.startsWith('damaged'))).toBe(true)
-    await expect(openStore(disk.fs)).rejects.toMatchObject({
-      code: 'ERR_CORRUPT',
-      message: expect.stringContaining('put it back') as unknown,
-    })
+    const storage = await openStore(disk.fs)
+    expect((await storage.entries()).map(({ recordCount }) => recordCount)).toEqual([4])
+    expect(storage.damaged()).toMatchObject([
+      { bucket: 'kafka', error: { message: expect.stringContaining('put it back') as unknown } },
+    ])
+    await storage.close()
   })
 })
 

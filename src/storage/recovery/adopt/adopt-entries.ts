@@ -1,6 +1,7 @@
 import { inParallel } from '../../../base/in-parallel.ts'
 import type { Logger } from '../../../base/logger.ts'
 import type { FileSystem } from '../../../fs/file-system.ts'
+import type { Damage } from '../../damage.ts'
 import { EntryPaths, type StorePaths } from '../../paths.ts'
 import { discover } from '../../query/discover.ts'
 import type { PlannedBlock } from '../apply.ts'
@@ -13,29 +14,37 @@ const PARALLEL = 8
 /**
  * Takes over what ReductStore left: the whole directory where there was no store of ours, and otherwise what it left in
  * a visit since we closed.
- * @param blocks what the commit log accounts for; absent where there is no store of ours yet
+ * @param known what the commit log accounts for, and the entries that are left out; absent where there is no store of ours
+ *   yet: then whatever cannot be read stops it, for nothing is lost with that
  */
 export async function adoptEntries(options: {
   fs: FileSystem
   paths: StorePaths
   logger: Logger
   quarantine: Quarantine
-  blocks?: readonly PlannedBlock[]
+  known?: { readonly blocks: readonly PlannedBlock[]; readonly damage: Damage }
 }): Promise<void> {
-  const { fs, paths, logger, quarantine, blocks } = options
+  const { fs, paths, logger, quarantine, known } = options
   const open = new Map<string, Set<bigint>>()
-  for (const { facts, plan } of blocks ?? []) {
+  for (const { facts, plan } of known?.blocks ?? []) {
     if (plan.kind !== 'open') continue
     const key = `${facts.bucket}/${facts.entry}`
     const ids = open.get(key) ?? new Set()
     open.set(key, ids.add(BigInt(facts.blockId)))
   }
-  const { entries } = await discover(fs, paths.root)
-  const isForeign = blocks === undefined
+  const { entries, unreadable } = await discover(fs, paths.root)
+  const isForeign = known === undefined
+  for (const { error, ...place } of unreadable) {
+    if (isForeign) throw error
+    known.damage.note(place, error)
+  }
   if (isForeign && entries.length > 0)
     logger.info({ path: paths.root, entries: entries.length }, 'taking over a directory of ReductStore')
   await inParallel(PARALLEL, entries, async (name) => {
     const ours = open.get(`${name.bucket}/${name.entry}`) ?? new Set()
-    await adoptEntry(new EntryPaths(paths.root, name), { fs, quarantine, isForeign, ours })
+    const adopt = (): Promise<void> =>
+      adoptEntry(new EntryPaths(paths.root, name), { fs, quarantine, isForeign, ours })
+    if (isForeign) await adopt()
+    else if (known.damage.of(name) === undefined) await known.damage.contain(name, adopt)
   })
 }

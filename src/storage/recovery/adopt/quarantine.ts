@@ -46,6 +46,17 @@ export class Quarantine {
     this.#count(path, aside, reason)
   }
 
+  /** As `take`, a directory with all that is in it, whether or not that can be read; or whatever else is there. */
+  async takeTree(path: string, reason: string): Promise<void> {
+    const parent = path.slice(0, path.lastIndexOf('/'))
+    const items = (await this.#fs.list(parent)) ?? []
+    if (!items.some(({ name }) => `${parent}/${name}` === path)) return
+    const aside = await this.#explain(path, reason)
+    await this.#fs.rename(path, aside)
+    await this.#fs.syncDirectories([parent, this.#directory])
+    this.#count(path, aside, reason)
+  }
+
   /** Keeps these bytes of a file that stays, and will be changed; once. */
   async copy(path: string, bytes: Uint8Array, reason: string): Promise<void> {
     if ((await this.#fs.fileBytes(this.#nameOf(path))) !== undefined) return
