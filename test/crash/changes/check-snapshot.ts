@@ -3,7 +3,7 @@ import { checkSettledDirectory } from '../judge.ts'
 import { SimulationFailure, StoreProcess, requireReason, type Tools } from '../store-process.ts'
 import { evictionOf } from './evicted.ts'
 import { Expectation } from './expectation.ts'
-import type { Allowed, Eviction } from './model.ts'
+import type { Allowed, Eviction, State } from './model.ts'
 import { newRecord, submitting } from './records.ts'
 import { shownBy, stockState } from './shown.ts'
 import { SECOND_US, T0 } from './stage.ts'
@@ -19,7 +19,9 @@ export interface Snapshot {
 /** Crashes within recovery that follow each other, and of one recovery. */
 const DEPTH_MAX = 2
 const INNER_MAX = 2
-const INNER_CHANCE = 0.01
+const INNER_CHANCE = 0.015
+/** A recovery behind another one goes on. */
+const AFTERWARDS_CHANCE = 0.5
 /** Where a record is written to once more. */
 const AFTERWARDS = { bucket: 'one', entry: 'a' }
 
@@ -29,7 +31,6 @@ export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOf
   for (const way of ['kill', 'power'] as const) {
     const image = snapshot.disk.fork(random.seed())
     if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
-    coverage.image(image.digest())
     try {
       if (way === 'kill') {
         const contradiction = snapshot.allowed.contradictsAnywhere(stockState(image))
@@ -52,33 +53,40 @@ async function recover(
   depth: number,
 ): Promise<void> {
   const { random, coverage, options } = tools
-  const inner: SimulatedDisk[] = []
+  coverage.image(image.digest())
+  const inner: { readonly disk: SimulatedDisk; readonly allowed: Allowed }[] = []
   const evictions: Eviction[] = []
   const process = new StoreProcess(tools, image, (place) => {
     if (place === 'recovery' && depth < DEPTH_MAX && inner.length < INNER_MAX && random.chance(INNER_CHANCE))
-      inner.push(image.fork(random.seed()))
+      inner.push({ disk: image.fork(random.seed()), allowed: allowed.evicting([...evictions]) })
   })
   process.onBlockEvicted = (event) => evictions.push(evictionOf(image, event))
   await process.open()
-  const shown = await process.run(shownBy(process.storage, settingsOfNew))
+  const shown = await process.run(shownBy(process.storage, settingsOfNew, () => evictions.length))
   const contradiction = allowed.evicting(evictions).contradicts(shown)
   if (contradiction !== undefined) throw new SimulationFailure(`the store ${contradiction}`)
 
+  if (depth === 0 || random.chance(AFTERWARDS_CHANCE)) await goOn(process, shown, evictions)
+  process.kill()
+  for (const again of inner) {
+    coverage.add('crash.recoveryAgain')
+    if (random.chance(0.5)) again.disk.cutPower({ seed: random.seed(), garbage: options.garbage })
+    await recover(tools, again.disk, again.allowed, settingsOfNew, depth + 1)
+  }
+}
+
+/** One more record, and a clean stop: stock finds what was shown. */
+async function goOn(process: StoreProcess, shown: State, evictions: readonly Eviction[]): Promise<void> {
+  const { disk } = process
   const expectation = new Expectation(shown)
   for (const eviction of evictions) expectation.evicted(eviction)
-  process.onBlockEvicted = (event) => expectation.evicted(evictionOf(image, event))
+  process.onBlockEvicted = (event) => expectation.evicted(evictionOf(disk, event))
   await process.run(
     submitting(process, expectation, [newRecord('afterwards', AFTERWARDS, T0 + 7 * SECOND_US)])(),
   )
   await process.run(process.storage.close())
   requireReason(process, false)
-  process.kill()
-  checkSettledDirectory(image)
+  checkSettledDirectory(disk)
   expectation.evictionsDone(Infinity)
-  expectation.requireOfStock(stockState(image))
-  for (const again of inner) {
-    coverage.add('crash.recoveryAgain')
-    if (random.chance(0.5)) again.cutPower({ seed: random.seed(), garbage: options.garbage })
-    await recover(tools, again, allowed, settingsOfNew, depth + 1)
-  }
+  expectation.requireOfStock(stockState(disk))
 }

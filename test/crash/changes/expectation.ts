@@ -7,7 +7,8 @@ export class Expectation {
   readonly state: State
   readonly #pending = new Set<Change>()
   readonly #evictions: Eviction[] = []
-  hasEvicted = false
+  /** All that there were. */
+  evictionsCount = 0
 
   constructor(state: State) {
     this.state = state
@@ -37,7 +38,7 @@ export class Expectation {
   }
 
   evicted(eviction: Eviction): void {
-    this.hasEvicted = true
+    this.evictionsCount += 1
     this.#evictions.push(eviction)
   }
 

@@ -25,8 +25,29 @@ export function printedLabels(labels: ReadonlyMap<string, string>): string {
     .join(' ')
 }
 
-/** What an open store shows. @throws {SimulationFailure} when a record is there twice */
-export async function shownBy(storage: Storage, settingsOfNew: string): Promise<State> {
+/**
+ * What an open store shows at one moment. @param evictions how many blocks its quotas have let go of so far
+ * @throws {SimulationFailure} when a record is there twice
+ */
+export async function shownBy(
+  storage: Storage,
+  settingsOfNew: string,
+  evictions: () => number,
+): Promise<State> {
+  for (;;) {
+    const before = evictions()
+    if (before > 0) await allDone(storage)
+    try {
+      const state = await scanned(storage, settingsOfNew)
+      if (evictions() === before) return state
+    } catch (error) {
+      const isGone = error instanceof StorageError && error.code === 'ERR_NOT_FOUND'
+      if (!isGone || evictions() === before) throw error
+    }
+  }
+}
+
+async function scanned(storage: Storage, settingsOfNew: string): Promise<State> {
   const state = new State(settingsOfNew)
   for (const { name, settings } of storage.buckets()) state.buckets.set(name, settingsText(settings))
   for (const { bucket, entry } of await storage.entries({ attachments: true })) {
@@ -36,19 +57,20 @@ export async function shownBy(storage: Storage, settingsOfNew: string): Promise<
       const labels = labelled(record.labels)
       const id = labels.get('id') as string
       if (state.records.has(id)) throw new SimulationFailure(`record ${id} is there twice`)
-      try {
-        const content =
-          record.state === 'finished'
-            ? Buffer.from(await record.read()).toString()
-            : failedContent(record.contentBytes)
-        state.records.set(id, { entry: name, labels: printedLabels(labels), content })
-      } catch (error) {
-        // Its quota has let go of it while it was read.
-        if (!(error instanceof StorageError) || error.code !== 'ERR_NOT_FOUND') throw error
-      }
+      const content =
+        record.state === 'finished'
+          ? Buffer.from(await record.read()).toString()
+          : failedContent(record.contentBytes)
+      state.records.set(id, { entry: name, labels: printedLabels(labels), content })
     }
   }
   return state
+}
+
+/** Resolves when all that was begun before is done, blocks included that a quota lets go of. */
+export async function allDone(storage: Storage): Promise<void> {
+  const [entry] = await storage.entries({ attachments: true })
+  if (entry !== undefined) await storage.removeRecords(entry, [])
 }
 
 /** What stock ReductStore would show of the disk as it is; settings of buckets are left out. */

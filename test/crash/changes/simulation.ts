@@ -14,7 +14,7 @@ import { Expectation } from './expectation.ts'
 import { State, settingsText } from './model.ts'
 import { changingSettings, isMove, moving } from './moves.ts'
 import { refilling, relabelling, removing, removingRange, writing, type Removed } from './records.ts'
-import { shownBy, stockState } from './shown.ts'
+import { allDone, shownBy, stockState } from './shown.ts'
 import { knownRecords, type Stage, type Work } from './stage.ts'
 import { Uploads } from './uploads.ts'
 
@@ -87,9 +87,11 @@ export class ChangeSimulation {
     await loadCrc64()
     await this.#process.open()
     for (const command of commands) await this.#do(command)
+    const evictions = (): number => this.#expectation.evictionsCount
+    const { storage } = this.#process
     this.#expectation.require(
       'the store',
-      await this.#process.run(shownBy(this.#process.storage, settingsOfNew)),
+      await this.#process.run(shownBy(storage, settingsOfNew, evictions)),
     )
     await this.#close()
     for (const snapshot of this.#snapshots) await checkSnapshot(this.#tools, snapshot, settingsOfNew)
@@ -211,10 +213,8 @@ export class ChangeSimulation {
   /** Afterwards blocks that a quota let go of before this call are gone for good. */
   async #settleEvictions(): Promise<void> {
     const count = this.#expectation.evictionsPending
-    const [first] = this.#entryNames()
-    if (count === 0 || first === undefined) return
-    // Behind everything that was begun before.
-    await this.#process.run(this.#process.storage.removeRecords(first, []))
+    if (count === 0) return
+    await this.#process.run(allDone(this.#process.storage))
     this.#expectation.evictionsDone(count)
   }
 

@@ -64,7 +64,7 @@ export class Uploads {
         !this.#open.some((upload) => upload.id === id),
     )
     const chosen = failed[pick % failed.length]
-    if (chosen === undefined || expectation.hasEvicted) return nothing
+    if (chosen === undefined || expectation.evictionsCount > 0) return nothing
     const [id, { entry: target, content }] = chosen
     touched.add(id)
     const known = (await knownRecords(stage, target)).find((record) => record.id === id)
