@@ -27,7 +27,7 @@ const AFTERWARDS = { bucket: 'one', entry: 'a' }
 
 /** Lets a copy of the disk crash by a kill and by a power cut, recovers and compares. @throws {SimulationFailure} */
 export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOfNew: string): Promise<void> {
-  const { random, coverage, options } = tools
+  const { random, options } = tools
   for (const way of ['kill', 'power'] as const) {
     const image = snapshot.disk.fork(random.seed())
     if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
@@ -58,7 +58,7 @@ async function recover(
   const evictions: Eviction[] = []
   const process = new StoreProcess(tools, image, (place) => {
     if (place === 'recovery' && depth < DEPTH_MAX && inner.length < INNER_MAX && random.chance(INNER_CHANCE))
-      inner.push({ disk: image.fork(random.seed()), allowed: allowed.evicting([...evictions]) })
+      inner.push({ disk: image.fork(random.seed()), allowed: allowed.evicting(evictions) })
   })
   process.onBlockEvicted = (event) => evictions.push(evictionOf(image, event))
   await process.open()

@@ -54,7 +54,7 @@ export class Expectation {
 
   /** As of now; what becomes of the changes under way is asked when it is compared. */
   allowed(): Allowed {
-    return new Allowed(this.state.copy(), [...this.#pending], [...this.#evictions])
+    return new Allowed(this.state.copy(), [...this.#pending], [[...this.#evictions]])
   }
 
   /** @throws {SimulationFailure} */

@@ -86,22 +86,22 @@ export interface Eviction {
 
 /**
  * Every state that a crash may leave: what was acknowledged, each pending change whole or not at all, and of the pending
- * evictions the first ones.
+ * evictions of each process the first ones: the next one chooses anew.
  */
 export class Allowed {
   readonly #acknowledged: State
   readonly #pending: readonly Change[]
-  readonly #evictions: readonly Eviction[]
+  readonly #evictions: readonly (readonly Eviction[])[]
 
-  constructor(acknowledged: State, pending: readonly Change[] = [], evictions: readonly Eviction[] = []) {
+  constructor(acknowledged: State, pending: readonly Change[], evictions: readonly (readonly Eviction[])[]) {
     this.#acknowledged = acknowledged
     this.#pending = pending
     this.#evictions = evictions
   }
 
-  /** With blocks that were let go of since. */
+  /** With blocks that a process let go of since. */
   evicting(evictions: readonly Eviction[]): Allowed {
-    return new Allowed(this.#acknowledged, this.#pending, [...this.#evictions, ...evictions])
+    return new Allowed(this.#acknowledged, this.#pending, [...this.#evictions, [...evictions]])
   }
 
   /** Why `state` is none of them. */
@@ -133,21 +133,15 @@ export class Allowed {
 
   #states(): State[] {
     const pending = this.#pending.filter(({ isRefused }) => !isRefused)
-    return Array.from({ length: 2 ** pending.length }, (_, chosen) => {
+    let states = Array.from({ length: 2 ** pending.length }, (_, chosen) => {
       const state = this.#acknowledged.copy()
       pending.forEach((change, index) => {
         if (Math.floor(chosen / 2 ** index) % 2 === 1) change.apply(state)
       })
       return state
-    }).flatMap((state) => {
-      const states = [state]
-      for (const { ids } of this.#evictions) {
-        const less = (states.at(-1) as State).copy()
-        for (const id of ids) less.records.delete(id)
-        states.push(less)
-      }
-      return states
     })
+    for (const ofProcess of this.#evictions) states = states.flatMap((state) => prefixes(state, ofProcess))
+    return states
   }
 
   /** Lines that may be there in any of the states: a crash may leave an entry, and what is above it, empty. */
@@ -161,6 +155,17 @@ export class Allowed {
     }
     return optional
   }
+}
+
+/** Without the blocks of the first evictions, for every number of them. */
+function prefixes(state: State, evictions: readonly Eviction[]): State[] {
+  const states = [state]
+  for (const { ids } of evictions) {
+    const less = (states.at(-1) as State).copy()
+    for (const id of ids) less.records.delete(id)
+    states.push(less)
+  }
+  return states
 }
 
 /** A line each for records, entries and buckets, the same for the same state. */
