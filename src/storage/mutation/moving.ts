@@ -27,6 +27,8 @@ export async function removeEmptyDirectories(fs: FileSystem, paths: StorePaths):
   directories.sort((a, b) => b.length - a.length)
   for (const path of directories) {
     if (!(await isEmpty(fs, path))) continue
+    // What has left it must be durable where it is now, before the place that it came from goes.
+    await fs.syncDirectories([path])
     await fs.removeTree(path)
     await fs.syncDirectories([dirname(path)])
   }

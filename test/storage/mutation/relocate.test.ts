@@ -193,6 +193,41 @@ describe.each(changes)('$what', ({ make, after }) => {
   })
 })
 
+it('is not lost where the power fails while a killed move is recovered', async () => {
+  const disk = new SimulatedDisk({ seed: 11 })
+  const storage = await filledStore(disk)
+  const killed: SimulatedDisk[] = []
+  let isMoved = false
+  disk.onOperation = (call, path) => {
+    if (isMoved) killed.push(disk.fork(1))
+    isMoved = call === 'rename' && path.endsWith('/plain/0')
+  }
+  await storage.renameEntry(kafka('plain/0'), 'new/0')
+  disk.onOperation = undefined
+  await storage.close()
+  const [image] = killed
+  if (image === undefined) throw new Error('nothing was moved')
+  image.killProcess()
+  const forks: { disk: SimulatedDisk; what: string }[] = []
+  image.onOperation = (call, path, operation) =>
+    forks.push({ disk: image.fork(operation), what: `${operation} ${call} ${path}` })
+  const recovered = await openStore(image.restart(), { settings })
+  image.onOperation = undefined
+  await recovered.close()
+  expect(forks.some(({ what }) => what.includes('removeDirectory'))).toBe(true)
+  for (const { disk: fork, what } of forks) {
+    for (const names of ['nothing', 'all'] as const) {
+      const cut = fork.fork(1)
+      cut.cutPower({ seed: 1, names })
+      const again = await openStore(cut.fs, { settings })
+      const state = await shown(again)
+      const isFine = isBeforeOrAfter(state, renamed('kafka/plain/0', 'kafka/new/0'))
+      expect([what, names, isFine ? 'fine' : state]).toEqual([what, names, 'fine'])
+      await again.close()
+    }
+  }
+})
+
 describe('what cannot be', () => {
   it.each([
     ['an entry that is not there', 'ERR_NOT_FOUND', (s: Storage) => s.removeEntry(kafka('none'))],
