@@ -1,6 +1,6 @@
 import type { SimulatedDisk } from '../../support/simulated-disk.ts'
 import { checkSettledDirectory } from '../judge.ts'
-import { SimulationFailure, StoreProcess, requireReason, type Tools } from '../store-process.ts'
+import { DATA_PATH, SimulationFailure, StoreProcess, requireReason, type Tools } from '../store-process.ts'
 import { evictionOf } from './evicted.ts'
 import { Expectation } from './expectation.ts'
 import type { Allowed, Eviction, State } from './model.ts'
@@ -62,6 +62,7 @@ async function recover(
   })
   process.onBlockEvicted = (event) => evictions.push(evictionOf(image, event))
   await process.open()
+  requireNothingLeft(image)
   const shown = await process.run(shownBy(process.storage, settingsOfNew, () => evictions.length))
   const contradiction = allowed.evicting(evictions).contradicts(shown)
   if (contradiction !== undefined) throw new SimulationFailure(`the store ${contradiction}`)
@@ -89,4 +90,12 @@ async function goOn(process: StoreProcess, shown: State, evictions: readonly Evi
   checkSettledDirectory(disk)
   expectation.evictionsDone(Infinity)
   expectation.requireOfStock(stockState(disk))
+}
+
+/** @throws {SimulationFailure} where an open has left what an interrupted change was about */
+function requireNothingLeft(disk: SimulatedDisk): void {
+  const left = disk
+    .paths(`${DATA_PATH}/.sediment`)
+    .find((path) => /\/(removed-|new-|staged\/|moving)/.test(path))
+  if (left !== undefined) throw new SimulationFailure(`${left} was left`)
 }

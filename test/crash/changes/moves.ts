@@ -1,8 +1,8 @@
 import type { BucketSettings, EntryName, StorageError } from '../../../src/storage/index.ts'
-import { SimulationFailure } from '../store-process.ts'
 import { buckets, paths, type Command, type CommandOf } from './commands.ts'
 import { Change, settingsText, type State } from './model.ts'
 import { nothing, type Stage, type Work } from './stage.ts'
+import type { Uploads } from './uploads.ts'
 
 type Move = CommandOf<'renameEntry' | 'removeEntry' | 'renameBucket' | 'removeBucket'>
 
@@ -11,11 +11,7 @@ export function isMove(command: Command): command is Move {
 }
 
 /** Renames and removals of buckets and entries. Where an upload is open they have to be refused. */
-export function moving(
-  stage: Stage,
-  command: Move,
-  isUploading: (place: Partial<EntryName>) => boolean,
-): Work {
+export function moving(stage: Stage, command: Move, uploads: Uploads): Work {
   const { state } = stage.expectation
   const { storage } = stage.process
   const move =
@@ -33,10 +29,10 @@ export function moving(
   const change = new Change((changed) => applyMove(changed, move))
   return async () => {
     const place = path === undefined ? { bucket } : { bucket, entry: path }
-    const hasUpload = isUploading(place)
+    const hasUpload = uploads.isOpenIn(place)
     const isRefusal = ({ code }: StorageError): boolean => code === 'ERR_RECORD_STATE' && hasUpload
     const isDone = await stage.expectation.attempt(change, work, isRefusal)
-    if (isDone && hasUpload) throw new SimulationFailure(`${bucket}/${path} was moved under an upload`)
+    if (isDone) await uploads.requireEndedIn(place)
   }
 }
 

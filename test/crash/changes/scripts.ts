@@ -64,7 +64,24 @@ const together = fc.record({
   commands: fc.array(fc.oneof(write, change, begin, upload), { minLength: 2, maxLength: 3 }),
 })
 
-type Weighted = { arbitrary: fc.Arbitrary<Command>; weight: number }
+/** Everything of an entry goes; then the same times, or a checkpoint: what a power cut may bring back. */
+const clearing = fc
+  .tuple(entry, fc.constantFrom<Command>({ kind: 'refill' }, { kind: 'checkpoint' }))
+  .map(([of, next]): Command[] => [{ kind: 'removeRange', entry: of, from: 0, count: 30 }, next])
+
+/** Late records take a block over its limits, and it is split. */
+const splitting = fc
+  .tuple(fc.nat(1), fc.subarray([1, 2, 3, 4, 5], { minLength: 2 }))
+  .map(([of, late]): Command[] => [
+    { kind: 'write', entry: of, times: [0, 6, 12], large: false },
+    { kind: 'write', entry: of, times: late, large: false },
+    { kind: 'settle' },
+  ])
+
+interface Weighted {
+  readonly arbitrary: fc.Arbitrary<Command | Command[]>
+  readonly weight: number
+}
 
 /** Begins with `first`, so that there is something to change. */
 function about(
@@ -73,15 +90,17 @@ function about(
   ...drawn: readonly Weighted[]
 ): fc.Arbitrary<Command[]> {
   const rest = fc.array(fc.oneof(...drawn), { minLength: 2, maxLength: commandsMax })
-  return fc.tuple(fc.tuple(...first), rest).map(([begun, more]) => [...begun, ...more])
+  return fc.tuple(fc.tuple(...first), rest).map(([begun, more]) => [...begun, ...more.flat()])
 }
 
 const changes = about(
   [write],
   9,
   { arbitrary: write, weight: 4 },
-  { arbitrary: change, weight: 6 },
-  { arbitrary: refill, weight: 2 },
+  { arbitrary: change, weight: 5 },
+  { arbitrary: refill, weight: 1 },
+  { arbitrary: clearing, weight: 2 },
+  { arbitrary: splitting, weight: 2 },
   { arbitrary: upkeep, weight: 3 },
   { arbitrary: together, weight: 2 },
 )

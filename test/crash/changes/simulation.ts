@@ -46,7 +46,6 @@ const settingsOfNew = settingsText(options.blocks)
 const quiet: ReadonlySet<Command['kind']> = new Set([
   'write',
   'restart',
-  'settle',
   'checkpoint',
   'pass',
   'fold',
@@ -55,6 +54,16 @@ const quiet: ReadonlySet<Command['kind']> = new Set([
 const QUIET_CHANCE = 0.4
 /** Crashes behind a command. */
 const AFTER_CHANCE = 0.25
+/** Behind those that rely on what was synced. */
+const AFTER_SYNC_CHANCE = 0.7
+const syncing: ReadonlySet<Command['kind']> = new Set([
+  'checkpoint',
+  'refill',
+  'finish',
+  'settings',
+  'renameEntry',
+  'removeEntry',
+])
 
 /**
  * Plays commands against a store and a model of it. Before operations of the disk, chosen at random, the disk is copied;
@@ -126,7 +135,8 @@ export class ChangeSimulation {
     await this.#settleEvictions()
     coverage.add(`during.${command.kind}`, this.#points.points.length)
     this.#snapshots.push(...this.#points.points)
-    if (random.chance(AFTER_CHANCE)) this.#snapshots.push(this.#snapshot('the end'))
+    if (random.chance(syncing.has(command.kind) ? AFTER_SYNC_CHANCE : AFTER_CHANCE))
+      this.#snapshots.push(this.#snapshot('the end'))
     this.#points = new CrashPoints(random, 0)
   }
 
@@ -165,7 +175,7 @@ export class ChangeSimulation {
       this.#removed = removed
     }
     for (const name of this.#entryNames()) stage.hasUploads(name)
-    if (isMove(command)) return moving(stage, command, (place) => this.#uploads.isOpenIn(place))
+    if (isMove(command)) return moving(stage, command, this.#uploads)
     switch (command.kind) {
       case 'write':
         return writing(stage, command)

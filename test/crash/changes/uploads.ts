@@ -1,4 +1,5 @@
 import { StorageError, type EntryName, type RecordWriter } from '../../../src/storage/index.ts'
+import { SimulationFailure } from '../store-process.ts'
 import { entries, type CommandOf } from './commands.ts'
 import { Change } from './model.ts'
 import { failedContent, labelled, printedLabels } from './shown.ts'
@@ -21,12 +22,16 @@ export class Uploads {
   /** Times of uploads differ from all others, so that none is taken. */
   #begun = 0
 
-  isOpenIn({ bucket, entry }: Partial<EntryName>): boolean {
-    return this.#open.some(
-      ({ target }) =>
-        target.bucket === bucket &&
-        (entry === undefined || target.entry === entry || target.entry.startsWith(`${entry}/`)),
-    )
+  isOpenIn(place: Partial<EntryName>): boolean {
+    return this.#open.some((upload) => isIn(upload, place))
+  }
+
+  /** @throws {SimulationFailure} where content could still be written */
+  async requireEndedIn(place: Partial<EntryName>): Promise<void> {
+    for (const upload of this.#open.filter((one) => isIn(one, place))) {
+      if (await send(upload, 0)) throw new SimulationFailure(`${upload.id} was moved under its upload`)
+      this.#ended(upload)
+    }
   }
 
   /** The process has ended: what it was sent is lost. */
@@ -126,12 +131,17 @@ export class Uploads {
   }
 }
 
+function isIn({ target }: OpenUpload, { bucket, entry }: Partial<EntryName>): boolean {
+  if (target.bucket !== bucket) return false
+  return entry === undefined || target.entry === entry || target.entry.startsWith(`${entry}/`)
+}
+
 /** @returns whether the upload still goes on */
 async function send(upload: OpenUpload, bytes: number): Promise<boolean> {
   const chunk = upload.content.subarray(upload.sentBytes, upload.sentBytes + bytes)
   upload.sentBytes += bytes
   try {
-    if (bytes > 0) await upload.writer.write(chunk)
+    await upload.writer.write(chunk)
     return true
   } catch (error) {
     if (error instanceof StorageError && isIdle(error)) return false
