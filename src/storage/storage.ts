@@ -203,6 +203,7 @@ export class Storage implements RecordReader {
       exclusive: (job) => this.#commit.exclusive(job),
       source: (entry) => this.#live.source(entry),
       makeEntry: (name) => catalogue.require(name),
+      quotas,
       spareBytes: () => this.spareBytes(),
     })
     let staged = 0
@@ -343,8 +344,8 @@ export class Storage implements RecordReader {
   /**
    * Begins a record whose content comes in pieces, of any length. Its range is durable, as a record that has failed, when
    * this resolves. A failed record of equal length is written again in its place, with these labels and this type.
-   * @throws {StorageError} `ERR_EXISTS` when the time is taken, `ERR_NO_SPACE`, `ERR_INVALID`, `ERR_CORRUPT` (the block it
-   *   belongs into is damaged), `ERR_POISONED`, `ERR_CLOSED`
+   * @throws {StorageError} `ERR_EXISTS` when the time is taken, `ERR_NO_SPACE`, `ERR_QUOTA`, `ERR_INVALID`, `ERR_CORRUPT`
+   *   (what it belongs into is damaged), `ERR_POISONED`, `ERR_CLOSED`
    */
   async beginRecord(begin: RecordBegin): Promise<RecordWriter> {
     this.#check(begin)

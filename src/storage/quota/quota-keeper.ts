@@ -10,8 +10,8 @@ import type { EntryChange } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { StorageObserver } from '../observer.ts'
-import type { EntryName, RecordWrite } from '../record.ts'
-import { weighRecord } from '../record-weight.ts'
+import type { EntryName } from '../record.ts'
+import { weighRecord, type Weighable } from '../record-weight.ts'
 import { chooseVictim, type Victim } from './choose-victim.ts'
 
 /** Blocks that one frame lets go of at most: each takes a few syncs while groups wait. */
@@ -58,7 +58,7 @@ export class QuotaKeeper {
   }
 
   /** Why these records cannot be taken. Their entries exist. */
-  refusal(writes: readonly RecordWrite[]): StorageError | undefined {
+  refusal(writes: readonly Weighable[]): StorageError | undefined {
     if (!this.#hasQuotas()) return undefined
     for (const [bucket, { bytes, greatestBytes }] of this.#weigh(writes)) {
       const { quota } = bucket.settings
@@ -75,7 +75,7 @@ export class QuotaKeeper {
   }
 
   /** These records are reserved in the group being built. */
-  reserved(writes: readonly RecordWrite[]): void {
+  reserved(writes: readonly Weighable[]): void {
     if (!this.#hasQuotas()) return
     for (const [bucket, { bytes, contentBytes }] of this.#weigh(writes))
       this.#estimates.set(bucket, (this.#estimates.get(bucket) ?? 0) + bytes - contentBytes)
@@ -106,11 +106,12 @@ export class QuotaKeeper {
   /**
    * The blocks that have to go for every bucket to keep its quota, the oldest first; those that are open get folded. The
    * caller puts them into a frame before anything else is reserved.
+   * @param coming of one bucket, what is about to be reserved
    */
-  async evictions(): Promise<EntryChange[]> {
+  async evictions(coming?: { readonly bucket: Bucket; readonly bytes: number }): Promise<EntryChange[]> {
     const changes: EntryChange[] = []
     for (const bucket of this.#options.catalogue.buckets) {
-      let excessBytes = this.#excessBytes(bucket)
+      let excessBytes = this.#excessBytes(bucket, coming?.bucket === bucket ? coming.bytes : 0)
       if (excessBytes <= 0) continue
       const taken = new Set<string>()
       const isTaken = (listed: IndexEntry, of: Entry): boolean => taken.has(`${of.name.entry} ${listed.id}`)
@@ -190,12 +191,12 @@ export class QuotaKeeper {
     return bucket.usedBytes + (this.#estimates.get(bucket) ?? 0)
   }
 
-  #excessBytes(bucket: Bucket): number {
+  #excessBytes(bucket: Bucket, comingBytes = 0): number {
     const { quota } = bucket.settings
-    return quota.kind === 'fifo' ? this.#usedBytes(bucket) - quota.bytes : 0
+    return quota.kind === 'fifo' ? this.#usedBytes(bucket) + comingBytes - quota.bytes : 0
   }
 
-  #weigh(writes: readonly RecordWrite[]): Map<Bucket, Weight> {
+  #weigh(writes: readonly Weighable[]): Map<Bucket, Weight> {
     const weights = new Map<Bucket, Weight>()
     for (const write of writes) {
       const bucket = this.#options.catalogue.find(write.target)?.bucket

@@ -6,6 +6,8 @@ import { decodeRecord, recordStateNumber, scanRecord, stateFieldBytes } from '..
 import type { Edits } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
+import type { QuotaKeeper } from '../quota/quota-keeper.ts'
+import { weighRecord } from '../record-weight.ts'
 import type { BlockSource } from '../query/block-source.ts'
 import { locateRecord, type LocatedRecord } from '../query/locate-record.ts'
 import type { EntryName, RecordBegin, RecordWriter } from '../record.ts'
@@ -21,6 +23,7 @@ export interface UploadsOptions {
   readonly source: (entry: Entry) => BlockSource
   /** The entry, made durable when it is missing. */
   readonly makeEntry: (name: EntryName) => Promise<Entry>
+  readonly quotas: Pick<QuotaKeeper, 'refusal' | 'evictions'>
   /** Free bytes, less what open uploads will still write. */
   readonly spareBytes: () => Promise<number>
 }
@@ -91,6 +94,7 @@ export class Uploads {
     const { source, manager } = this.#options
     const located = await locateRecord(source(entry), BigInt(begin.timestampUs))
     if (located !== undefined) return this.#takeUp(entry, located, begin)
+    await this.#makeRoom(entry, begin, commit)
     const range = await manager.reserveRange(entry, begin.timestampUs, begin.contentBytes)
     if (range === undefined) throw exists(begin, 'the time cannot be used there')
     const { block, beginBytes } = range
@@ -99,6 +103,19 @@ export class Uploads {
     block.metadataBytes += payload.byteLength - stateFieldBytes
     await commit({ entries: [{ block, entries, recordCount: 1 }] })
     return { block, beginBytes, heldBytes: payload.byteLength }
+  }
+
+  /** All of it counts from the start. What is being uploaded does not go for it. @throws {StorageError} `ERR_QUOTA` */
+  async #makeRoom(entry: Entry, begin: RecordBegin, commit: (edits: Edits) => Promise<void>): Promise<void> {
+    const { quotas } = this.#options
+    const record = { ...begin, content: { byteLength: begin.contentBytes } }
+    const refusal = quotas.refusal([record])
+    if (refusal !== undefined) throw refusal
+    for (;;) {
+      const changes = await quotas.evictions({ bucket: entry.bucket, bytes: weighRecord(record) })
+      if (changes.length === 0) return
+      await commit({ changes })
+    }
   }
 
   /** A record whose upload has failed is written again in its range, which the log knows already. */

@@ -240,3 +240,88 @@ describe('a fifo quota', () => {
     }
   })
 })
+
+describe('content that is uploaded', () => {
+  const begin = (name: EntryName, us: number, contentBytes: number) => ({
+    target: name,
+    timestampUs: t0 + us,
+    labels: [],
+    contentType: '',
+    contentBytes,
+  })
+
+  it('counts from its beginning on, and does not begin where a hard quota leaves no room for all of it', async () => {
+    const disk = new SimulatedDisk({ seed: 5 })
+    const storage = await openStore(disk.fs, { settings: { quota: { kind: 'hard', bytes: 2000 } } })
+    const upload = await storage.beginRecord(begin(entry('a'), 0, 1500))
+    expect(used(storage)).toBeGreaterThan(1500)
+    const before = used(storage)
+    await expect(storage.beginRecord(begin(entry('a'), 1, 1500))).rejects.toMatchObject({
+      code: 'ERR_QUOTA',
+      facts: { bucket: 'b' },
+    })
+    await expect(put(storage, entry('c'), 1, 2, 3, 4)).rejects.toMatchObject({ code: 'ERR_QUOTA' })
+    expect(used(storage)).toBe(before)
+    await upload.write(Buffer.alloc(1500))
+    await upload.finish()
+    expect(used(storage)).toBe(await summed(storage))
+    await storage.close()
+    const again = await openStore(disk.restart())
+    expect(used(again)).toBe(await summed(again))
+    await again.close()
+  })
+
+  it('that failed is written again in its range, however full the bucket is', async () => {
+    const storage = await openStore(new SimulatedDisk({ seed: 5 }).fs, {
+      settings: { quota: { kind: 'hard', bytes: 2000 } },
+    })
+    await (await storage.beginRecord(begin(entry('a'), 0, 1700))).abort()
+    const upload = await storage.beginRecord(begin(entry('a'), 0, 1700))
+    await upload.write(Buffer.alloc(1700, 7))
+    await upload.finish()
+    expect(await (await storage.get(entry('a'), BigInt(t0)))?.read()).toHaveLength(1700)
+    await storage.close()
+  })
+
+  it('makes room in a bucket that evicts before it begins, and the oldest blocks go', async () => {
+    const disk = new SimulatedDisk({ seed: 5 })
+    const storage = await openStore(disk.fs, { settings: fifo(6000) })
+    for (let us = 0; us < 24; us += 4) await put(storage, entry('a'), us, us + 1, us + 2, us + 3)
+    await storage.settle()
+    const upload = await storage.beginRecord(begin(entry('c'), 100, 4000))
+    expect(used(storage)).toBeLessThanOrEqual(6000)
+    expect((await times(storage, entry('a')))[0]).toBeGreaterThan(0)
+    expect((await times(storage, entry('a'))).at(-1)).toBe(23)
+    await upload.write(Buffer.alloc(4000, 1))
+    await upload.finish()
+    expect(used(storage)).toBe(await summed(storage))
+    await expect(storage.beginRecord(begin(entry('c'), 101, 6001))).rejects.toMatchObject({
+      code: 'ERR_QUOTA',
+    })
+    await storage.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('is never evicted, neither for other uploads nor for records', async () => {
+    const disk = new SimulatedDisk({ seed: 5 })
+    const storage = await openStore(disk.fs, { settings: fifo(6000) })
+    const [one, two] = [
+      await storage.beginRecord(begin(entry('a'), 0, 2000)),
+      await storage.beginRecord(begin(entry('c'), 1, 2000)),
+    ]
+    for (let us = 10; us < 90; us += 4) await put(storage, entry('d'), us, us + 1, us + 2, us + 3)
+    const three = await storage.beginRecord(begin(entry('a/b'), 2, 2000))
+    for (const upload of [one, two, three]) {
+      await upload.write(Buffer.alloc(2000, 9))
+      await upload.finish()
+    }
+    for (const [name, us] of [
+      ['a', 0],
+      ['c', 1],
+      ['a/b', 2],
+    ] as const)
+      expect(await (await storage.get(entry(name), BigInt(t0 + us)))?.read()).toHaveLength(2000)
+    await storage.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+})
