@@ -45,6 +45,8 @@ export interface SourceBatch {
   readonly bytes: number
   /** One past the last offset that could be read when this was fetched; open transactions hold it back. */
   readonly highWatermark: number
+  /** Of the leader that took all of it, where the broker says. A batch has one: where it changes, another batch begins. */
+  readonly leaderEpoch?: number | undefined
   /**
    * Gives the memory back to the source, which fills it with other records. For whoever took the batch, once nothing
    * of its keys, values and headers is read any more. Without it the memory is collected as usual.
@@ -57,6 +59,21 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** An offset with the leader epoch of the record before it: a log that has been cut since does not lead there any more. */
+export interface LogPlace {
+  readonly offset: number
+  readonly leaderEpoch: number
+}
+
+/** A place that we have read up to, and what the leader says of it now. */
+export interface CheckedPlace extends LogPlace {
+  /**
+   * Where its records of this leader epoch and earlier ones end: below `offset` the log was cut, and goes on otherwise or
+   * not at all. -1: it has earlier epochs only.
+   */
+  readonly endOffset: number
+}
+
 /** What Kafka holds for one of our partitions when it is assigned. */
 export interface AssignedPartition extends TopicPartition {
   /** The group's committed offset, `undefined` when there is none. */
@@ -65,6 +82,10 @@ export interface AssignedPartition extends TopicPartition {
   readonly lowWatermark: number
   /** One past the last offset that can be read; open transactions hold it back. */
   readonly highWatermark: number
+  /** As Kafka's tools print it; another one is another topic. Unknown from brokers older than Kafka 2.8. */
+  readonly topicId?: string | undefined
+  /** Of `lastRead`, where there was one and the broker can be asked. */
+  readonly checked?: CheckedPlace | undefined
 }
 
 /** A partition that a store has begun, and how far it is. */
@@ -79,7 +100,13 @@ export interface UnreadablePartition extends TopicPartition {
 
 /** Where to begin, or why not to. A held partition is assigned but not fetched. */
 export type StartDecision =
-  { readonly kind: 'start'; readonly offset: number } | { readonly kind: 'hold'; readonly reason: string }
+  | {
+      readonly kind: 'start'
+      readonly offset: number
+      /** Of the record before, where it is known: what is fetched next is then checked to follow it. */
+      readonly leaderEpoch?: number | undefined
+    }
+  | { readonly kind: 'hold'; readonly reason: string }
 
 /** Called by the source. A rejection of any of these is fatal for the source. */
 export interface SourceHandler {
@@ -89,12 +116,19 @@ export interface SourceHandler {
    * partitions are left out: when a leader answers for them, the epoch is revoked and the next one has them, too.
    */
   assigned(partitions: readonly AssignedPartition[], epoch: number): Promise<readonly StartDecision[]>
+  /** Up to where we have read a partition that is about to be assigned: asked of its leader, told with `checked`. */
+  lastRead?(partition: AssignedPartition): LogPlace | undefined
   /** Resolves when the batch is accepted (waiting here is the back-pressure). */
   batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void>
   /** Before the next epoch: drain and commit what can be within `deadlineMs`. */
   revoking(epoch: number, deadlineMs: number): Promise<void>
   /** The position asked for does not exist any more (below low) or not yet (above high). */
   outOfRange(partition: TopicPartition, wanted: number, low: number, high: number): Promise<StartDecision>
+  /**
+   * The log was cut below what has been delivered, and goes on from there under another leader. Without this method the
+   * partition is held.
+   */
+  truncated?(partition: TopicPartition, place: CheckedPlace): Promise<StartDecision>
   /**
    * The record batch at `offset` is damaged, or in a form that cannot be decoded (`ERR_BATCH`), also when fetched again.
    * Everything before it has been delivered. Without this method the partition is held.

@@ -5,8 +5,9 @@ import snappy from 'snappy'
 import { crc32c } from '../../src/base/crc32.ts'
 import { Codec, decompress } from '../../src/kafka/kafkajs/codecs.ts'
 import { decodeFetch } from '../../src/kafka/kafkajs/fetch-protocol.ts'
+import { decodeLineEnds, decodeTopicIdentities } from '../../src/kafka/kafkajs/identity-protocol.ts'
 import { decodeRecordSet } from '../../src/kafka/kafkajs/record-set.ts'
-import { int16, int32 } from '../support/bytes.ts'
+import { int16, int32, int64 } from '../support/bytes.ts'
 import { encodeBatch } from '../support/record-batches.ts'
 import type { FuzzTarget, FuzzVerdict } from './fuzz.ts'
 import { firstDifference } from './mutations.ts'
@@ -104,11 +105,8 @@ const recordSetTarget: FuzzTarget = {
   },
 }
 
-const int64 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigInt64BE(BigInt(value))
-  return bytes
-}
+/** Not `instanceof`: errors of Node's own modules come from another realm under some runners. */
+const isRangeError = (error: unknown): boolean => (error as Error).name === 'RangeError'
 
 const fetched = fc.record({
   partition: fc.nat(20),
@@ -133,23 +131,85 @@ const responseTarget: FuzzTarget = {
         parts.push(
           int32(partition),
           int16(errorCode),
-          int64(high),
-          int64(high),
-          int64(0),
+          int64(BigInt(high)),
+          int64(BigInt(high)),
+          int64(0n),
           int32(aborted.length),
         )
-        for (const offset of aborted) parts.push(int64(7), int64(offset))
+        for (const offset of aborted) parts.push(int64(7n), int64(BigInt(offset)))
         parts.push(int32(-1), int32(records.length), Buffer.from(records))
       }
     }
     return new Uint8Array(Buffer.concat(parts))
   }),
-  // Not `instanceof`: errors of Node's own modules come from another realm under some runners.
-  isPromised: (error) => (error as Error).name === 'RangeError',
+  isPromised: isRangeError,
   decode: (bytes) => {
     const { partitions } = decodeFetch(Buffer.from(bytes))
     const recordBytes = partitions.reduce((sum, { recordSet: set }) => sum + set.length, 0)
     if (recordBytes > bytes.length) throw new Error('more records than bytes')
+    return 'whole'
+  },
+}
+
+const small = fc.nat(100)
+
+/** Lengths below 127 are one byte. */
+const compact = (text: string): Buffer => {
+  const bytes = Buffer.from(text)
+  return Buffer.concat([Buffer.from([bytes.length + 1]), bytes])
+}
+
+const identitiesTarget: FuzzTarget = {
+  name: 'Kafka topic ids',
+  valid: fc
+    .array(
+      fc.record({
+        name: fc.string({ maxLength: 8 }),
+        id: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+        epochs: fc.array(small, { maxLength: 3 }),
+      }),
+      { maxLength: 3 },
+    )
+    .map((topics) => {
+      const none = Buffer.from([0])
+      const parts = [none, int32(0), Buffer.from([2]), int32(1), compact('host'), int32(9092), none, none]
+      parts.push(compact('cluster'), int32(1), Buffer.from([topics.length + 1]))
+      for (const { name, id, epochs } of topics) {
+        parts.push(int16(0), compact(name), Buffer.from(id), none, Buffer.from([epochs.length + 1]))
+        for (const [partition, epoch] of epochs.entries()) {
+          parts.push(int16(0), int32(partition), int32(1), int32(epoch), Buffer.from([2]), int32(1))
+          parts.push(Buffer.from([1, 1, 0]))
+        }
+        parts.push(int32(0), none)
+      }
+      return new Uint8Array(Buffer.concat(parts))
+    }),
+  isPromised: isRangeError,
+  decode: (bytes) => {
+    const { topics } = decodeTopicIdentities(Buffer.from(bytes))
+    if (topics.length * 26 > bytes.length) throw new Error('more topics than bytes')
+    return 'whole'
+  },
+}
+
+const lineEndsTarget: FuzzTarget = {
+  name: 'Kafka leader epochs',
+  valid: fc
+    .array(fc.tuple(fc.string({ maxLength: 8 }), fc.array(small, { maxLength: 3 })), { maxLength: 3 })
+    .map((topics) => {
+      const parts = [int32(0), int32(topics.length)]
+      for (const [topic, ends] of topics) {
+        const name = Buffer.from(topic)
+        parts.push(int16(name.length), name, int32(ends.length))
+        for (const [partition, end] of ends.entries())
+          parts.push(int16(0), int32(partition), int32(1), int64(BigInt(end)))
+      }
+      return new Uint8Array(Buffer.concat(parts))
+    }),
+  isPromised: isRangeError,
+  decode: (bytes) => {
+    const { ends } = decodeLineEnds(Buffer.from(bytes))
+    if (ends.length * 18 > bytes.length) throw new Error('more partitions than bytes')
     return 'whole'
   },
 }
@@ -207,4 +267,10 @@ class TooLarge extends Error {
   override readonly name = 'TooLarge'
 }
 
-export const kafkaTargets: readonly FuzzTarget[] = [recordSetTarget, responseTarget, compressedTarget]
+export const kafkaTargets: readonly FuzzTarget[] = [
+  recordSetTarget,
+  responseTarget,
+  identitiesTarget,
+  lineEndsTarget,
+  compressedTarget,
+]

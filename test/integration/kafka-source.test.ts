@@ -144,8 +144,17 @@ describeWithKafka('a source on a real broker', () => {
     expect(handler.offsets(topic, 1)).toEqual([])
     const { partitions, epoch } = handler.assignments[0]!
     expect(epoch).toBe(1)
+    const topicId = expect.stringMatching(/^[A-Za-z0-9_-]{22}$/)
     expect([...partitions].sort((a, b) => a.partition - b.partition)).toEqual([
-      { topic, partition: 0, committedOffset: 2, committedMetadata: 'm', lowWatermark: 0, highWatermark: 10 },
+      {
+        topic,
+        partition: 0,
+        committedOffset: 2,
+        committedMetadata: 'm',
+        lowWatermark: 0,
+        highWatermark: 10,
+        topicId,
+      },
       {
         topic,
         partition: 1,
@@ -153,6 +162,7 @@ describeWithKafka('a source on a real broker', () => {
         committedMetadata: '',
         lowWatermark: 0,
         highWatermark: 10,
+        topicId,
       },
       {
         topic,
@@ -161,6 +171,7 @@ describeWithKafka('a source on a real broker', () => {
         committedMetadata: '',
         lowWatermark: 0,
         highWatermark: 10,
+        topicId,
       },
     ])
   })

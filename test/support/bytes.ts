@@ -19,3 +19,10 @@ export function int32(value: number): Buffer {
   bytes.writeInt32BE(value)
   return bytes
 }
+
+/** Big-endian, as Kafka's protocol has it. */
+export function int64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(value)
+  return bytes
+}

@@ -18,6 +18,8 @@ export interface BatchToEncode {
   readonly producerId?: bigint
   readonly isTransactional?: boolean
   readonly isControl?: boolean
+  /** Default 3. */
+  readonly leaderEpoch?: number
   readonly isAppendTime?: boolean
   readonly codec?: number
   readonly compress?: (records: Buffer) => Buffer
@@ -87,7 +89,7 @@ export function encodeBatch(batch: BatchToEncode): Buffer {
   const head = Buffer.alloc(21)
   head.writeBigInt64BE(batch.baseOffset, 0)
   head.writeInt32BE(9 + checked.length, 8)
-  head.writeInt32BE(3, 12)
+  head.writeInt32BE(batch.leaderEpoch ?? 3, 12)
   head.writeInt8(2, 16)
   head.writeUInt32BE(crc32cBitwise(checked), 17)
   return Buffer.concat([head, checked])

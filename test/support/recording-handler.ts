@@ -1,6 +1,8 @@
 import type {
   AssignedPartition,
+  CheckedPlace,
   Claim,
+  LogPlace,
   SourceBatch,
   SourceError,
   SourceHandler,
@@ -23,6 +25,7 @@ export class RecordingHandler implements SourceHandler {
   readonly batches: { batch: SourceBatch; epoch: number }[] = []
   readonly revocations: number[] = []
   readonly outOfRanges: OutOfRange[] = []
+  readonly truncations: (TopicPartition & CheckedPlace)[] = []
   readonly damages: { offset: number; error: SourceError }[] = []
   readonly failures: Error[] = []
 
@@ -60,6 +63,14 @@ export class RecordingHandler implements SourceHandler {
     const range = { topic: partition.topic, partition: partition.partition, wanted, low, high }
     this.outOfRanges.push(range)
     return this.answerOutOfRange(range)
+  }
+
+  /** Up to where a partition is said to have been read. */
+  lastRead: (partition: AssignedPartition) => LogPlace | undefined = () => undefined
+
+  async truncated(partition: TopicPartition, place: CheckedPlace): Promise<StartDecision> {
+    this.truncations.push({ ...partition, ...place })
+    return { kind: 'hold', reason: 'truncated' }
   }
 
   async undecodable(_: TopicPartition, offset: number, error: SourceError): Promise<StartDecision> {

@@ -223,7 +223,8 @@ function exact(offset: number): number {
   return offset
 }
 
-async function within<Value>(work: Promise<Value>, durationMs: number, clock: Clock): Promise<Value> {
+/** @throws {Error} when `work` takes longer, or with what it rejects with */
+export async function within<Value>(work: Promise<Value>, durationMs: number, clock: Clock): Promise<Value> {
   const given = new AbortController()
   const late = clock.sleep(durationMs, given.signal).then((): Value => {
     throw new Error(`no answer within ${durationMs} ms`)

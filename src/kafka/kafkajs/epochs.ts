@@ -2,8 +2,8 @@ import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { AssignedPartition, SourceHandler, TopicPartition, UnreadablePartition } from '../source.ts'
 import { partitionName, place } from '../topic-partition.ts'
-import type { Edges, KnownEdges } from './broker-facts.ts'
 import type { FetchLoop } from './fetch-loop.ts'
+import type { KnownPartitions } from './identity.ts'
 import { errorText, type ConsumerGroup } from './internals.ts'
 
 const RETRY_MS = 250
@@ -27,15 +27,17 @@ export interface Membership {
 
 export interface EpochsOptions {
   readonly handler: SourceHandler
-  readonly loop: Pick<FetchLoop, 'open' | 'begin' | 'close'>
+  readonly loop: Pick<FetchLoop, 'open' | 'begin' | 'close' | 'interrupt'>
   readonly clock: Clock
   readonly logger: Logger
   /** What the handler has for a drain before the next epoch. */
   readonly drainMs: number
-  /** Asks the brokers for watermarks, each of them for `answerMs` at most. */
-  readonly edges: (partitions: readonly TopicPartition[], answerMs: number) => Promise<KnownEdges>
-  /** Adds what the group has committed. */
-  readonly facts: (group: ConsumerGroup, edges: readonly Edges[]) => Promise<AssignedPartition[]>
+  /** Asks the brokers for all that the handler is told of partitions, each of them for `answerMs` at most. */
+  readonly look: (
+    group: ConsumerGroup,
+    partitions: readonly TopicPartition[],
+    answerMs: number,
+  ) => Promise<KnownPartitions>
   /** New metadata may know a leader. */
   readonly refreshMetadata: () => void
   /** The handler rejected: the source cannot go on. */
@@ -101,6 +103,14 @@ export class Epochs {
     })
   }
 
+  /** What the present epoch was told of its partitions may be wrong: nothing more is read in it, and another begins. */
+  again(): void {
+    const { membership } = this
+    if (membership === undefined) return
+    this.options.loop.interrupt()
+    void this.renew(membership, 0)
+  }
+
   /** Ends the present epoch without a drain; no other begins. */
   async close(): Promise<void> {
     this.isClosed = true
@@ -156,11 +166,11 @@ export class Epochs {
     const { clock, logger, refreshMetadata } = this.options
     const { group, partitions, ending } = membership
     for (let failures = failedBefore; !ending.signal.aborted; failures++) {
-      let facts: AssignedPartition[] = []
+      let facts: readonly AssignedPartition[] = []
       try {
-        const { known, unreadable } = await this.options.edges(partitions, answerMs(failures))
-        facts = await this.options.facts(group, known)
+        const { known, unreadable } = await this.options.look(group, partitions, answerMs(failures))
         if (ending.signal.aborted) return
+        facts = known
         this.waitFor(unreadable)
       } catch (error) {
         logger.warn({ error: errorText(error) }, 'waiting for what the brokers hold of our partitions')
@@ -201,9 +211,12 @@ export class Epochs {
     }
   }
 
-  private async askAgain({ ending }: Membership, durationMs: number): Promise<readonly Edges[]> {
+  private async askAgain(
+    { group, ending }: Membership,
+    durationMs: number,
+  ): Promise<readonly AssignedPartition[]> {
     try {
-      const { known, unreadable } = await this.options.edges(this.waiting.map(place), durationMs)
+      const { known, unreadable } = await this.options.look(group, this.waiting.map(place), durationMs)
       if (!ending.signal.aborted) this.waitFor(unreadable)
       return known
     } catch (error) {

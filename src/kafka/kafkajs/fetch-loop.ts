@@ -1,6 +1,14 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
-import type { AbsentOffsets, SourceBatch, SourceHandler, StartDecision, TopicPartition } from '../source.ts'
+import type {
+  AbsentOffsets,
+  CheckedPlace,
+  LogPlace,
+  SourceBatch,
+  SourceHandler,
+  StartDecision,
+  TopicPartition,
+} from '../source.ts'
 import { SourceError } from '../source.ts'
 import { heldBytes } from '../held-bytes.ts'
 import { partitionName } from '../topic-partition.ts'
@@ -35,6 +43,13 @@ export interface FetchLoopOptions {
   refreshMetadata(): void
   /** Low and high watermark, asked now. */
   edges(partition: TopicPartition): Promise<{ low: number; high: number }>
+  /** What the leader says of a place; `undefined` when it cannot be asked. @throws {SourceError} `ERR_BROKER`: ask again */
+  check(partition: TopicPartition, place: LogPlace): Promise<CheckedPlace | undefined>
+  /**
+   * The broker does not know the topic: resolves when it is still the same one, rejects with `ERR_BROKER` to be asked
+   * again. For another topic of the name the generation is ended.
+   */
+  confirmTopic(topic: string): Promise<void>
   /** Says more of what is missing. @throws {SourceError} `ERR_BROKER`: ask again */
   explain(topic: string, absent: readonly AbsentOffsets[]): Promise<readonly AbsentOffsets[]>
   /** The handler rejected: the source cannot go on. */
@@ -44,6 +59,8 @@ export interface FetchLoopOptions {
 interface PartitionState extends TopicPartition {
   /** The next offset to ask for; what is queued lies before it. */
   position: number
+  /** Of the record before `position`; `undefined` when it is not known, or has been checked to go on there. */
+  leaderEpoch: number | undefined
   /** `waiting`: no start decided; `asking`: out of range or damaged, the handler decides. */
   phase: 'waiting' | 'ready' | 'asking' | 'held'
   isPaused: boolean
@@ -93,6 +110,7 @@ export class FetchLoop {
       topic,
       partition,
       position: 0,
+      leaderEpoch: undefined,
       phase: 'waiting',
       isPaused: false,
       isFetching: false,
@@ -165,6 +183,7 @@ export class FetchLoop {
     for (const state of this.statesOf([partition])) {
       this.dropQueue(state)
       state.position = offset
+      state.leaderEpoch = undefined
     }
   }
 
@@ -269,7 +288,9 @@ export class FetchLoop {
       return false
     }
     if (decoded.nextOffset > position) {
+      if (this.hasOtherLeader(generation, state, decoded)) return false
       state.position = decoded.nextOffset
+      state.leaderEpoch = decoded.leaderEpoch
       state.failures = 0
       const batch: SourceBatch = {
         topic: state.topic,
@@ -280,6 +301,7 @@ export class FetchLoop {
         absent,
         bytes: decoded.bytes,
         highWatermark: part.lastStableOffset < 0 ? part.highWatermark : part.lastStableOffset,
+        leaderEpoch: decoded.leaderEpoch,
         release: lease.hold(),
       }
       state.queue.push(batch)
@@ -287,6 +309,29 @@ export class FetchLoop {
       this.deliver(generation, state)
     }
     if (decoded.error !== undefined) this.damaged(generation, state, decoded.error)
+    return true
+  }
+
+  /**
+   * Whether other leaders wrote what comes next than what was read: then it waits until the log is known to lead from the
+   * one to the other.
+   */
+  private hasOtherLeader(
+    generation: Generation,
+    state: PartitionState,
+    { leaderEpoch: next }: DecodedRecordSet,
+  ): boolean {
+    const { position: offset, leaderEpoch } = state
+    if (leaderEpoch === undefined || next === undefined || next === leaderEpoch) return false
+    void this.ask(generation, state, async () => {
+      this.delay(state)
+      const place = await this.options.check(state, { offset, leaderEpoch })
+      state.retryAtMs = 0
+      if (place === undefined || place.endOffset >= offset) return { kind: 'start', offset }
+      const { handler } = this.options
+      const hold = { kind: 'hold', reason: 'the log was cut below what has been read' } as const
+      return handler.truncated?.({ topic: state.topic, partition: state.partition }, place) ?? hold
+    })
     return true
   }
 
@@ -335,13 +380,25 @@ export class FetchLoop {
   private dropQueue(state: PartitionState): void {
     const dropped = state.queue.splice(state.isDelivering ? 1 : 0)
     const first = dropped[0]
-    if (first !== undefined) state.position = first.fromOffset
+    if (first !== undefined) {
+      state.position = first.fromOffset
+      // The batch before is with the handler, or nothing was dropped.
+      state.leaderEpoch = state.queue[0]?.leaderEpoch
+    }
     for (const batch of dropped) this.pendingBytes -= heldBytes(batch)
   }
 
   private refused(generation: Generation, state: PartitionState, position: number, errorCode: number): void {
     if (state.position !== position || state.phase !== 'ready') return
     this.delay(state)
+    if (errorCode === FetchError.unknownTopic) {
+      void this.ask(generation, state, async () => {
+        this.options.refreshMetadata()
+        await this.options.confirmTopic(state.topic)
+        return { kind: 'start', offset: position, leaderEpoch: state.leaderEpoch }
+      })
+      return
+    }
     if (isStaleMetadata(errorCode)) return this.options.refreshMetadata()
     const facts = { topic: state.topic, partition: state.partition, position, errorCode }
     if (errorCode !== FetchError.offsetOutOfRange) {
@@ -350,7 +407,8 @@ export class FetchLoop {
     void this.ask(generation, state, async () => {
       const { low, high } = await this.options.edges(state)
       // A follower that has just become the leader may be behind for a moment.
-      if (low <= position && position <= high) return { kind: 'start', offset: position }
+      if (low <= position && position <= high)
+        return { kind: 'start', offset: position, leaderEpoch: state.leaderEpoch }
       return this.options.handler.outOfRange(state, position, low, high)
     })
   }
@@ -400,6 +458,7 @@ export class FetchLoop {
       throw new Error(`${partitionName(state)} cannot start at offset ${decision.offset}`)
     }
     state.position = decision.offset
+    state.leaderEpoch = decision.leaderEpoch
     state.failures = 0
     state.phase = 'ready'
   }

@@ -15,6 +15,7 @@ export const Api = {
   Heartbeat: 12,
   JoinGroup: 11,
   SyncGroup: 14,
+  OffsetForLeaderEpoch: 23,
 } as const
 
 /** A request as connections send it. `parse` turns the error codes of a decoded response into exceptions. */
@@ -46,7 +47,9 @@ export interface Metadata {
 }
 
 export interface Broker {
-  readonly versions: Readonly<Record<number, { readonly maxVersion: number } | undefined>> | null
+  readonly versions: Readonly<
+    Record<number, { readonly minVersion: number; readonly maxVersion: number } | undefined>
+  > | null
   readonly connectionPool: { send(request: ProtocolRequest): Promise<unknown> }
   isConnected(): boolean
   disconnect(): Promise<void>

@@ -16,6 +16,7 @@ import { Doorbell } from './doorbell.ts'
 import { Epochs } from './epochs.ts'
 import { FetchLoop } from './fetch-loop.ts'
 import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
+import { Identity, type KnownPartitions } from './identity.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
 import { errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
 import { logBridge } from './log-bridge.ts'
@@ -33,6 +34,8 @@ const STOP_TIMEOUT_MS = 15_000
 const STOPPING_TURN_MS = 10
 const RETRY_MS = 250
 const RETRY_MAX_MS = 2_000
+/** A broker that has not told what topics are by then is asked again. */
+const IDENTITY_MS = 10_000
 /** A broker that has not told watermarks by then keeps those of its own partitions only. */
 const WATERMARKS_MS = 3_000
 const UNKNOWN_TOPIC_CODE = 3
@@ -74,6 +77,9 @@ export class KafkajsSource implements KafkaSource {
   private consumer: Consumer | undefined
   private cluster: Cluster | undefined
   private topology: Topology | undefined
+  private identity: Identity | undefined
+  /** Topic ids that the present epoch was told, by name. */
+  private readonly topicIds = new Map<string, string>()
   private loop: FetchLoop | undefined
   private epochs: Epochs | undefined
   /** Of the partitions being read, those whose watermarks nobody told when last asked. */
@@ -303,6 +309,15 @@ export class KafkajsSource implements KafkaSource {
       maxAgeMs: options.metadataMaxAgeMs ?? 60_000,
       clock,
       logger,
+      cameBack: () => this.epochs?.again(),
+      refreshed: () => void this.lookForOtherTopics(),
+    })
+    const { topology } = this
+    this.identity = new Identity({
+      cluster,
+      leaderOf: (partition) => topology.leaderOf(partition),
+      clock,
+      logger,
     })
     const hooks: GroupHooks = {
       fetch: (group, nodeId) => this.fetch(group, nodeId),
@@ -328,6 +343,8 @@ export class KafkajsSource implements KafkaSource {
         if (unreadable[0] !== undefined) throw unanswered(unreadable[0])
         return known[0]!
       },
+      check: (partition, place) => this.identity!.checkOne(partition, place, REQUEST_TIMEOUT_MS),
+      confirmTopic: (topic) => this.confirmTopic(topic),
       explain: (topic, absent) => policies.explain(topic, absent),
       failed: (error) => this.fail(error),
     })
@@ -342,12 +359,66 @@ export class KafkajsSource implements KafkaSource {
       clock,
       logger,
       drainMs: Math.floor(Math.min(this.rebalanceTimeoutMs, this.options.sessionTimeoutMs) / 2),
-      edges: (partitions, answerMs) => this.edgesOf(partitions, 'readable', answerMs),
-      facts: async (group, edges) =>
-        assignedFacts(await this.coordinatorOf(group), this.options.groupId, edges),
+      look: (group, partitions, answerMs) => this.look(handler, group, partitions, answerMs),
       refreshMetadata: () => topology.refreshSoon(),
       failed: (error) => this.fail(error),
     })
+  }
+
+  /** What the handler is told of partitions when they are assigned. */
+  private async look(
+    handler: SourceHandler,
+    group: ConsumerGroup,
+    partitions: readonly TopicPartition[],
+    answerMs: number,
+  ): Promise<KnownPartitions> {
+    const edges = await this.edgesOf(partitions, 'readable', answerMs)
+    const facts = await assignedFacts(await this.coordinatorOf(group), this.options.groupId, edges.known)
+    const { known, unreadable } = await this.identity!.add(
+      facts,
+      (partition) => handler.lastRead?.(partition),
+      answerMs,
+    )
+    for (const { topic, topicId } of known) {
+      if (topicId === undefined) this.topicIds.delete(topic)
+      else this.topicIds.set(topic, topicId)
+    }
+    return { known, unreadable: [...edges.unreadable, ...unreadable] }
+  }
+
+  /** @throws {SourceError} `ERR_BROKER` where the topic is not, or is another one now: then a new epoch begins */
+  private async confirmTopic(name: string): Promise<void> {
+    let topics
+    try {
+      topics = await this.identity!.topics([name], IDENTITY_MS)
+    } catch (error) {
+      throw new SourceError('ERR_BROKER', `topic ${name} could not be asked for: ${errorText(error)}`, error)
+    }
+    if (topics === undefined) return
+    const topic = topics.get(name)
+    if (topic?.errorCode !== 0) throw new SourceError('ERR_BROKER', `topic ${name} is not known`)
+    if (!this.isOther(name, topic.topicId)) return
+    this.epochs?.again()
+    throw new SourceError('ERR_BROKER', `topic ${name} was deleted and made again`)
+  }
+
+  /** A topic can be deleted and made again between two looks at it. Never rejects. */
+  private async lookForOtherTopics(): Promise<void> {
+    const names = [...new Set(this.epochs?.assigned.map(({ topic }) => topic))]
+    try {
+      const topics = await this.identity!.topics(names, IDENTITY_MS)
+      const other = names.find((name) => this.isOther(name, topics?.get(name)?.topicId))
+      if (other === undefined) return
+      this.logger.warn({ topic: other }, 'a topic was deleted and made again')
+      this.epochs?.again()
+    } catch (error) {
+      this.logger.warn({ error: errorText(error) }, 'topic ids could not be asked')
+    }
+  }
+
+  private isOther(name: string, topicId: string | undefined): boolean {
+    const known = this.topicIds.get(name)
+    return known !== undefined && topicId !== undefined && topicId !== known
   }
 
   /** Resolves when a broker answered and every named topic exists; retries until `signal` says that nobody waits. */

@@ -20,6 +20,7 @@ import { Codec, decompress } from './codecs.ts'
  */
 export const HEADER_BYTES = 61
 export const LENGTH_END = 12
+export const LEADER_EPOCH_AT = 12
 export const MAGIC_AT = 16
 export const CRC_AT = 17
 export const ATTRIBUTES_AT = 21
@@ -38,6 +39,8 @@ export interface Batch {
   readonly bytes: Buffer
   readonly baseOffset: number
   readonly nextOffset: number
+  /** -1 when the broker has not said. */
+  readonly leaderEpoch: number
   readonly attributes: number
   readonly recordCount: number
 }

@@ -10,6 +10,7 @@ import {
   decodeRecords,
   HEADER_BYTES,
   LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
   LENGTH_END,
   MAGIC_AT,
   payloadOf,
@@ -28,6 +29,8 @@ export interface DecodedRecordSet {
   readonly nextOffset: number
   /** Every offset from the one asked for up to `nextOffset` that `records` does not have: ascending. */
   readonly absent: readonly AbsentOffsets[]
+  /** Of all that was looked at: it ends where the leader epoch changes. `undefined` when the broker has not said. */
+  readonly leaderEpoch: number | undefined
   /** Memory that the records hold on to. */
   readonly bytes: number
   /** What is wrong with the batch at `nextOffset`; everything before it was decoded. */
@@ -86,10 +89,18 @@ export async function decodeRecordSet(
     return role === 'data' ? [] : [{ why: role, fromOffset: baseOffset, nextOffset: end }]
   })
   const absent = absentOffsets({ fromOffset: fetchOffset, nextOffset, records, skipped })
-  return { records, nextOffset, absent, bytes, error }
+  const leaderEpoch = batches[0]?.leaderEpoch ?? -1
+  return {
+    records,
+    nextOffset,
+    absent,
+    leaderEpoch: leaderEpoch < 0 ? undefined : leaderEpoch,
+    bytes,
+    error,
+  }
 }
 
-/** The whole and sound batches of a record set, and what is wrong with the one after them. */
+/** The whole and sound batches of a record set, of one leader epoch, and what is wrong with the one after them. */
 function scanBatches(
   recordSet: Buffer,
   fetchOffset: number,
@@ -116,6 +127,8 @@ function scanBatches(
       if (crc32c(batch.subarray(ATTRIBUTES_AT)) !== batch.readUInt32BE(CRC_AT)) {
         throw damaged(baseOffset, 'does not match its CRC-32C')
       }
+      const leaderEpoch = batch.readInt32BE(LEADER_EPOCH_AT)
+      if (batches[0] !== undefined && batches[0].leaderEpoch !== leaderEpoch) break
       const lastOffsetDelta = batch.readInt32BE(LAST_OFFSET_DELTA_AT)
       const nextOffset = baseOffset + lastOffsetDelta + 1
       if (
@@ -130,6 +143,7 @@ function scanBatches(
         bytes: batch,
         baseOffset,
         nextOffset,
+        leaderEpoch,
         attributes: batch.readUInt16BE(ATTRIBUTES_AT),
         recordCount: batch.readInt32BE(RECORD_COUNT_AT),
       })

@@ -12,6 +12,10 @@ export interface TopologyOptions {
   readonly maxAgeMs: number
   readonly clock: Clock
   readonly logger: Logger
+  /** A topic that was gone is there again: it may be another one. Called before anybody is told of a leader of it. */
+  readonly cameBack: () => void
+  /** The brokers have just answered. */
+  readonly refreshed: () => void
 }
 
 /**
@@ -96,6 +100,7 @@ export class Topology {
       this.failures = 0
       this.dueMs = clock.monotonicMs() + maxAgeMs
       this.look()
+      this.options.refreshed()
     } catch (error) {
       this.failures++
       this.dueMs = clock.monotonicMs() + retryMs(this.failures)
@@ -118,7 +123,10 @@ export class Topology {
     )
     for (const topic of this.topics) {
       if (this.leaders.has(topic)) {
-        if (this.missing.delete(topic)) this.options.logger.warn({ topic }, 'a topic that was gone is back')
+        if (this.missing.delete(topic)) {
+          this.options.logger.warn({ topic }, 'a topic that was gone is back')
+          this.options.cameBack()
+        }
       } else if (!this.missing.has(topic)) {
         this.missing.add(topic)
         this.options.logger.error({ topic }, 'a topic of the subscription has gone')

@@ -55,6 +55,7 @@ function rig(partitionCount: number): Rig {
       events.push(`begin ${epoch}: ${list(partitions)}`)
     },
     close: () => Promise.resolve(),
+    interrupt: () => void events.push('interrupt'),
   }
   const epochs = new Epochs({
     handler,
@@ -62,18 +63,18 @@ function rig(partitionCount: number): Rig {
     clock,
     logger: silentLogger,
     drainMs: DRAIN_MS,
-    edges: (partitions, answerMs) =>
-      watermarksOf(fake.cluster, { leaderOf: fake.leaderOf, partitions, high: 'readable', answerMs, clock }),
-    facts: (_, edges) =>
-      Promise.resolve(
-        edges.map(({ low, high, ...partition }) => ({
-          ...partition,
-          committedOffset: undefined,
-          committedMetadata: '',
-          lowWatermark: low,
-          highWatermark: high,
-        })),
-      ),
+    look: async (_, partitions, answerMs) => {
+      const { cluster, leaderOf } = fake
+      const edges = await watermarksOf(cluster, { leaderOf, partitions, high: 'readable', answerMs, clock })
+      const known = edges.known.map(({ low, high, ...partition }) => ({
+        ...partition,
+        committedOffset: undefined,
+        committedMetadata: '',
+        lowWatermark: low,
+        highWatermark: high,
+      }))
+      return { ...edges, known }
+    },
     refreshMetadata: () => {},
     failed: (error) => failures.push(error),
   })
@@ -223,5 +224,17 @@ test('a handler that rejects an assignment is fatal', async () => {
   await join()
   await settled()
   expect(failures).toEqual([trouble])
+  await epochs.close()
+})
+
+test('an epoch whose facts may be wrong is read no more, and another one of the same membership begins', async () => {
+  const { events, epochs, join } = rig(1)
+  await join()
+  await settled()
+  events.length = 0
+  epochs.again()
+  epochs.again()
+  await settled()
+  expect(events).toEqual(['interrupt', 'interrupt', 'revoking 1', 'open 2: 0', 'assigned 2: 0', 'begin 2: 0'])
   await epochs.close()
 })

@@ -8,6 +8,7 @@ import type { Cluster, ProtocolRequest } from '../../../src/kafka/kafkajs/intern
 import { responseMemory } from '../../../src/kafka/kafkajs/response-memory.ts'
 import { encodeBatch } from '../../support/record-batches.ts'
 import { realClock } from '../../support/real-clock.ts'
+import { SourceError, type LogPlace } from '../../../src/kafka/source.ts'
 import { RecordingHandler } from '../../support/recording-handler.ts'
 
 const RECORDS_PER_BATCH = 3
@@ -19,7 +20,11 @@ class FakeBroker {
   logEnd = 30
   /** What the records of its answers are said to lie in. */
   memory: ArrayBufferLike = new ArrayBuffer(0)
-  readonly versions = { 1: { maxVersion: 17 } }
+  /** The leader epoch of the batch at an offset: that of the last entry at or below it. */
+  readonly epochStarts = new Map([[0, 3]])
+  /** What it answers a fetch with in place of records. */
+  errorCode = 0
+  readonly versions = { 1: { minVersion: 4, maxVersion: 17 } }
   readonly connectionPool = { send: (request: ProtocolRequest) => this.answer(request) }
   readonly cluster = { findBroker: () => Promise.resolve(this) } as unknown as Cluster
 
@@ -37,11 +42,12 @@ class FakeBroker {
       partitions.push({
         topic: 't',
         partition,
-        errorCode: 0,
+        errorCode: this.errorCode,
         highWatermark: this.logEnd,
         lastStableOffset: this.logEnd,
         aborted: [],
-        recordSet: position < this.logEnd ? this.batch(partition, position) : Buffer.alloc(0),
+        recordSet:
+          this.errorCode === 0 && position < this.logEnd ? this.batch(partition, position) : Buffer.alloc(0),
       })
     }
     this.asked.push(asked)
@@ -53,6 +59,7 @@ class FakeBroker {
     const baseOffset = position - (position % RECORDS_PER_BATCH)
     const batch = encodeBatch({
       baseOffset: BigInt(baseOffset),
+      leaderEpoch: [...this.epochStarts].filter(([start]) => start <= baseOffset).at(-1)![1],
       records: [0, 1, 2].map((offsetDelta) => ({ offsetDelta, value: Buffer.from('v') })),
     })
     if (this.damagedAt.get(partition) === baseOffset) batch[batch.length - 1]! ^= 1
@@ -65,6 +72,9 @@ interface Rig {
   readonly handler: RecordingHandler
   readonly loop: FetchLoop
   readonly failures: unknown[]
+  /** Places that were asked for, and what the leader says of them: by default that its log leads there. */
+  readonly checks: LogPlace[]
+  readonly answers: { check: (place: LogPlace) => number | undefined; confirm: () => Promise<void> }
   /** Fetches until `condition` holds. */
   readonly run: (condition: () => boolean) => Promise<void>
 }
@@ -73,6 +83,8 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
   const broker = new FakeBroker()
   const handler = new RecordingHandler()
   const failures: unknown[] = []
+  const checks: LogPlace[] = []
+  const answers: Rig['answers'] = { check: ({ offset }) => offset, confirm: () => Promise.resolve() }
   const loop = new FetchLoop({
     handler,
     limits: { maxWaitMs: 5, maxBytes, maxBytesPerPartition: 1 << 20 },
@@ -81,6 +93,12 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
     leaderOf: () => 1,
     refreshMetadata: () => {},
     edges: () => Promise.resolve({ low: 0, high: broker.logEnd }),
+    check: (_, place) => {
+      checks.push(place)
+      const endOffset = answers.check(place)
+      return Promise.resolve(endOffset === undefined ? undefined : { ...place, endOffset })
+    },
+    confirmTopic: () => answers.confirm(),
     explain: (_topic, absent) => Promise.resolve(absent),
     failed: (error) => failures.push(error),
   })
@@ -98,7 +116,7 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
       await loop.fetchFrom(broker.cluster, '1')
     }
   }
-  return { broker, handler, loop, failures, run }
+  return { broker, handler, loop, failures, checks, answers, run }
 }
 
 const upTo = (end: number, from = 0): number[] =>
@@ -221,4 +239,62 @@ test('the memory of an answer is used again once every batch of it was released'
     seen.push(isFree())
   }
   expect(seen).toEqual([false, false, true])
+})
+
+test('a batch has one leader epoch, and says it', async () => {
+  const { broker, handler, run } = rig(1)
+  broker.epochStarts.set(6, 5)
+  await run(() => handler.offsets('t').length === 30)
+  expect(handler.batches.map(({ batch }) => [batch.fromOffset, batch.leaderEpoch])).toEqual([
+    ...[0, 3].map((offset) => [offset, 3]),
+    ...[6, 9, 12, 15, 18, 21, 24, 27].map((offset) => [offset, 5]),
+  ])
+})
+
+test('where other leaders go on, the log is asked whether it leads there, once', async () => {
+  const { broker, handler, checks, run } = rig(1)
+  broker.epochStarts.set(6, 5)
+  await run(() => handler.offsets('t').length === 30)
+  expect(checks).toEqual([{ offset: 6, leaderEpoch: 3 }])
+})
+
+test('a log that was cut below what was read and goes on under other leaders is held, not read', async () => {
+  const { broker, handler, answers, run, loop } = rig(1)
+  broker.epochStarts.set(6, 5)
+  answers.check = () => 4
+  await run(() => handler.truncations.length > 0)
+  await realClock.sleep(20)
+  await loop.fetchFrom(broker.cluster, '1')
+  expect(handler.truncations).toEqual([{ topic: 't', partition: 0, offset: 6, leaderEpoch: 3, endOffset: 4 }])
+  expect(handler.offsets('t')).toEqual(upTo(6))
+})
+
+test('a leader that cannot be asked for epochs is read on from', async () => {
+  const { broker, handler, answers, run } = rig(1)
+  broker.epochStarts.set(6, 5)
+  answers.check = () => undefined
+  await run(() => handler.offsets('t').length === 30)
+  expect(handler.offsets('t')).toEqual(upTo(30))
+})
+
+test('what the first fetch brings is checked against the leader epoch that reading began with', async () => {
+  const { checks, handler, loop, run } = rig(1)
+  loop.begin(1, [{ topic: 't', partition: 0 }], [{ kind: 'start', offset: 3, leaderEpoch: 2 }])
+  await run(() => handler.offsets('t').length === 27)
+  expect(checks).toEqual([{ offset: 3, leaderEpoch: 2 }])
+})
+
+test('a topic that a broker does not know is read on only when it is known to be the same', async () => {
+  const { broker, handler, answers, run } = rig(1)
+  let asked = 0
+  answers.confirm = () => {
+    asked++
+    return Promise.reject(new SourceError('ERR_BROKER', 'another one'))
+  }
+  broker.errorCode = 3
+  await run(() => asked > 0)
+  broker.errorCode = 0
+  answers.confirm = () => Promise.resolve()
+  await run(() => handler.offsets('t').length === 30)
+  expect(handler.offsets('t')).toEqual(upTo(30))
 })

@@ -1,0 +1,164 @@
+// Goal: whether a partition still is what it was is asked of a real broker, and known in time. Method: a source on a
+// broker that is restarted, whose log files are cut while it is down, and whose topics are deleted and made again.
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import kafkajs, { type Admin, type Producer } from 'kafkajs'
+import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { startBroker } from '../../dev/kafka/broker.mjs'
+import { createTopics } from '../../dev/kafka/protocol.mjs'
+import { silentLogger } from '../../src/base/logger.ts'
+import { KafkajsSource } from '../../src/kafka/kafkajs/kafkajs-source.ts'
+import type { LogPlace, SourceHandler } from '../../src/kafka/source.ts'
+import { requireTool } from '../support/needs.ts'
+import { realClock } from '../support/real-clock.ts'
+import { RecordingHandler } from '../support/recording-handler.ts'
+
+const describeWithKafka = requireTool('java') ? describe : describe.skip
+jest.setTimeout(120_000)
+
+describeWithKafka('a partition on a real broker', () => {
+  let folder: string
+  let broker: Awaited<ReturnType<typeof startBroker>>
+  let producer: Producer
+  let admin: Admin
+  const sources: KafkajsSource[] = []
+  let count = 0
+
+  const connect = async (): Promise<void> => {
+    const kafka = new kafkajs.Kafka({ brokers: [broker.bootstrap], logLevel: kafkajs.logLevel.NOTHING })
+    producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
+    admin = kafka.admin()
+    await Promise.all([producer.connect(), admin.connect()])
+  }
+  const disconnect = (): Promise<unknown> => Promise.all([producer?.disconnect(), admin?.disconnect()])
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'sediment-identity-'))
+    broker = await startBroker({ dataPath: folder })
+    await connect()
+  }, 240_000)
+
+  afterEach(async () => {
+    await Promise.all(sources.splice(0).map((source) => source.stop()))
+  })
+
+  afterAll(async () => {
+    await disconnect()
+    await broker?.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  /** Kills it and starts it again on the same files: its leaders begin a new epoch. */
+  const restartBroker = async (whileDown: () => Promise<void> = () => Promise.resolve()): Promise<void> => {
+    await disconnect()
+    const { port, controllerPort } = broker
+    await broker.kill()
+    await whileDown()
+    broker = await startBroker({ dataPath: folder, port, controllerPort })
+    await connect()
+  }
+  const newTopic = async (name = `topic-${++count}`): Promise<string> => {
+    await createTopics(broker.bootstrap, [{ name, partitions: 1 }])
+    return name
+  }
+  /** A batch of its own for each message. */
+  const produce = async (topic: string, from: number, to: number): Promise<void> => {
+    for (let number = from; number < to; number++)
+      await producer.send({ topic, messages: [{ partition: 0, value: `${number}` }] })
+  }
+  const read = async (topic: string, handler: SourceHandler): Promise<void> => {
+    const source = new KafkajsSource({
+      brokers: [broker.bootstrap],
+      clientId: 'test',
+      groupId: `group-${++count}`,
+      topics: [topic],
+      startTimeoutMs: 20_000,
+      sessionTimeoutMs: 10_000,
+      maxBytes: 8 << 20,
+      maxBytesPerPartition: 1 << 20,
+      maxWaitMs: 100,
+      metadataMaxAgeMs: 2_000,
+      logger: silentLogger,
+      clock: realClock,
+    })
+    sources.push(source)
+    await source.start(handler)
+  }
+  const checkedPlaces = async (topic: string, place: LogPlace): Promise<number | undefined> => {
+    const handler = new RecordingHandler()
+    handler.lastRead = () => place
+    handler.start = () => ({ kind: 'hold', reason: 'only asked' })
+    await read(topic, handler)
+    await handler.until('an assignment', () => handler.assignments.length > 0)
+    return handler.assignments[0]!.partitions[0]!.checked?.endOffset
+  }
+  const end = (handler: RecordingHandler): number => handler.batches.at(-1)?.batch.nextOffset ?? 0
+
+  test('is read over a change of its leader, and says which leader took which records', async () => {
+    const topic = await newTopic()
+    await produce(topic, 0, 5)
+    await restartBroker()
+    await produce(topic, 5, 8)
+    const handler = new RecordingHandler()
+    await read(topic, handler)
+    await handler.until('all records', () => end(handler) === 8)
+    const epochs = new Map(handler.batches.map(({ batch }) => [batch.nextOffset, batch.leaderEpoch!]))
+    const [first, second] = [epochs.get(5)!, epochs.get(8)!]
+    expect(second).toBeGreaterThan(first)
+    expect(handler.truncations).toEqual([])
+
+    expect(await checkedPlaces(topic, { offset: 5, leaderEpoch: first })).toBe(5)
+    expect(await checkedPlaces(topic, { offset: 7, leaderEpoch: first })).toBe(5)
+    expect(await checkedPlaces(topic, { offset: 8, leaderEpoch: second })).toBe(8)
+    expect(await checkedPlaces(topic, { offset: 8, leaderEpoch: second + 50 })).toBe(-1)
+  })
+
+  test('that was cut and has grown again is not read on from the old position', async () => {
+    const topic = await newTopic()
+    await produce(topic, 0, 5)
+    const handler = new RecordingHandler()
+    await read(topic, handler)
+    await handler.until('all records', () => end(handler) === 5)
+    handler.answerOutOfRange = () => ({ kind: 'hold', reason: 'out of range' })
+
+    const log = path.join(folder, 'log', `${topic}-0`, '00000000000000000000.log')
+    await restartBroker(async () => {
+      const bytes = await readFile(log)
+      const batchBytes = 12 + bytes.readInt32BE(8)
+      await truncate(log, batchBytes * 3)
+    })
+    await produce(topic, 100, 110)
+    const isTold = (): boolean => handler.truncations.length + handler.outOfRanges.length > 0
+    await handler.until('the source to tell', isTold, 60_000)
+    expect(handler.offsets(topic)).toEqual([0, 1, 2, 3, 4])
+    const [cut] = handler.truncations
+    // Else it asked before there was anything new.
+    if (cut !== undefined) expect(cut).toMatchObject({ offset: 5, endOffset: 3 })
+    const { leaderEpoch } = handler.batches[0]!.batch
+    expect(await checkedPlaces(topic, { offset: 5, leaderEpoch: leaderEpoch! })).toBe(3)
+  })
+
+  test('of a topic that was deleted and made again has another topic id, and nothing of it is read before that is told', async () => {
+    const topic = await newTopic()
+    await produce(topic, 0, 5)
+    const handler = new RecordingHandler()
+    let firstId: string | undefined
+    handler.start = ({ topicId, lowWatermark }) => {
+      firstId ??= topicId
+      return topicId === firstId
+        ? { kind: 'start', offset: lowWatermark }
+        : { kind: 'hold', reason: 'another topic' }
+    }
+    await read(topic, handler)
+    await handler.until('all records', () => end(handler) === 5)
+
+    await admin.deleteTopics({ topics: [topic] })
+    await newTopic(topic)
+    await produce(topic, 0, 20)
+    const ids = (): (string | undefined)[] =>
+      handler.assignments.flatMap(({ partitions }) => partitions.map(({ topicId }) => topicId))
+    await handler.until('the other topic', () => new Set(ids()).size === 2, 40_000)
+    expect(handler.offsets(topic)).toEqual([0, 1, 2, 3, 4])
+  })
+})
