@@ -28,6 +28,18 @@ describe('opening a data directory', () => {
     expect([...(await filesBelow(fs)).keys()]).toEqual(['Documents/', 'Documents/letter'])
   })
 
+  it('leaves nothing of an interrupted recovery beside a block that was folded', async () => {
+    const disk = new SimulatedDisk({ seed: 1 })
+    const storage = await openStore(disk.fs)
+    await storage.submit({ writes: [write(entry, 1_000)] })
+    expect(await storage.fold(entry, 1_000)).toBe(true)
+    disk.killProcess()
+    const fs = disk.restart()
+    await put(fs, '/data/kafka/topic/0/.wal/1000.wal.tmp', new Uint8Array([0]))
+    await (await openStore(fs)).close()
+    expect([...(await filesBelow(fs)).keys()].filter((path) => path.endsWith('.tmp'))).toEqual([])
+  })
+
   it('takes the root of a fresh volume', async () => {
     const { fs } = new SimulatedDisk()
     await fs.makeDirectory('/data')

@@ -116,11 +116,12 @@ export async function applyPlans(
       if (plan.kind === 'open' && plan.rewrite) await rewriteWal(fs, paths.wal(facts.blockId), plan)
       else if (plan.kind === 'open') touched.push({ path: paths.wal(facts.blockId), kind: 'wal' })
       else if (isChange(plan, 'drop')) await removeFiles(fs, paths, BigInt(facts.blockId))
-      // A WAL beside a changed block is one that ReductStore has begun since. An interrupted fold may have left more.
-      else if (facts.change !== undefined) await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
       else {
+        // An interrupted fold or recovery may have left them.
         await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
-        if (!isSavedByServer(facts)) await fs.unlink(paths.wal(facts.blockId))
+        await fs.unlink(`${paths.wal(facts.blockId)}.tmp`)
+        // A WAL beside a changed block is one that ReductStore has begun since.
+        if (facts.change === undefined && !isSavedByServer(facts)) await fs.unlink(paths.wal(facts.blockId))
       }
     }
   }
