@@ -1,4 +1,4 @@
-import type { BucketSettings, EntryName } from '../../../src/storage/index.ts'
+import type { BucketSettings, EntryName, StorageError } from '../../../src/storage/index.ts'
 
 /** What a record must show: labels as `name=value`, sorted, and its content, or that an upload has failed. */
 export interface ModelRecord {
@@ -63,6 +63,12 @@ export class State {
       else this.records.set(id, { ...record, entry })
     }
   }
+}
+
+/** Whether a bucket that has a quota says no. */
+export function isQuota({ code, facts }: StorageError, { buckets }: State): boolean {
+  const settings = facts.bucket === undefined ? undefined : buckets.get(facts.bucket)
+  return code === 'ERR_QUOTA' && settings !== undefined && !settings.includes('none')
 }
 
 /** An atom that was asked for and may be done or not. */

@@ -2,7 +2,7 @@ import type { EntryName, RecordResult, RecordWrite, StorageError } from '../../.
 import { SimulationFailure, type StoreProcess } from '../store-process.ts'
 import { entries, type CommandOf } from './commands.ts'
 import type { Expectation } from './expectation.ts'
-import { Change } from './model.ts'
+import { Change, isQuota } from './model.ts'
 import { labelled, printedLabels } from './shown.ts'
 import { SECOND_US, T0, knownRecords, nothing, type Known, type Stage, type Work } from './stage.ts'
 
@@ -63,8 +63,7 @@ export function submitting(
     (state) => changes.forEach((one) => one.apply(state)),
     writes.map(({ target }) => target),
   )
-  const isFull = ({ code, facts }: StorageError): boolean =>
-    code === 'ERR_QUOTA' && expectation.state.buckets.get(facts.bucket as string)?.includes('hard') === true
+  const isFull = (error: StorageError): boolean => isQuota(error, expectation.state)
   return async () => {
     const isDone = await expectation.attempt(change, () => process.storage.submit({ writes }), isFull)
     // Entries are made before anybody asks for room in them.

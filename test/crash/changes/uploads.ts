@@ -1,7 +1,7 @@
 import { StorageError, type EntryName, type RecordWriter } from '../../../src/storage/index.ts'
 import { SimulationFailure } from '../store-process.ts'
 import { entries, type CommandOf } from './commands.ts'
-import { Change } from './model.ts'
+import { Change, isQuota } from './model.ts'
 import { failedContent, labelled, printedLabels } from './shown.ts'
 import { SECOND_US, T0, knownRecords, nothing, type Stage, type Work } from './stage.ts'
 
@@ -51,12 +51,16 @@ export class Uploads {
       [target],
     )
     stage.touched.add(id)
-    return () =>
-      expectation.attempt(change, async () => {
-        const begin = { target, timestampUs, labels, contentType: 'text/plain', contentBytes }
-        const writer = await process.storage.beginRecord(begin)
-        this.#open.push({ id, target, labels, content, writer, sentBytes: 0, isEnding: false })
-      })
+    const begin = { target, timestampUs, labels, contentType: 'text/plain', contentBytes }
+    const work = async (): Promise<void> => {
+      const writer = await process.storage.beginRecord(begin)
+      this.#open.push({ id, target, labels, content, writer, sentBytes: 0, isEnding: false })
+    }
+    return async () => {
+      const isDone = await expectation.attempt(change, work, (error) => isQuota(error, expectation.state))
+      // Its entry is made before anybody asks for room in it.
+      if (!isDone) expectation.state.addEntry(target)
+    }
   }
 
   /** A record whose upload has failed, with another label. */
