@@ -1,11 +1,7 @@
+import type { Run } from './runs.ts'
+
 const CHUNK_RUNS_MIN = 4
 const CHUNK_RUNS_MAX = 512
-
-/** A run of numbers, `end` exclusive. */
-export interface Run {
-  readonly start: number
-  readonly end: number
-}
 
 /** Sorted runs side by side in two typed arrays: 16 bytes a run. */
 class Chunk {
@@ -78,6 +74,10 @@ export class IntervalSet {
 
   get runCount(): number {
     return this.#runCount
+  }
+
+  has(value: number): boolean {
+    return this.firstFree(value) !== value
   }
 
   /** The smallest number at or above `from` that is not in the set. */

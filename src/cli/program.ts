@@ -120,14 +120,21 @@ Examples:
 
   configurable(program.command('verify'))
     .description(
-      'Check a directory without changing it: structure, checksums, contents; say what the next open would do.',
+      'Check a directory without changing it: structure, checksums, contents, the offset ledger; say what the next open ' +
+        'would do.',
     )
     .option('--json', 'the whole report as one JSON object')
     .option('--no-content', 'leave contents unread: faster, finds less')
     .addHelpText(
       'after',
       `
-Exit codes: 0 clean · 1 findings that the next open mends · 6 acknowledged data is damaged
+Every offset that the ledger calls stored must have its record, and every record its offset in the ledger, once. Once
+records have been removed or evicted, or a bucket evicts, missing ones are only noted: what a removal takes leaves nothing
+to tell it from loss. Beside a writer, and where the log is damaged, the ledger is not looked at.
+
+Notes are no faults: what earlier opens and repairs have kept aside, and names that nobody asks for.
+
+Exit codes: 0 clean · 1 findings that the next open mends · 6 acknowledged data is damaged, or the ledger is wrong
 
 Examples:
   sediment verify --data ./data
@@ -136,19 +143,27 @@ Examples:
     .action(withExit((options: VerifyCommandOptions) => verify(options, context)))
 
   configurable(program.command('repair'))
-    .description('Show what is damaged and what a repair would do. Needs the directory for itself.')
+    .description(
+      'Show what is damaged and what a repair would do. With --apply it needs the directory for itself.',
+    )
     .option('--apply', 'do it; what is replaced goes to .sediment/quarantine')
-    .option('--json', 'what was done, and the report of verify, as one JSON object')
+    .option('--rebuild-ledger', 'make the offset ledger anew from the records, as far as they prove it')
+    .option('--json', 'what was done or would be, and the report of verify, as one JSON object')
     .addHelpText(
       'after',
       `
 Exit codes, of the directory as it is in the end: 0 clean · 1 findings that the next open mends · 6 damaged
 
-Partitions whose stored offsets are behind what was committed to Kafka are held by the next run, and named.
+With --rebuild-ledger the ledger becomes what the offsets of the stored records prove, also where nothing else is damaged:
+reading goes on behind the last stored offset, what the ledger knew of gaps stays, and offsets that neither explains are
+recorded as unknown. Where the ledger is lost that is what tells a start what it must not store again.
+Partitions that are behind what was committed to Kafka are held by the next run, and named; the command says how to go on.
 
 Examples:
   sediment repair --data ./data
-  sediment repair --data ./data --apply`,
+  sediment repair --data ./data --apply
+  sediment repair --data ./data --rebuild-ledger           what would become of the ledger
+  sediment repair --data ./data --rebuild-ledger --apply`,
     )
     .action(withExit((options: RepairCommandOptions) => repair(options, context)))
 

@@ -134,7 +134,8 @@ class Row implements LedgerRow {
   }
 }
 
-function unknownRow(key: LedgerKey, incarnation: number): LedgerRow {
+/** A partition of which nothing is known. */
+export function unknownRow(key: LedgerKey, incarnation: number): LedgerRow {
   return {
     ...key,
     incarnation,

@@ -19,17 +19,27 @@ export interface UnmappedMessage extends KafkaMessage {
   readonly timestampSource: 'record' | 'arrival'
 }
 
+/** Where in Kafka a record was; its offset is that of the message. */
+export interface RecordOrigin {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+/** What labels and entry name say, of a quarantined message too; `undefined` when the record is none of Kafka's. */
+export function recordOrigin(labels: LabelList, entry: string): RecordOrigin | undefined {
+  return originOf(labelMap(labels), entry)
+}
+
 /** The inverse of `PartitionMapper.map`; `undefined` when the record does not come from there. */
 export function unmapRecord(record: MappedRecord): UnmappedMessage | undefined {
   const labels = labelMap(record.labels)
-  const offset = naturalNumber(labels.get(ours.offset))
-  const identity = readIdentity(labels, record.entry)
+  const origin = originOf(labels, record.entry)
   const headers = readHeaderLabels(labels)
-  if (offset === undefined || identity === undefined || headers === undefined) return undefined
+  if (origin === undefined || headers === undefined) return undefined
   const isArrival = labels.get(ours.timestampSource) === 'arrival'
   return {
-    ...identity,
-    offset,
+    ...origin,
     timestampMs: isArrival
       ? Number(labels.get(ours.timestampRecord) ?? -1)
       : Math.floor(Number(labels.get(ours.timestampOriginal) ?? record.timestampUs) / 1000),
@@ -49,16 +59,15 @@ function labelMap(labels: LabelList): Map<string, string> {
   return map
 }
 
-function readIdentity(
-  labels: ReadonlyMap<string, string>,
-  entry: string,
-): { topic: string; partition: number } | undefined {
+function originOf(labels: ReadonlyMap<string, string>, entry: string): RecordOrigin | undefined {
+  const offset = naturalNumber(labels.get(ours.offset))
   const label = labels.get(ours.partition)
   const slash = entry.lastIndexOf('/')
   const rest = label === undefined ? entry.slice(0, Math.max(0, slash)) : entry
   const partition = naturalNumber(label ?? entry.slice(slash + 1))
   const topic = labels.get(ours.topic) ?? rest
-  return partition === undefined || topic === '' ? undefined : { topic, partition }
+  if (offset === undefined || partition === undefined || topic === '') return undefined
+  return { topic, partition, offset }
 }
 
 function readKey(labels: ReadonlyMap<string, string>): Uint8Array | null {

@@ -132,6 +132,8 @@ export interface StorePaths {
   readonly staged: string
   /** JSON: directories that a rename or removal may leave empty. */
   readonly moving: string
+  /** JSON: records have been removed, evicted or moved since. */
+  readonly removals: string
 }
 
 export function storePaths(dataPath: string): StorePaths {
@@ -148,6 +150,7 @@ export function storePaths(dataPath: string): StorePaths {
     quarantine: `${sediment}/quarantine`,
     staged: `${sediment}/staged`,
     moving: `${sediment}/moving`,
+    removals: `${sediment}/removals`,
   }
 }
 
@@ -160,6 +163,15 @@ export function removedPath({ sediment }: StorePaths, number: number): string {
 
 export function isRemovedName(name: string): boolean {
   return name.startsWith(REMOVED_PREFIX)
+}
+
+/** Whether something of this name in `.sediment` is ours, leftovers of a replacement too. */
+export function isOwnName(name: string): boolean {
+  return (
+    /^(format|lock|owner|checkpoint|log|quarantine|staged|moving|removals)(\.tmp)?$/.test(name) ||
+    isRemovedName(name) ||
+    name.startsWith('new-')
+  )
 }
 
 export function stagedFiles(

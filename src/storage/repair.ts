@@ -41,6 +41,11 @@ export interface RepairOptions {
   /** What rides along in the log: it is carried on as far as the log can be read. */
   readonly companion: LogCompanion
   readonly progress?: (what: string) => void
+  /**
+   * Called when every block is as it stays, and before the checkpoint is written: the value that the companion has
+   * afterwards is what the checkpoint says. Without it a companion whose checkpoint is lost is lost, too.
+   */
+  readonly completeCompanion?: () => Promise<void>
 }
 
 export interface RepairReport {
@@ -84,14 +89,18 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
     const log = await redoLog(fs, paths, quarantine, companion, say)
     await mendSettings(fs, paths, quarantine, say)
     say('take over every block by itself')
-    await adoptEntries({ fs, paths, logger, quarantine })
+    const progress = (done: number, total: number): void =>
+      options.progress?.(`taking over entry ${done} of ${total}`)
+    await adoptEntries({ fs, paths, logger, quarantine, progress })
+    await options.completeCompanion?.()
+    const hasCompanion = log.position !== undefined || options.completeCompanion !== undefined
     const position = log.position ?? (await positionBehind(fs, paths))
     const fresh = await CommitLog.begin(fs, paths, generation, (await logNumberMax(fs, paths)) + 1, position)
     const checkpoint = {
       ...position,
       firstLog: fresh.fileNumber,
       generation,
-      companion: log.position === undefined ? undefined : companion.snapshot(),
+      companion: hasCompanion ? companion.snapshot() : undefined,
       openBlocks: [],
       owed: [],
     }
@@ -125,7 +134,7 @@ async function redoLog(
     if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
     companion.restore(undefined)
     await setAside(fs, paths, [], quarantine, say)
-    say(`give up the log: ${error.message}; the stored offsets of all partitions are lost with it`)
+    say(`give up the log: ${error.message}; what it said of the offsets of all partitions is lost with it`)
     return { position: undefined }
   }
   const log = await scanLog(fs, paths, checkpoint)

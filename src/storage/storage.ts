@@ -24,6 +24,7 @@ import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageO
 import { adoptOpenBlocks, clearStaged, finishRecovery, keepOwed, makeDirectories } from './opening.ts'
 import { storePaths, type StorePaths } from './paths.ts'
 import { QuotaKeeper } from './quota/quota-keeper.ts'
+import { RemovalMark } from './removal-mark.ts'
 import { entryInfo } from './query/entry-info.ts'
 import type { Entry } from './entry.ts'
 import { LiveBlocks } from './query/live-blocks.ts'
@@ -155,6 +156,8 @@ export class Storage implements RecordReader {
       poison,
     })
     const checkpointer = this.#checkpointer
+    const removals = new RemovalMark(fs, paths, clock)
+    const markRemoval = (): Promise<void> => removals.set()
     const quotas = new QuotaKeeper({
       fs,
       clock,
@@ -162,6 +165,7 @@ export class Storage implements RecordReader {
       catalogue,
       logger: options.logger ?? silentLogger,
       close: (block) => this.#maintenance.close(block),
+      markRemoval,
     })
     this.#quotas = quotas
     this.#commit = new GroupCommit({
@@ -219,6 +223,7 @@ export class Storage implements RecordReader {
         if ((await this.spareBytes()) >= bytes) return
         throw new StorageError('ERR_NO_SPACE', `${paths.root} has no room for a copy of ${bytes} bytes`)
       },
+      markRemoval,
       rewriteLater: (entry, blockId) => this.#maintenance.rewriteLater(entry, blockId),
       exclusive: (job) => this.#commit.exclusive(job),
       source: (entry) => this.#live.source(entry, false),

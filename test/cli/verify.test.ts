@@ -1,9 +1,18 @@
 import { expect, it } from '@jest/globals'
 import { reportLines, verdict } from '../../src/cli/commands/verify.ts'
-import type { Finding, VerifyReport } from '../../src/storage/index.ts'
+import type { StoreReport } from '../../src/app/ledger-check/check-store.ts'
+import type { Finding } from '../../src/storage/index.ts'
 
-const report = (findings: Finding[], plan: string[] = []): VerifyReport => ({
+const report = (findings: Finding[], plan: string[] = []): StoreReport => ({
   findings,
+  notes: [{ path: 'a/d', message: 'kept aside' }],
+  identity: undefined,
+  isLogWhole: true,
+  hasRemovals: false,
+  ledger: {
+    unchecked: undefined,
+    partitions: [{ topic: 'a', partition: 0, nextOffset: 1001, records: 1000 }],
+  },
   plan,
   buckets: 1,
   entries: 2,
@@ -29,8 +38,10 @@ it('verify prints what it counted, found and would do, the conclusion last', () 
     '/d',
     '  1 bucket, 2 entries, 3 blocks, 1,000 records, 2.0 MB of content',
     '  content checked: 998, without a checksum: 2',
+    '  ledger: 1 partition with 1,000 records held against what is there',
     'ENTRY      RECORDS  CONTENT  BLOCKS',
     'kafka/a/0    1,000   2.0 MB       3',
+    '  note: a/d: kept aside',
     '  recoverable: a/b: torn',
     '  damaged: a/c: flipped',
     'the next open would:',

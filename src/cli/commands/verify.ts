@@ -1,9 +1,10 @@
+import { checkStore, type StoreReport } from '../../app/ledger-check/check-store.ts'
 import { NodeFileSystem } from '../../fs/node/node-file-system.ts'
-import { verifyDirectory, type VerifyReport } from '../../storage/index.ts'
+import type { Finding } from '../../storage/index.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { formatBytes, formatCount } from '../quantities.ts'
+import { count, formatBytes, formatCount } from '../quantities.ts'
 import { formatTable } from '../table.ts'
 
 export interface VerifyCommandOptions extends ConfigurationOptions {
@@ -17,10 +18,9 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
   const dataPath = dataPathOf(options, context)
   const fs = await NodeFileSystem.open()
   try {
-    const report = await verifyDirectory(fs, dataPath, {
+    const { report } = await checkStore(fs, dataPath, {
       checkContent: options.content,
-      progress: ({ blocks, blocksTotal, records }) =>
-        context.progress.show(`checking block ${blocks} of ${blocksTotal}, ${formatCount(records)} records`),
+      progress: checkProgress(context),
     })
     context.progress.clear()
     if (options.json === true) await context.stdout.line(JSON.stringify({ dataPath, ...report }))
@@ -32,12 +32,20 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
   }
 }
 
-export function verdict({ findings }: Pick<VerifyReport, 'findings'>): number {
+/** Shows how far a check has come. */
+export function checkProgress({
+  progress,
+}: Context): (done: { blocks: number; blocksTotal: number; records: number }) => void {
+  return ({ blocks, blocksTotal, records }) =>
+    progress.show(`checking block ${blocks} of ${blocksTotal}, ${formatCount(records)} records`)
+}
+
+export function verdict({ findings }: { readonly findings: readonly Finding[] }): number {
   if (findings.some(({ severity }) => severity === 'damaged')) return exitCodes.damaged
   return findings.length > 0 ? exitCodes.unexpected : exitCodes.ok
 }
 
-export function reportLines(dataPath: string, report: VerifyReport): string[] {
+export function reportLines(dataPath: string, report: StoreReport): string[] {
   const {
     buckets,
     entries,
@@ -47,6 +55,7 @@ export function reportLines(dataPath: string, report: VerifyReport): string[] {
     contentChecked,
     contentUnchecked,
     findings,
+    notes,
     plan,
   } = report
   const amounts = [
@@ -60,14 +69,23 @@ export function reportLines(dataPath: string, report: VerifyReport): string[] {
     dataPath,
     `  ${amounts.join(', ')}`,
     `  content checked: ${formatCount(contentChecked)}, without a checksum: ${formatCount(contentUnchecked)}`,
+    `  ledger: ${ledgerLine(report)}`,
     ...entryTable(report),
+    ...notes.map(({ path, message }) => `  note: ${path}: ${message}`),
     ...findings.map(({ severity, path, message }) => `  ${severity}: ${path}: ${message}`),
     ...(plan.length > 0 ? ['the next open would:', ...plan.map((step) => `  ${step}`)] : []),
     conclusion(report),
   ]
 }
 
-function conclusion({ findings, isLive }: VerifyReport): string {
+function ledgerLine({ ledger, hasRemovals }: StoreReport): string {
+  if (ledger.unchecked !== undefined) return `not held against the records: ${ledger.unchecked}`
+  const records = ledger.partitions.reduce((sum, partition) => sum + partition.records, 0)
+  const held = `${count(ledger.partitions.length, 'partition')} with ${count(records, 'record')} held against what is there`
+  return hasRemovals ? `${held}; a missing record is only noted, since records were removed or evicted` : held
+}
+
+function conclusion({ findings, isLive }: StoreReport): string {
   const damaged = findings.filter(({ severity }) => severity === 'damaged').length
   const live = isLive ? '; a writer has the directory, its open blocks were left out' : ''
   if (damaged > 0) return `DAMAGED: ${damaged} of ${findings.length} findings need a person${live}`
@@ -75,7 +93,7 @@ function conclusion({ findings, isLive }: VerifyReport): string {
   return `recoverable: the next open mends ${count(findings.length, 'finding')}${live}`
 }
 
-function entryTable({ byEntry }: VerifyReport): string[] {
+function entryTable({ byEntry }: StoreReport): string[] {
   if (byEntry.length === 0) return []
   return formatTable(
     [
@@ -91,8 +109,4 @@ function entryTable({ byEntry }: VerifyReport): string[] {
       formatCount(blocks),
     ]),
   )
-}
-
-function count(amount: number, one: string, many = `${one}s`): string {
-  return `${formatCount(amount)} ${amount === 1 ? one : many}`
 }

@@ -36,6 +36,8 @@ export interface MutationContext {
   readonly isKnown: (entry: Entry) => boolean
   /** @throws {StorageError} `ERR_NO_SPACE` when so much cannot be spared */
   readonly requireSpace: (bytes: number) => Promise<void>
+  /** To be waited for before records leave their place, but for another block of their entry. */
+  readonly markRemoval: () => Promise<void>
   /** Asks for `rewriteBlock` when there is time. */
   readonly rewriteLater: (entry: Entry, blockId: number) => void
   /** Reads a cold block back. @throws {StorageError} `ERR_CORRUPT` */

@@ -14,7 +14,10 @@ import type { MutationContext } from './mutations.ts'
 
 const FOLDS_AT_ONCE = 16
 
-export interface RelocationContext extends Pick<MutationContext, 'fs' | 'paths' | 'exclusive' | 'close'> {
+export interface RelocationContext extends Pick<
+  MutationContext,
+  'fs' | 'paths' | 'exclusive' | 'close' | 'markRemoval'
+> {
   readonly catalogue: Catalogue
   readonly trees: DiscardedTrees
   /** Inside an exclusive job: neither checkpoint nor log name anything cold afterwards. @throws when the store failed */
@@ -69,6 +72,7 @@ function relocate(context: RelocationContext, from: Place, to: Place | undefined
   return context.exclusive(async () => {
     const entries = catalogue.entriesBelow(from.bucket, from.entry)
     await requirePlaces(context, entries, from, to)
+    await context.markRemoval()
     await inParallel(FOLDS_AT_ONCE, entries, async (entry) => {
       for (const block of [...entry.open.values()]) if (!(await context.close(block))) throw uploadRuns(entry)
     })

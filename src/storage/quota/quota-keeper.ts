@@ -32,6 +32,8 @@ export interface QuotaKeeperOptions {
   }
   /** Folds an open block that is not being written. @returns whether it is cold now */
   readonly close: (block: OpenBlock) => Promise<boolean>
+  /** Waited for before any block goes. */
+  readonly markRemoval: () => Promise<void>
 }
 
 interface EvictionSum {
@@ -126,6 +128,7 @@ export class QuotaKeeper {
         excessBytes -= this.#noteEviction(change)
       }
     }
+    if (changes.length > 0) await this.#options.markRemoval()
     return changes
   }
 

@@ -1,6 +1,14 @@
+import type { StoreFormat } from '../store-files.ts'
+
 export interface Finding {
   /** `recoverable`: the next open mends it. `damaged`: acknowledged data is gone or wrong. */
   readonly severity: 'recoverable' | 'damaged'
+  readonly path: string
+  readonly message: string
+}
+
+/** Something that is no fault, and worth knowing. */
+export interface Note {
   readonly path: string
   readonly message: string
 }
@@ -18,6 +26,14 @@ export interface EntryReport {
 
 export interface VerifyReport {
   readonly findings: readonly Finding[]
+  /** What is in the quarantine, and names that nobody gave meaning to. */
+  readonly notes: readonly Note[]
+  /** `undefined` for a directory that was never ours, and where `format` cannot be read. */
+  readonly identity: StoreFormat | undefined
+  /** Checkpoint and log were read to the end, and the companion has their value. */
+  readonly isLogWhole: boolean
+  /** Records may have left the entry they were written to, by a removal, a quota, or a rename. */
+  readonly hasRemovals: boolean
   /** A writer has the directory: its open blocks were left out. */
   readonly isLive: boolean
   readonly buckets: number

@@ -1,5 +1,6 @@
 import { loadCrc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
+import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage } from '../damage.ts'
 import { StorageError } from '../errors.ts'
 import { storePaths, type StorePaths } from '../paths.ts'
@@ -7,18 +8,19 @@ import type { BlockSource } from '../query/block-source.ts'
 import { discover } from '../query/discover.ts'
 import type { StoredRecord } from '../record.ts'
 import { requireNothingElse } from '../store-files.ts'
+import { noteNames } from './note-names.ts'
 import type { EntryReport, Finding, Found, VerifyReport } from './report.ts'
 import type { Subject } from './subject.ts'
 import { verifyFiles } from './verify-files.ts'
-import { verifyLog } from './verify-log.ts'
+import { verifyLog, type LogListener } from './verify-log.ts'
 import { verifyNames } from './verify-names.ts'
 import { RecordsVerifier } from './verify-records.ts'
 
-export interface VerifyOptions {
+export interface VerifyOptions extends LogListener {
   /** Reads all content and compares it with its CRC-32. */
   readonly checkContent: boolean
   readonly progress?: (done: { blocks: number; blocksTotal: number; records: number }) => void
-  /** Called with every record that can be read. */
+  /** Called with every record that can be read in a file, behind all of `visitLogged`. */
   readonly visit?: (record: StoredRecord) => void
 }
 
@@ -55,7 +57,8 @@ async function verifyUndisturbed(
   const found: Found = (severity, path, message) => {
     findings.push({ severity, path, message })
   }
-  const log = isLive ? undefined : await verifyLog(fs, storePaths(dataPath), found)
+  const paths = storePaths(dataPath)
+  const log = isLive ? undefined : await verifyLog(fs, paths, found, options)
   const subject: Subject = {
     fs,
     dataPath,
@@ -68,11 +71,14 @@ async function verifyUndisturbed(
   await verifyNames(subject, there, found)
   const { damage } = subject
   const sources: BlockSource[] = []
+  let blocksTotal = 0
   for (const name of there.entries) {
     const source = await damage.contain(name, () => verifyFiles(subject, name, found))
-    if (source !== undefined) sources.push(source)
+    if (source === undefined) continue
+    sources.push(source)
+    blocksTotal += source.blocks.length
+    options.progress?.({ blocks: 0, blocksTotal, records: 0 })
   }
-  const blocksTotal = sources.reduce((sum, { blocks }) => sum + blocks.length, 0)
   let blocks = 0
   const verifier = new RecordsVerifier(subject, found, {
     checkContent: options.checkContent,
@@ -97,6 +103,10 @@ async function verifyUndisturbed(
   const { records, contentBytes, contentChecked, contentUnchecked } = verifier
   return {
     findings,
+    notes: await noteNames(subject, there),
+    identity: log?.identity,
+    isLogWhole: log?.isWhole ?? false,
+    hasRemovals: await hasRemovals(subject, there.buckets),
     isLive,
     buckets: there.buckets.length,
     entries: there.entries.length,
@@ -108,6 +118,17 @@ async function verifyUndisturbed(
     byEntry,
     plan: log?.steps ?? [],
   }
+}
+
+/** ReductStore evicts without a trace: a quota that lets blocks go is enough. */
+async function hasRemovals({ fs, dataPath }: Subject, buckets: readonly string[]): Promise<boolean> {
+  if ((await fs.fileBytes(storePaths(dataPath).removals)) !== undefined) return true
+  for (const bucket of buckets) {
+    const { settings, damage } = await readBucketSettings(fs, dataPath, bucket)
+    // Damaged ones may have said so.
+    if (damage !== undefined || settings.quota.kind === 'fifo') return true
+  }
+  return false
 }
 
 /** Keeps a writer out while we look; `live` when one is there. */

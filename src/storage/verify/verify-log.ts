@@ -1,9 +1,15 @@
 import type { FileSystem } from '../../fs/file-system.ts'
+import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { Damage } from '../damage.ts'
 import { StorageError } from '../errors.ts'
+import type { LogCompanion } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
-import { planRecovery } from '../recovery/recover.ts'
-import { readFormat } from '../store-files.ts'
+import type { EntryName, LabelList } from '../record.ts'
+import type { LoggedFrame } from '../recovery/facts.ts'
+import { readEntries } from '../recovery/read-entries.ts'
+import { planRecovery, type RecoveryPlan } from '../recovery/recover.ts'
+import { readFormat, type StoreFormat } from '../store-files.ts'
+import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import type { Found } from './report.ts'
 import { blockKey } from './subject.ts'
 
@@ -11,11 +17,26 @@ import { blockKey } from './subject.ts'
 export interface LogVerdict {
   /** Also where `format` cannot be read: somebody has opened it. */
   readonly isStore: boolean
+  readonly identity: StoreFormat | undefined
+  /** Checkpoint and log can be read to the end. */
+  readonly isWhole: boolean
   /** As a `Subject` has it. */
   readonly redoneFromBytes: ReadonlyMap<string, number>
   readonly damage: Damage
   /** What the open would do, in order, for people. */
   readonly steps: readonly string[]
+}
+
+/** A record that the log brings, whether it is in its block yet or not. */
+export interface LoggedRecord extends EntryName {
+  readonly labels: LabelList
+}
+
+export interface LogListener {
+  /** Gets the value of the last group, where checkpoint and log can be read to the end. */
+  readonly companion?: LogCompanion | undefined
+  /** Called with every record of the groups behind the checkpoint, but for such as have no content. */
+  readonly visitLogged?: ((record: LoggedRecord) => void) | undefined
 }
 
 const PLAN_WORDS = {
@@ -26,38 +47,83 @@ const PLAN_WORDS = {
 } as const
 
 /** Checksums of `format`, checkpoint and log, and the plan of the recovery; nobody else may be writing. */
-export async function verifyLog(fs: FileSystem, paths: StorePaths, found: Found): Promise<LogVerdict> {
-  const steps: string[] = []
-  const redoneFromBytes = new Map<string, number>()
-  let damage = new Damage(paths.root)
-  let isStore = true
+export async function verifyLog(
+  fs: FileSystem,
+  paths: StorePaths,
+  found: Found,
+  { companion, visitLogged }: LogListener = {},
+): Promise<LogVerdict> {
+  let verdict: LogVerdict = {
+    isStore: true,
+    identity: undefined,
+    isWhole: false,
+    redoneFromBytes: new Map(),
+    damage: new Damage(paths.root),
+    steps: [],
+  }
   try {
-    isStore = (await readFormat(fs, paths)) !== undefined
-    if (!isStore) return { isStore, redoneFromBytes, damage, steps }
-    const { log, blocks, faults, damage: unreadable } = await planRecovery(fs, paths)
-    damage = unreadable
-    for (const message of faults) found('damaged', paths.sediment, message)
-    for (const { bucket, entry } of damage.places)
-      steps.push(`keep what the log has for ${bucket}/${entry ?? ''} until it can be read`)
-    if (log.tornTailBytes > 0) {
-      steps.push(
-        `drop ${log.tornTailBytes} bytes of an unfinished group at the end of the log: it was never acknowledged`,
-      )
-    }
+    const identity = await readFormat(fs, paths)
+    verdict = { ...verdict, isStore: identity !== undefined, identity }
+    if (identity === undefined) return verdict
+    const plan = await planRecovery(fs, paths)
+    for (const message of plan.faults) found('damaged', paths.sediment, message)
+    const { log, damage } = plan
     if (log.frames.length > 0) {
-      steps.push(`redo ${log.frames.length} groups of ${log.logBytes} log bytes`)
-      found('recoverable', paths.logDirectory, `${log.frames.length} groups are not covered by a checkpoint`)
+      const message = `${log.frames.length} groups are not covered by a checkpoint`
+      found('recoverable', paths.logDirectory, message)
     }
-    for (const { facts, plan } of blocks) {
-      if (plan.kind === 'damaged') continue
-      steps.push(`${PLAN_WORDS[plan.kind]} ${facts.bucket}/${facts.entry} block ${facts.blockId}`)
-      if (facts.items.length === 0) continue
-      const inline = facts.items.filter((item) => !item.direct).map((item) => item.blkAtBytes)
-      redoneFromBytes.set(blockKey(facts, facts.blockId), Math.min(...inline))
-    }
+    verdict = { ...verdict, damage, redoneFromBytes: redoneFromBytes(plan), steps: stepsOf(plan) }
+    if (log.damage.length > 0) return verdict
+    companion?.restore(log.checkpoint.companion)
+    for (const frame of log.frames) for (const delta of frame.deltas) companion?.apply(delta)
+    if (visitLogged !== undefined) for (const frame of log.frames) await visitFrame(fs, frame, visitLogged)
+    return { ...verdict, isWhole: true }
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
     found('damaged', error.facts.path ?? paths.sediment, error.message)
+    return verdict
   }
-  return { isStore, redoneFromBytes, damage, steps }
+}
+
+function stepsOf({ log, blocks, damage }: RecoveryPlan): string[] {
+  const steps = damage.places.map(
+    ({ bucket, entry }) => `keep what the log has for ${bucket}/${entry ?? ''} until it can be read`,
+  )
+  if (log.tornTailBytes > 0) {
+    steps.push(
+      `drop ${log.tornTailBytes} bytes of an unfinished group at the end of the log: it was never acknowledged`,
+    )
+  }
+  if (log.frames.length > 0) steps.push(`redo ${log.frames.length} groups of ${log.logBytes} log bytes`)
+  for (const { facts, plan } of blocks) {
+    if (plan.kind !== 'damaged')
+      steps.push(`${PLAN_WORDS[plan.kind]} ${facts.bucket}/${facts.entry} block ${facts.blockId}`)
+  }
+  return steps
+}
+
+function redoneFromBytes({ blocks }: RecoveryPlan): Map<string, number> {
+  const fromBytes = new Map<string, number>()
+  for (const { facts, plan } of blocks) {
+    if (plan.kind === 'damaged' || facts.items.length === 0) continue
+    const inline = facts.items.filter((item) => !item.direct).map((item) => item.blkAtBytes)
+    fromBytes.set(blockKey(facts, facts.blockId), Math.min(...inline))
+  }
+  return fromBytes
+}
+
+async function visitFrame(
+  fs: FileSystem,
+  { items }: LoggedFrame,
+  visit: (record: LoggedRecord) => void,
+): Promise<void> {
+  for (const item of items) {
+    const { bucket, entry } = item.block
+    const bytes = await readEntries(fs, item)
+    for (const { type, payloadFromBytes, payloadToBytes } of scanWal(bytes).entries) {
+      if (type !== walEntryType.writeRecord) continue
+      const { state, labels } = decodeRecord(bytes, payloadFromBytes, payloadToBytes)
+      if (state === recordStateNumber.finished) visit({ bucket, entry, labels })
+    }
+  }
 }

@@ -5,18 +5,11 @@ import type { Discovery } from '../query/discover.ts'
 import type { Found } from './report.ts'
 import type { Subject } from './subject.ts'
 
-/** Buckets with their settings, directories that are none, and the lists of names. */
+/** Buckets with their settings, and the lists of names. */
 export async function verifyNames(subject: Subject, there: Discovery, found: Found): Promise<void> {
   const { fs, dataPath, isLive, damage } = subject
-  const { buckets, entries, strays, unreadable } = there
+  const { buckets, entries, unreadable } = there
   for (const { error, ...place } of unreadable) damage.note(place, error)
-  for (const stray of strays) {
-    found(
-      'recoverable',
-      `${dataPath}/${stray}`,
-      'directory without bucket.settings: ReductStore does not start',
-    )
-  }
   for (const bucket of buckets) {
     const { damage: error } = await readBucketSettings(fs, dataPath, bucket)
     if (error !== undefined) found('damaged', new BucketPaths(dataPath, bucket).settings, error.message)

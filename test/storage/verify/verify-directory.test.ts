@@ -117,11 +117,6 @@ describe('verify', () => {
       ['recoverable kafka/topic/0/5.blk: data file without descriptor or WAL'],
     ],
     [
-      'a directory without settings',
-      (disk) => disk.putDirectory('/data/found'),
-      ['recoverable found: directory without bucket.settings: ReductStore does not start'],
-    ],
-    [
       'a missing index',
       (disk) => disk.fs.unlink(`${directory}/blocks.idx`),
       [
@@ -179,6 +174,55 @@ describe('verify', () => {
     disk.putDirectory('/data/lost+found')
     expect(await verdict(disk)).toEqual([])
     expect((await openStore(disk.fs)).damaged()).toEqual([])
+  })
+
+  it.each<[string, (disk: SimulatedDisk) => void, readonly unknown[]]>([
+    [
+      'a directory without settings',
+      (disk) => disk.putDirectory('/data/found'),
+      ['found: directory without bucket.settings: ReductStore does not start'],
+    ],
+    [
+      'files that nobody asks for',
+      (disk) => {
+        for (const path of ['a.txt', 'kafka/b.txt', 'kafka/topic/0/5.meta.bak', 'kafka/topic/0/.wal/x'])
+          disk.putFile(`/data/${path}`, Buffer.from('x'))
+        for (const path of ['checkpoint.old', 'log/1.txt'])
+          disk.putFile(`/data/.sediment/${path}`, Buffer.from('x'))
+      },
+      [
+        'a.txt: nobody asks for it',
+        '.sediment/checkpoint.old: nobody asks for it',
+        '.sediment/log/1.txt: nobody asks for it',
+        'kafka/b.txt: nobody asks for it',
+        'kafka/topic/0/5.meta.bak: nobody asks for it',
+        'kafka/topic/0/.wal/x: nobody asks for it',
+      ],
+    ],
+    [
+      'what was kept aside, with its reason',
+      (disk) => {
+        disk.putFile('/data/.sediment/quarantine/2-kafka%2F5.blk', Buffer.from('x'))
+        disk.putFile('/data/.sediment/quarantine/2-kafka%2F5.blk.reason', Buffer.from('no block\n'))
+      },
+      ['.sediment/quarantine/2-kafka%2F5.blk: kept aside: no block'],
+    ],
+    [
+      'the first of many strays',
+      (disk) => {
+        for (let index = 0; index < 30; index++) disk.putFile(`/data/kafka/stray${index}`, new Uint8Array(0))
+      },
+      [
+        ...Array.from({ length: 20 }, () => expect.stringContaining('kafka/stray')),
+        'kafka: 10 more like these',
+      ],
+    ],
+  ])('notes %s, and finds no fault', async (_, change, expected) => {
+    const disk = await closedStore()
+    change(disk)
+    const { findings, notes } = await verify(disk)
+    expect(findings).toEqual([])
+    expect(notes.map(({ path, message }) => `${path.replace('/data/', '')}: ${message}`)).toEqual(expected)
   })
 
   it('finds nothing wrong with an empty record behind the end of the data file', async () => {

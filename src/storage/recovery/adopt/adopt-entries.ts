@@ -23,6 +23,7 @@ export async function adoptEntries(options: {
   logger: Logger
   quarantine: Quarantine
   known?: { readonly blocks: readonly PlannedBlock[]; readonly damage: Damage }
+  progress?: (done: number, total: number) => void
 }): Promise<void> {
   const { fs, paths, logger, quarantine, known } = options
   const open = new Map<string, Set<bigint>>()
@@ -34,6 +35,7 @@ export async function adoptEntries(options: {
   }
   const { entries, unreadable } = await discover(fs, paths.root)
   const isForeign = known === undefined
+  let done = 0
   for (const { error, ...place } of unreadable) {
     if (isForeign) throw error
     known.damage.note(place, error)
@@ -46,5 +48,6 @@ export async function adoptEntries(options: {
       adoptEntry(new EntryPaths(paths.root, name), { fs, quarantine, isForeign, ours })
     if (isForeign) await adopt()
     else if (known.damage.of(name) === undefined) await known.damage.contain(name, adopt)
+    options.progress?.(++done, entries.length)
   })
 }

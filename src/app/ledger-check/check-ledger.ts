@@ -1,0 +1,190 @@
+import { runLength } from '../../base/runs.ts'
+import type { LedgerRow } from '../../ledger/ledger-codec.ts'
+import { compareWithRecords, type Offsets } from '../../ledger/reconcile.ts'
+import type { Finding, Note } from '../../storage/index.ts'
+import { firstRanges, offsetsAre, placeText } from './offset-text.ts'
+import { PartitionOffsets, type OffsetPlace } from './stored-offsets.ts'
+
+/** A finding about offsets of a partition. */
+interface LedgerFinding extends Finding {
+  readonly topic: string
+  readonly partition: number
+  /** How many. */
+  readonly offsets: number
+  /** The first of them, `[from, next)`. */
+  readonly ranges: readonly (readonly [fromOffset: number, nextOffset: number])[]
+  /** Some of their records, where they are there. */
+  readonly places: readonly OffsetPlace[]
+}
+
+export interface LedgerVerdict {
+  readonly findings: readonly LedgerFinding[]
+  readonly notes: readonly Note[]
+}
+
+export interface LedgerCheckOptions {
+  readonly dataPath: string
+  /** Records may have been removed, evicted or moved: then what is missing proves nothing. */
+  readonly hasRemovals: boolean
+}
+
+/**
+ * Holds the ledger against the records that are there. A record that the ledger does not have, and one that is there
+ * twice, is always a finding. One that the ledger has and that is missing is one only while nothing was ever removed from
+ * the store: what a removal takes leaves no trace of its own.
+ */
+export function checkLedger(
+  rows: readonly LedgerRow[],
+  stored: readonly PartitionOffsets[],
+  options: LedgerCheckOptions,
+): LedgerVerdict {
+  const findings: LedgerFinding[] = []
+  const notes: Note[] = []
+  const rowsByName = new Map<string, LedgerRow[]>()
+  for (const row of rows) rowsByName.set(nameOf(row), [...(rowsByName.get(nameOf(row)) ?? []), row])
+  const byName = new Map(stored.map((offsets) => [nameOf(offsets), offsets]))
+  for (const [name, ofName] of rowsByName) {
+    const [row] = ofName as [LedgerRow, ...LedgerRow[]]
+    const offsets = byName.get(name) ?? new PartitionOffsets(row.topic, row.partition)
+    const obstacle = obstacleOf(ofName, offsets)
+    const check = new PartitionCheck(offsets, options, findings, notes)
+    if (obstacle === undefined) check.holdAgainst(row)
+    else check.note(`not held against the ledger: ${obstacle}`)
+  }
+  for (const [name, offsets] of byName) {
+    const check = new PartitionCheck(offsets, options, findings, notes)
+    check.findDuplicates()
+    if (!rowsByName.has(name)) check.isUnknown()
+  }
+  return { findings, notes }
+}
+
+/** Why offsets of a partition cannot be compared. */
+export function obstacleOf(
+  rows: readonly LedgerRow[],
+  { isGivenUp }: Pick<PartitionOffsets, 'isGivenUp'>,
+): string | undefined {
+  if (isGivenUp) return 'its offsets are too scattered over entries'
+  if (rows.length > 1) return 'records do not say of which cluster they are, and the ledger has several'
+  if (rows.some(({ incarnation }) => incarnation > 0))
+    return 'its offsets began anew, and records do not say which they are'
+  return undefined
+}
+
+class PartitionCheck {
+  readonly #offsets: PartitionOffsets
+  readonly #options: LedgerCheckOptions
+  readonly #path: string
+  readonly #findings: LedgerFinding[]
+  readonly #notes: Note[]
+
+  constructor(
+    offsets: PartitionOffsets,
+    options: LedgerCheckOptions,
+    findings: LedgerFinding[],
+    notes: Note[],
+  ) {
+    const [entry = '.sediment/checkpoint'] = offsets.entries
+    this.#path = `${options.dataPath}/${entry}`
+    this.#offsets = offsets
+    this.#options = options
+    this.#findings = findings
+    this.#notes = notes
+  }
+
+  holdAgainst(row: LedgerRow): void {
+    const { missing, missingOffsets, unlistedOffsets, inGaps, inUnknownGaps, beyond } = compareWithRecords(
+      row,
+      this.#offsets,
+    )
+    const lost = missingOffsets - unlistedOffsets
+    if (lost > 0) this.#areMissing(missing, missingOffsets, unlistedOffsets)
+    const { last } = this.#offsets
+    this.#damaged(
+      beyond,
+      `there, but the ledger ends at ${row.nextOffset}: a start would store the like again`,
+      last === undefined ? [] : [last],
+    )
+    this.#damaged(inGaps, 'there, but the ledger says why there is nothing')
+    if (lost < 0) this.#damaged(missing, `not there, but ${unlistedOffsets} should be by the ledger's gaps`)
+    const surprising = runLength(inUnknownGaps.runs())
+    if (surprising > 0)
+      this.note(
+        `${offsetsAre(surprising, firstRanges(inUnknownGaps.runs()))} there, though unknown to the ledger`,
+      )
+  }
+
+  findDuplicates(): void {
+    const { duplicates, duplicatePlaces } = this.#offsets
+    if (duplicates === 0) return
+    const [first] = duplicatePlaces
+    const words = duplicates === 1 ? 'one record is' : `${duplicates} records are`
+    this.#find(
+      `${words} stored again: ${duplicatePlaces.map(placeText).join(', ')}${duplicates > duplicatePlaces.length ? ', …' : ''}; ` +
+        `see all of one with: sediment query ${first?.bucket} --label offset=${first?.offset}`,
+      duplicates,
+      duplicatePlaces.map(({ offset }) => [offset, offset + 1]),
+      duplicatePlaces,
+    )
+  }
+
+  isUnknown(): void {
+    const { last } = this.#offsets
+    if (this.#options.hasRemovals)
+      this.note('has records, but the ledger has no such partition: renamed, or not in it any more')
+    else
+      this.#damaged(
+        this.#offsets,
+        'there, but the ledger has no such partition: a start would store the like again',
+        last === undefined ? [] : [last],
+      )
+  }
+
+  note(words: string): void {
+    this.#notes.push({ path: this.#path, message: `${nameOf(this.#offsets)}: ${words}` })
+  }
+
+  #areMissing(missing: Offsets, missingOffsets: number, unlistedOffsets: number): void {
+    const among =
+      unlistedOffsets === 0 ? '' : `, ${unlistedOffsets} of them gaps that the ledger only counts any more`
+    if (this.#options.hasRemovals)
+      this.note(
+        `${offsetsAre(missingOffsets, firstRanges(missing.runs()))} not there${among}: ` +
+          'removed, evicted or moved, or lost; what removals take leaves nothing to tell it from loss',
+      )
+    else
+      this.#damaged(missing, `acknowledged and not there${among}; nothing was ever removed from this store`)
+  }
+
+  #damaged(offsets: Offsets, words: string, places: readonly OffsetPlace[] = []): void {
+    const count = runLength(offsets.runs())
+    if (count === 0) return
+    const ranges = firstRanges(offsets.runs())
+    const at = places.length === 0 ? '' : `; ${places.map(placeText).join(', ')}`
+    this.#find(`${offsetsAre(count, ranges)} ${words}${at}`, count, ranges, places)
+  }
+
+  #find(
+    words: string,
+    offsets: number,
+    ranges: LedgerFinding['ranges'],
+    places: readonly OffsetPlace[],
+  ): void {
+    const { topic, partition } = this.#offsets
+    const message = `${nameOf(this.#offsets)}: ${words}`
+    this.#findings.push({
+      severity: 'damaged',
+      path: this.#path,
+      message,
+      topic,
+      partition,
+      offsets,
+      ranges,
+      places,
+    })
+  }
+}
+
+function nameOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
+  return `${topic}/${partition}`
+}

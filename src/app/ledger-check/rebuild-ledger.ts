@@ -1,0 +1,71 @@
+import { encodeSnapshot, type LedgerRow } from '../../ledger/ledger-codec.ts'
+import { rebuildRow } from '../../ledger/reconcile.ts'
+import { obstacleOf } from './check-ledger.ts'
+import type { PartitionOffsets } from './stored-offsets.ts'
+
+/** What becomes of one partition. */
+interface RowChange {
+  /** `undefined` when the ledger has nothing of it, or nothing could be read. */
+  readonly before: LedgerRow | undefined
+  readonly after: LedgerRow
+}
+
+export interface RebuildPlan {
+  /** The ledger afterwards, whole. */
+  readonly rows: readonly LedgerRow[]
+  /** Partitions that do not stay as they are. */
+  readonly changes: readonly RowChange[]
+  /** Partitions with records that cannot be rebuilt, and why; what the ledger has of them stays. */
+  readonly left: readonly string[]
+}
+
+/**
+ * The ledger that records prove: what is stored counts, gaps keep their reason, and what neither explains is `unknown`.
+ * @param rows of the ledger as far as it could be read
+ * @param clusterId that the store is bound to; without it only what the ledger has can be rebuilt
+ */
+export function planRebuild(
+  rows: readonly LedgerRow[],
+  stored: readonly PartitionOffsets[],
+  clusterId: string | undefined,
+): RebuildPlan {
+  const after: LedgerRow[] = []
+  const changes: RowChange[] = []
+  const left: string[] = []
+  const put = (before: LedgerRow | undefined, now: LedgerRow | undefined): void => {
+    if (now === undefined) return
+    after.push(now)
+    if (before === undefined || !isSame(before, now)) changes.push({ before, after: now })
+  }
+  const ofPartition = new Map(stored.map((offsets) => [nameOf(offsets), offsets]))
+  for (const row of rows) {
+    const same = rows.filter((other) => nameOf(other) === nameOf(row))
+    const offsets = ofPartition.get(nameOf(row))
+    const obstacle = obstacleOf(same, offsets ?? { isGivenUp: false })
+    if (obstacle !== undefined) left.push(`${nameOf(row)}: ${obstacle}`)
+    put(row, obstacle === undefined ? rebuildRow(row, row, offsets ?? { runs: () => [] }) : row)
+  }
+  const known = new Set(rows.map(nameOf))
+  for (const offsets of stored) {
+    if (known.has(nameOf(offsets))) continue
+    const obstacle =
+      clusterId === undefined
+        ? 'the store is not bound to a cluster, and records do not name theirs'
+        : obstacleOf([], offsets)
+    if (clusterId === undefined || obstacle !== undefined) left.push(`${nameOf(offsets)}: ${obstacle}`)
+    else
+      put(
+        undefined,
+        rebuildRow({ clusterId, topic: offsets.topic, partition: offsets.partition }, undefined, offsets),
+      )
+  }
+  return { rows: after, changes, left }
+}
+
+function isSame(one: LedgerRow, other: LedgerRow): boolean {
+  return Buffer.compare(encodeSnapshot([one]), encodeSnapshot([other])) === 0
+}
+
+function nameOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
+  return `${topic}/${partition}`
+}

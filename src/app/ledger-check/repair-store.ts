@@ -1,0 +1,66 @@
+import type { Clock } from '../../base/clock.ts'
+import { silentLogger } from '../../base/logger.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { encodeSnapshot } from '../../ledger/ledger-codec.ts'
+import { OffsetLedger } from '../../ledger/offset-ledger.ts'
+import { openDirectory, repairDirectory, type RepairReport } from '../../storage/index.ts'
+import { ReadableLedger } from './readable-ledger.ts'
+import { planRebuild, type RebuildPlan } from './rebuild-ledger.ts'
+import { StoredOffsets } from './stored-offsets.ts'
+
+export interface RepairStoreOptions {
+  readonly fs: FileSystem
+  readonly dataPath: string
+  readonly clock: Clock
+  /** The cluster that the store is bound to; only asked for by a rebuilt ledger. */
+  readonly clusterId: string | undefined
+  readonly rebuildLedger: boolean
+  readonly progress?: (what: string) => void
+}
+
+export interface StoreRepair extends RepairReport {
+  /** What was made of the ledger; `undefined` when it was not asked for. */
+  readonly rebuilt: RebuildPlan | undefined
+}
+
+/**
+ * Repairs the directory; with `rebuildLedger` the new checkpoint has the ledger that the records prove then.
+ * @throws as `repairDirectory`; {LedgerError} when the ledger cannot be read and is not to be rebuilt
+ */
+export async function repairStore(options: RepairStoreOptions): Promise<StoreRepair> {
+  const { fs, dataPath, clock, clusterId, rebuildLedger } = options
+  const progress = options.progress ?? ((): void => {})
+  const common = { fs, dataPath, clock, logger: silentLogger, progress }
+  if (!rebuildLedger) {
+    const report = await repairDirectory({ ...common, companion: new OffsetLedger() })
+    return { ...report, rebuilt: undefined }
+  }
+  const ledger = new ReadableLedger()
+  let rebuilt: RebuildPlan | undefined
+  const report = await repairDirectory({
+    ...common,
+    companion: ledger,
+    completeCompanion: async () => {
+      const stored = await readOffsets(fs, dataPath, progress)
+      rebuilt = planRebuild(ledger.positions(), stored.partitions(), clusterId)
+      ledger.restore(encodeSnapshot(rebuilt.rows))
+    },
+  })
+  return { ...report, rebuilt }
+}
+
+async function readOffsets(
+  fs: FileSystem,
+  dataPath: string,
+  progress: (what: string) => void,
+): Promise<StoredOffsets> {
+  const stored = new StoredOffsets()
+  const reader = await openDirectory(fs, dataPath)
+  const entries = await reader.entries()
+  for (const [index, name] of entries.entries()) {
+    progress(`reading the offsets of entry ${index + 1} of ${entries.length}: ${name.bucket}/${name.entry}`)
+    // What cannot be read is none that could be proved.
+    for await (const record of reader.records(name, { onDamaged: () => {} })) stored.visit(record)
+  }
+  return stored
+}
