@@ -8,6 +8,7 @@ import { LoopLag } from '../http/loop-lag.ts'
 import { startHttpServer, type HttpServer } from '../http/server.ts'
 import type { KafkaSource } from '../kafka/source.ts'
 import { OffsetLedger } from '../ledger/offset-ledger.ts'
+import type { ExistingEntry } from '../mapping/entry-names.ts'
 import { createMapper } from '../mapping/mapper.ts'
 import { Metrics } from '../metrics/metrics.ts'
 import { isDoneWithin } from '../sink/deadline.ts'
@@ -15,6 +16,7 @@ import { Sink } from '../sink/sink.ts'
 import type { DrainReport } from '../sink/status.ts'
 import { Storage, StorageError, type RecoveryEvent, type StorageObserver } from '../storage/index.ts'
 import { checkTopics } from './check-topics.ts'
+import { existingEntries } from './existing-entries.ts'
 import { liveness, readiness } from './health.ts'
 import { toSample } from './sample.ts'
 import {
@@ -26,6 +28,7 @@ import {
   storageLimitsOf,
 } from './room-options.ts'
 import { sumGapOffsets, type AppPhase, type AppStatus } from './status.ts'
+import { mapperLog } from './mapper-log.ts'
 import { guardTopics } from './topic-guard.ts'
 import { countGroups, type Totals } from './totals.ts'
 
@@ -137,7 +140,9 @@ export class App {
     if (isClosing()) return
 
     this.#phase = 'joining'
-    this.#sink = this.#createSink(this.#source, storage)
+    const existing = await existingEntries(storage, settings.mapping.rules)
+    if (isClosing()) return
+    this.#sink = this.#createSink(this.#source, storage, existing)
     void this.#sink.ended.then((failure) => failure && this.#fail(failure))
     await this.#sink.start()
     if (this.#phase === 'joining') this.#phase = 'running'
@@ -244,8 +249,9 @@ export class App {
     })
   }
 
-  #createSink(source: KafkaSource, storage: Storage): Sink {
+  #createSink(source: KafkaSource, storage: Storage, existing: readonly ExistingEntry[]): Sink {
     const { clock, logger } = this.#parts
+    const mappingLogger = logger('mapping')
     const { mapping, kafka } = this.#settings
     const ledgerTopics = this.#ledger.positions().map(({ topic }) => topic)
     return new Sink({
@@ -261,7 +267,12 @@ export class App {
         },
       },
       ledger: this.#ledger,
-      mapper: guardTopics(createMapper(mapping.rules), mapping.rules, ledgerTopics, logger('mapping')),
+      mapper: guardTopics(
+        createMapper(mapping.rules, { existing, observer: mapperLog(mappingLogger) }),
+        mapping.rules,
+        ledgerTopics,
+        mappingLogger,
+      ),
       clock,
       groupId: kafka.groupId,
       start: startPolicyOf(kafka.start),

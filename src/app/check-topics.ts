@@ -16,7 +16,7 @@ export function checkTopics(rules: readonly MappingRule[], topics: readonly stri
   if (orphan !== undefined) {
     throw new AppError('ERR_NO_RULE', `kafka.topics names ${orphan}, but no rule of mapping.rules takes it`)
   }
-  const conflict = findEntryConflicts(rules, names)[0]
+  const conflict = findEntryConflicts(rules, names).find(({ isCertain }) => isCertain)
   if (conflict !== undefined) {
     const [first, second] = conflict.topics
     throw new AppError(

@@ -5,7 +5,7 @@ import type { RecordMapper } from '../sink/partition-state.ts'
 
 /**
  * Keeps topics that would meet in one entry apart: the one that comes later gets no mapper, so its partitions are
- * held. Offsets of two topics in one entry could never be told apart again.
+ * held. Topics that only may meet are kept apart by the mapper, message by message.
  *
  * @param known - topics that have records in the store already: they come first
  */
@@ -20,7 +20,7 @@ export function guardTopics(
   for (const topic of admitted) entries.add(topic)
   const refused = new Set<string>()
   const admit = (topic: string): void => {
-    const [conflict] = entries.conflictsOf(topic)
+    const conflict = entries.conflictsOf(topic).find(({ isCertain }) => isCertain)
     if (conflict === undefined) {
       entries.add(topic)
       admitted.add(topic)

@@ -141,6 +141,10 @@ export function isText(raw: unknown): raw is string {
   return typeof raw === 'string'
 }
 
+export function isMap(raw: unknown): raw is Record<string, unknown> {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw)
+}
+
 const KIB = 1024
 
 const byteUnits: Readonly<Record<string, number>> = {

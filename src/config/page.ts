@@ -1,4 +1,5 @@
 import { defaultRule } from '../mapping/default-rule.ts'
+import { timeSourceName } from '../mapping/time-policy.ts'
 import { schemaKeys, type ConfigKey } from './schema.ts'
 
 /** The text of CONFIGURATION.md: every key, its default, its variable and what it may be. */
@@ -34,9 +35,23 @@ mapping:
     # Names, or regular expressions that may match anywhere in a name.
     - topics: [orders, '/^sensor-/']
       exclude: []
+      # Both may name {topic}, {partition}, {key}, {header:NAME}, {json:/pointer}, and of the record's time in UTC {yyyy},
+      # {MM}, {dd}, {HH}. What is missing is empty, what a name cannot have becomes _. Topics that must meet in one entry are
+      # refused; where messages decide, the partition whose message comes second to an entry is held (entry-conflict).
       bucket: ${defaultRule.bucket}
-      # Also {key} and {header:NAME}. No two topics may meet in one entry.
       entry: '${defaultRule.entry}'
+      # For names with keys, headers, JSON fields or times: how many entries there may be by this rule, those that the data
+      # directory has included. A message that needs one more goes to quarantine, or its partition is held: hold.
+      entries:
+        max: ${defaultRule.entries.max}
+        beyond: ${defaultRule.entries.beyond}
+      # All must pass, else the message is not stored (gap filtered): one of header: NAME, json: /pointer, key: true with one
+      # of equals: [a, b], exists: true, matches: '^a-\\d+$', and not: true for the opposite.
+      filters: []
+      # Messages without a value: store (label kafka-value=null), skip (gap filtered), quarantine.
+      tombstones: ${defaultRule.tombstones}
+      # Larger values go to quarantine. Nothing: none are too large.
+      contentBytesMax:
       contentType: ${defaultRule.contentType}
       labels:
         # The same for every record, such as { site: berlin }.
@@ -45,10 +60,24 @@ mapping:
         headers: ['*']
         # Whether the key becomes the label \`key\`. It is kept exactly either way, as are all headers.
         key: ${defaultRule.labels.key}
+        # Labels from the JSON value, such as { device: /device/id }: text, number, true or false. What a label cannot have
+        # becomes _, more than 1024 characters are cut; null, maps and lists are no label.
+        json: {}
+        # Most values of one label in a partition, since the process began; for key, headers and json. Other values are kept,
+        # but not as this label, and kafka-limited names it. Nothing: any number; labels are not indexed.
+        valuesMax:
       timestamp:
-        # Times before this, and times this far ahead of the arrival, are replaced by the arrival.
+        # The first source with a time within the bounds counts: record, arrival, or a field with its format, such as
+        # { header: time, format: iso }, { json: /meta/ts, format: us }. Formats: s, ms, us, ns (decimals allowed), iso (with a
+        # zone), iso-utc (without one it is UTC). Exact to the microsecond. Without arrival at the end, a message that has no
+        # time goes to quarantine. What was taken instead of the record's time is the label ts_source.
+        sources: [${defaultRule.timestamp.sources.map(timeSourceName).join(', ')}]
+        # The bounds: not before this, and not more ahead of the arrival than that.
         minMs: ${defaultRule.timestamp.minMs}
         aheadMsMax: 1d
+        # A time outside: next (the next source counts), quarantine, or hold: as next, but while every message of a fetched
+        # batch is ahead the partition is held, for it may be the clock here that is wrong.
+        outside: ${defaultRule.timestamp.outside}
       # Of the bucket when it is made; one that is there keeps its settings, see \`sediment bucket set\`. Of rules with the
       # same bucket the first that says something counts. Nothing here: no quota, blocks as \`storage.bucket\` says.
       limits:
@@ -58,7 +87,13 @@ mapping:
         blockRecordsMax:
 \`\`\`
 
-Topics that no rule names get a rule of just these defaults.`
+Topics that no rule names get a rule of just these defaults.
+
+Patterns of \`matches\` are JavaScript's without back references, looking around and flags; they match anywhere and take
+time in proportion to the text. Keys, headers and JSON strings of more than 4096 characters are there, but equal nothing and
+match nothing. JSON pointers are those of RFC 6901; a value is parsed at most once, and only where the rule asks for a field.
+A value that is no JSON, has more than 1 MiB or is nested more than 128 deep cannot be read: as a source of the time it is
+passed over, as a label it is left off, and for a filter or an entry the message goes to quarantine.`
 
 function sectionOf({ key }: ConfigKey): string {
   const dot = key.indexOf('.')

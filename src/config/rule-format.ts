@@ -1,10 +1,12 @@
 import { parseDocument } from 'yaml'
 import {
   bytes,
+  choice,
   count,
   duration,
   flag,
   isoTime,
+  isMap,
   isText,
   list,
   optional,
@@ -13,13 +15,12 @@ import {
   type ConfigValue,
   type Fault,
   type Format,
-  type Reading,
 } from './format.ts'
 import { defaultRule } from '../mapping/default-rule.ts'
-import { isReservedLabel } from '../mapping/label-names.ts'
-import { labelText } from '../mapping/label-text.ts'
 import { quota } from './quota-format.ts'
 import { nearestName } from './nearest.ts'
+import { bucket, constants, entry, filter, jsonLabels, timeSource } from './rule-fields.ts'
+import { ruleContradictions } from './rule-contradictions.ts'
 
 const DAY_MS = 86_400_000
 const MIB = 1024 * 1024
@@ -32,7 +33,9 @@ export const rules: Format = {
     const items = isText(raw) ? parseText(raw) : raw
     if (!Array.isArray(items)) return { faults: [{ path: '', value: raw, allowed: rules.allowed }] }
     const readings = items.map((item, index) => readFields(item, `[${index}]`, ruleFields))
-    const faults = readings.flatMap((reading) => ('faults' in reading ? reading.faults : []))
+    const faults = readings.flatMap((reading, index) =>
+      'faults' in reading ? reading.faults : ruleContradictions(reading.fields as never, `[${index}]`),
+    )
     if (faults.length > 0) return { faults }
     return { value: readings.map((reading) => ('fields' in reading ? reading.fields : {})) }
   },
@@ -47,50 +50,9 @@ interface RuleField {
   readonly default: ConfigValue | Readonly<Record<string, string>> | undefined
 }
 
-const bucket = simple('letters, digits, - and _, but not wal', (raw) =>
-  isText(raw) && /^[A-Za-z0-9_-]{1,255}$/.test(raw) && raw !== 'wal' ? raw : undefined,
-)
-
-const entry = simple(
-  'segments separated by /, of letters, digits, - and _ and of {topic}, {partition}, {key}, {header:NAME}; no segment wal',
-  (raw) => (isText(raw) && raw.split('/').every(isEntrySegment) ? raw : undefined),
-)
-
-function isEntrySegment(segment: string): boolean {
-  return (
-    /^(?:[A-Za-z0-9_-]|\{topic\}|\{partition\}|\{key\}|\{header:[^{}/]+\})+$/.test(segment) &&
-    segment !== 'wal'
-  )
-}
-
 const contentType = simple('a media type such as application/json', (raw) =>
   isText(raw) && /^[!-+\--~]([ -+\--~]{0,250}[!-+\--~])?$/.test(raw) ? raw : undefined,
 )
-
-const constants: Format = {
-  allowed: 'label names with values',
-  read(raw): Reading {
-    if (!isMap(raw)) return { faults: [{ path: '', value: raw, allowed: this.allowed }] }
-    const faults = Object.entries(raw).flatMap(([name, value]): Fault[] => [
-      ...(isConstantName(name) ? [] : [{ path: `.${name}`, value: undefined, allowed: constantNames }]),
-      ...(isConstantValue(value) ? [] : [{ path: `.${name}`, value, allowed: constantValues }]),
-    ])
-    return faults.length > 0 ? { faults } : { value: { ...raw } as never }
-  },
-  show: (value) => JSON.stringify(value),
-}
-const constantNames =
-  'a label name of letters, digits, - and _; not offset, topic, partition, key, nor beginning with kafka-, ts_ or h_'
-const constantValues =
-  'text of 1 to 1024 printable ASCII characters, no blank or quotation mark at its start, no blank at its end, no quotation mark together with a comma'
-
-function isConstantName(name: string): boolean {
-  return /^[A-Za-z0-9_-]{1,128}$/.test(name) && !isReservedLabel(name)
-}
-
-function isConstantValue(value: unknown): boolean {
-  return isText(value) && labelText(Buffer.from(value)) !== undefined
-}
 
 const hundredYearsMs = 36_525 * DAY_MS
 
@@ -109,15 +71,26 @@ const ruleFields: FieldTree = {
   exclude: { format: list(topic), default: defaultRule.exclude },
   bucket: { format: bucket, default: defaultRule.bucket },
   entry: { format: entry, default: defaultRule.entry },
+  entries: {
+    max: { format: count(1, 1_000_000), default: defaultRule.entries.max },
+    beyond: { format: choice('quarantine', 'hold'), default: defaultRule.entries.beyond },
+  },
+  filters: { format: list(filter), default: defaultRule.filters },
+  tombstones: { format: choice('store', 'skip', 'quarantine'), default: defaultRule.tombstones },
+  contentBytesMax: { format: optional(bytes(1, GIB)), default: defaultRule.contentBytesMax },
   contentType: { format: contentType, default: defaultRule.contentType },
   labels: {
     constants: { format: constants, default: defaultRule.labels.constants },
     headers: { format: list(header), default: defaultRule.labels.headers },
     key: { format: flag, default: defaultRule.labels.key },
+    json: { format: jsonLabels, default: defaultRule.labels.json },
+    valuesMax: { format: optional(count(1, 100_000)), default: defaultRule.labels.valuesMax },
   },
   timestamp: {
+    sources: { format: list(timeSource, { min: 1 }), default: defaultRule.timestamp.sources },
     minMs: { format: timeMs, default: defaultRule.timestamp.minMs },
     aheadMsMax: { format: duration(0, hundredYearsMs), default: defaultRule.timestamp.aheadMsMax },
+    outside: { format: choice('next', 'quarantine', 'hold'), default: defaultRule.timestamp.outside },
   },
   limits: {
     quota: { format: optional(quota), default: defaultRule.limits.quota },
@@ -170,10 +143,6 @@ function isField(node: RuleField | FieldTree): node is RuleField {
 export function unknownKey(name: string, names: readonly string[]): string {
   const meant = nearestName(name, names)
   return meant === undefined ? 'there is no such key' : `there is no such key; did you mean ${meant}?`
-}
-
-export function isMap(raw: unknown): raw is Record<string, unknown> {
-  return typeof raw === 'object' && raw !== null && !Array.isArray(raw)
 }
 
 function parseText(raw: string): unknown {

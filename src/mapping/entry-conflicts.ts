@@ -4,15 +4,17 @@ import { ruleFinder } from './topic-pattern.ts'
 
 /** Topics whose messages could meet in one entry, such as `a.b` and `a_b`. */
 export interface EntryConflict {
+  /** False where keys, headers or JSON fields decide: whoever comes second to an entry is held then. */
+  readonly isCertain: boolean
+  /** The bucket and entry template of the rule of the first topic. */
   readonly bucket: string
-  /** The entry template of the rule of the first topic. */
   readonly entry: string
   readonly topics: readonly [string, string]
 }
 
 /**
  * Every pair of topics that could be mapped to one entry, whatever their partitions, keys and headers are. Topics
- * that no rule names are left out. Such topics must not be consumed together: offsets of one entry would collide.
+ * that no rule names are left out. Topics that meet for certain must not be consumed together.
  */
 export function findEntryConflicts(
   rules: readonly MappingRule[],
@@ -32,7 +34,7 @@ export function findEntryConflicts(
  */
 export class TopicEntries {
   private readonly findRule: (topic: string) => MappingRule | undefined
-  /** By bucket and by which segments are fixed: there are as many shapes as rules, at most. */
+  /** By which segments are fixed: there are as many shapes as rules, at most. */
   private readonly shapes = new Map<string, Shape>()
 
   constructor(rules: readonly MappingRule[]) {
@@ -42,7 +44,7 @@ export class TopicEntries {
   add(topic: string): void {
     const mapped = this.mapped(topic)
     if (mapped === undefined) return
-    const key = JSON.stringify([mapped.rule.bucket, mapped.fixed.map((text) => text !== undefined)])
+    const key = mapped.fixed.map((text) => (text === undefined ? '*' : '/')).join('')
     const shape = this.shapes.get(key)
     if (shape === undefined) this.shapes.set(key, new Shape(mapped))
     else shape.add(mapped)
@@ -56,6 +58,7 @@ export class TopicEntries {
       .flatMap((shape) => shape.rivalsOf(mapped))
       .filter((rival) => rival.topic !== topic && meet(rival.pattern, mapped.pattern))
       .map((rival) => ({
+        isCertain: !isOpen(rival.pattern) && !isOpen(mapped.pattern),
         bucket: rival.rule.bucket,
         entry: rival.rule.entry,
         topics: [rival.topic, topic],
@@ -65,7 +68,9 @@ export class TopicEntries {
   private mapped(topic: string): MappedTopic | undefined {
     const rule = this.findRule(topic)
     if (rule === undefined) return undefined
-    const pattern = entryPattern(parseEntryTemplate(rule.entry), topic)
+    // The bucket is a segment like any other.
+    const template = [...parseEntryTemplate(rule.bucket), ...parseEntryTemplate(rule.entry)]
+    const pattern = entryPattern(template, topic)
     const starts = pattern.map(startOf)
     const fixed = pattern.map((segment, index) =>
       starts[index]!.length === segment.length ? starts[index]!.join('') : undefined,
@@ -74,7 +79,7 @@ export class TopicEntries {
   }
 }
 
-/** Topics of one bucket whose entries have the same segments fixed. */
+/** Topics whose entries have the same segments fixed. */
 class Shape {
   private readonly topics: MappedTopic[]
   private readonly sample: MappedTopic
@@ -96,8 +101,8 @@ class Shape {
 
   /** Those that differ from `mapped` neither in a segment that is fixed in both, nor in how a segment starts. */
   rivalsOf(mapped: MappedTopic): MappedTopic[] {
-    const { rule, fixed } = this.sample
-    if (rule.bucket !== mapped.rule.bucket || fixed.length !== mapped.fixed.length) return []
+    const { fixed } = this.sample
+    if (fixed.length !== mapped.fixed.length) return []
     const places = [...fixed.keys()].filter(
       (place) => fixed[place] !== undefined && mapped.fixed[place] !== undefined,
     )
@@ -156,12 +161,18 @@ function entryPattern(template: EntryTemplate, topic: string): EntryPattern {
     return segment.flatMap((token): Atom[] => {
       if (token.kind === 'literal') return literal(legalCharacters(token.text))
       if (token.kind === 'topic') return literal(legalCharacters(topic))
+      if (token.kind === 'time') return [...token.part].map(() => ({ accepts: DIGIT, repeats: false }))
       const accepts = token.kind === 'partition' ? DIGIT : ANY
       // A key may be empty beside other text; a partition has a digit at least.
       const once = accepts === DIGIT ? [{ accepts, repeats: false }] : []
       return [...once, { accepts, repeats: true }]
     })
   })
+}
+
+/** Whether messages decide what stands there. */
+function isOpen(pattern: EntryPattern): boolean {
+  return pattern.flat().some((atom) => atom.accepts === ANY)
 }
 
 function legalCharacters(text: string): string {

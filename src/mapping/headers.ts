@@ -26,20 +26,18 @@ export interface HeaderShape {
   readonly list: string | undefined
 }
 
-/** Which headers a rule wants as labels, and which label names its constants take. */
+/** Which headers a rule wants as labels, and which label names are others'. */
 export interface HeaderChoice {
   readonly wanted: (headerName: string) => boolean
   readonly taken: ReadonlySet<string>
 }
 
-export function headerChoice(
-  headers: readonly string[],
-  constants: Readonly<Record<string, string>>,
-): HeaderChoice {
+/** @param taken - labels that no header may have */
+export function headerChoice(headers: readonly string[], taken: readonly string[]): HeaderChoice {
   const names = new Set(headers)
   return {
     wanted: names.has('*') ? () => true : (name) => names.has(name),
-    taken: new Set(Object.keys(constants).map((name) => name.toLowerCase())),
+    taken: new Set(taken.map((name) => name.toLowerCase())),
   }
 }
 
@@ -72,11 +70,15 @@ export function hasShape(headers: readonly MessageHeader[], shape: HeaderShape):
   return true
 }
 
-/** Adds the labels that hold `headers`, which have the given shape. */
+/**
+ * Adds the labels that hold `headers`, which have the given shape.
+ * @param admits - whether a label may have a value; else it is kept without being a label
+ */
 export function pushHeaderLabels(
   target: string[],
   headers: readonly MessageHeader[],
   shape: HeaderShape,
+  admits?: (label: string, value: string) => boolean,
 ): void {
   const before = target.length
   let isComplete = shape.list !== undefined
@@ -84,7 +86,7 @@ export function pushHeaderLabels(
     const labelName = shape.labelNames[index]
     const value = (headers[index] as MessageHeader).value
     const text = labelName === undefined || value === null ? undefined : labelText(value)
-    if (text === undefined) isComplete = false
+    if (text === undefined || admits?.(labelName as string, text) === false) isComplete = false
     else target.push(labelName as string, text)
   }
   if (isComplete) target.push(ours.headers, shape.list as string)

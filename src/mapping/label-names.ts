@@ -17,9 +17,11 @@ export const labels = {
   headers: 'kafka-headers',
   /** All headers in the encoding of `headers.ts`, when some are no labels. */
   headers64: 'kafka-headers64',
-  /** `arrival`: the record's own time was missing or out of bounds. */
+  /** Labels of this record that were left off, for they had too many values, separated by commas. */
+  limited: 'kafka-limited',
+  /** Where the time is from instead of the Kafka record: `arrival`, `header:NAME` or `json:/pointer`. */
   timestampSource: 'ts_source',
-  /** The record's own time in milliseconds, when it was given but out of bounds. */
+  /** The record's own time in milliseconds, where another was taken and the record had one. */
   timestampRecord: 'ts_record',
   /** Written by the storage engine: the wanted time in microseconds, when the slot is in another millisecond. */
   timestampOriginal: 'ts_original',

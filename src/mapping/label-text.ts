@@ -21,6 +21,18 @@ export function labelText(bytes: Uint8Array): string | undefined {
   return latin1(bytes)
 }
 
+/**
+ * Any text as a label value (see `labelText`): what it cannot have becomes `_`, blanks at the ends go, and so does what
+ * is too long. `undefined` where nothing is left.
+ */
+export function legalLabelText(text: string): string | undefined {
+  const legal = text
+    .slice(0, LABEL_TEXT_BYTES_MAX)
+    .trim()
+    .replace(/[^ !#-~]/gu, '_')
+  return legal === '' ? undefined : legal
+}
+
 /** One character a byte. */
 export function latin1(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('latin1')

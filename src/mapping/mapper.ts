@@ -1,30 +1,19 @@
-import type { EntryName, RecordWrite } from '../storage/index.ts'
-import { EntryNames } from './entry-names.ts'
-import {
-  fillEntryTemplate,
-  identityIn,
-  isFixed,
-  parseEntryTemplate,
-  segmentBytesMax,
-  type EntryTemplate,
-} from './entry-template.ts'
-import {
-  hasShape,
-  headerChoice,
-  headerShape,
-  pushHeaderLabels,
-  type HeaderChoice,
-  type HeaderShape,
-} from './headers.ts'
-import { isReservedLabel, labelBytesMax, labels as ours } from './label-names.ts'
-import { asBuffer, labelText, latin1 } from './label-text.ts'
+import type { EntryName } from '../storage/index.ts'
+import { EntryNames, type ExistingEntry } from './entry-names.ts'
+import { RuleTargets } from './entry-target.ts'
+import type { MapperObserver } from './mapper-observer.ts'
+import { silentMapperObserver } from './mapper-observer.ts'
 import type { KafkaMessage } from './message.ts'
-import type { Rejection } from './rejection.ts'
+import { messageFilter, type MessageFilter } from './filter.ts'
+import { FieldReader } from './field.ts'
+import { RecordLabels } from './record-labels.ts'
+import type { MapHold, MapOutcome, Rejection, Skip } from './rejection.ts'
 import type { MappingRule } from './rule.ts'
+import { pointersOf } from './rule-pointers.ts'
+import { OUT_OF_BOUNDS, TimePolicy, type TimeReading } from './time-policy.ts'
 import { ruleFinder } from './topic-pattern.ts'
-import { assert } from '../base/assert.ts'
 
-/** Makes records of messages. Pure: no I/O, no clock. */
+/** Makes records of messages. No I/O, no clock. */
 export interface Mapper {
   /** `undefined` when no rule names the topic. Keep what is returned: making it is not cheap. */
   forPartition(topic: string, partition: number): PartitionMapper | undefined
@@ -35,19 +24,36 @@ export interface PartitionMapper {
   readonly rule: MappingRule
   /**
    * `content` of the record is `message.value`, not a copy.
-   * @param arrivalMs - milliseconds since the epoch, for messages without a usable time
+   * @param arrivalMs - milliseconds since the epoch
+   * @param explain - hears what is decided on the way
    */
-  map(message: KafkaMessage, arrivalMs: number): RecordWrite | Rejection
+  map(message: KafkaMessage, arrivalMs: number, explain?: Explain): MapOutcome
+  /** Why none of these messages, which were fetched together, is to be mapped now. */
+  holdOf(messages: readonly KafkaMessage[], arrivalMs: number): MapHold | undefined
+}
+
+/** One decision, for people. */
+export type Explain = (step: 'tombstone' | 'size' | 'filter' | 'time' | 'label', what: string) => void
+
+export interface MapperOptions {
+  /** What the store has: it counts in `entries.max`, and no other topic gets it. */
+  readonly existing?: Iterable<ExistingEntry>
+  readonly observer?: MapperObserver
 }
 
 /** @param rules - checked by the configuration, the default rule among them if it is wanted; first match wins */
-export function createMapper(rules: readonly MappingRule[]): Mapper {
+export function createMapper(rules: readonly MappingRule[], options: MapperOptions = {}): Mapper {
   const findRule = ruleFinder(rules)
-  const names = new EntryNames()
+  const observer = options.observer ?? silentMapperObserver
+  const names = new EntryNames(options.existing)
+  const targets = new Map<MappingRule, RuleTargets>()
   return {
     forPartition(topic, partition) {
       const rule = findRule(topic)
-      return rule && new RulePartitionMapper(rule, topic, partition, names)
+      if (rule === undefined) return undefined
+      let target = targets.get(rule)
+      if (target === undefined) targets.set(rule, (target = new RuleTargets(rule, names, observer)))
+      return new RulePartitionMapper(rule, topic, partition, target, observer)
     },
   }
 }
@@ -56,127 +62,114 @@ const EMPTY = new Uint8Array(0)
 
 class RulePartitionMapper implements PartitionMapper {
   readonly rule: MappingRule
-  readonly #target: (message: KafkaMessage) => EntryName | Rejection
-  /** Labels that are the same for every record of the partition. */
-  readonly #fixedLabels: readonly string[]
-  readonly #choice: HeaderChoice
-  #shape: HeaderShape
+  readonly #topic: string
+  readonly #partition: number
+  readonly #targets: RuleTargets
+  readonly #fields: FieldReader
+  readonly #filters: readonly MessageFilter[]
+  readonly #time: TimePolicy
+  readonly #labels: RecordLabels
+  /** Of every message, where it does not depend on them. */
+  #target: EntryName | Rejection | MapHold | undefined
 
-  constructor(rule: MappingRule, topic: string, partition: number, names: EntryNames) {
+  constructor(
+    rule: MappingRule,
+    topic: string,
+    partition: number,
+    targets: RuleTargets,
+    observer: MapperObserver,
+  ) {
     this.rule = rule
-    const template = parseEntryTemplate(rule.entry)
-    const held = identityIn(template, topic)
-    for (const name of Object.keys(rule.labels.constants)) {
-      assert(!isReservedLabel(name), `the label ${name} of a rule is reserved`)
-    }
-    this.#fixedLabels = [
-      ...(held.topic ? [] : [ours.topic, topic]),
-      ...(held.partition ? [] : [ours.partition, String(partition)]),
-      ...Object.entries(rule.labels.constants).flat(),
-    ]
-    this.#target = isFixed(template)
-      ? fixedTarget(template, rule.bucket, topic, partition, names)
-      : dynamicTarget(template, rule.bucket, topic, partition, names)
-    this.#choice = headerChoice(rule.labels.headers, rule.labels.constants)
-    this.#shape = headerShape([], this.#choice)
+    this.#topic = topic
+    this.#partition = partition
+    this.#targets = targets
+    this.#fields = new FieldReader(pointersOf(rule, targets))
+    this.#filters = rule.filters.map(messageFilter)
+    this.#time = new TimePolicy(rule.timestamp)
+    this.#labels = new RecordLabels(rule, topic, partition, targets.entry, observer)
   }
 
-  map(message: KafkaMessage, arrivalMs: number): RecordWrite | Rejection {
-    const target = this.#target(message)
-    if ('rejected' in target) return target
+  map(message: KafkaMessage, arrivalMs: number, explain?: Explain): MapOutcome {
+    const fields = this.#fields
+    fields.begin(message)
+    const unwanted = this.#unwanted(message, explain)
+    if (unwanted !== undefined) return unwanted
 
-    const labels = [ours.offset, String(message.offset)]
-    for (const text of this.#fixedLabels) labels.push(text)
-    this.#pushKey(labels, message.key)
-    if (message.value === null) labels.push(ours.valueState, 'null')
-    const isOwnTime = this.#isWithinBounds(message.timestampMs, arrivalMs)
-    if (!isOwnTime) pushArrival(labels, message.timestampMs)
-    if (message.headers.length > 0) this.#pushHeaders(labels, message)
-
-    const labelBytes = textLength(labels)
-    if (labelBytes > labelBytesMax) {
-      return { rejected: 'labels-too-large', bytes: labelBytes, bytesMax: labelBytesMax }
-    }
+    const onReading = explain && ((reading: TimeReading) => explain('time', readingText(reading)))
+    const sourceIndex = this.#time.decide(message, fields, arrivalMs, onReading)
+    if (sourceIndex < 0) return this.#timeless(sourceIndex)
+    const { timeUs } = this.#time
+    const target = this.#target ?? this.#targetOf(timeUs)
+    if ('rejected' in target || 'held' in target) return target
+    const labels = this.#labels.of(message, fields, this.#time.names[sourceIndex] as string, explain)
+    if ('rejected' in labels) return labels
     return {
       target,
-      timestampUs: (isOwnTime ? message.timestampMs : Math.floor(arrivalMs)) * 1000,
+      timestampUs: timeUs,
       labels,
       contentType: this.rule.contentType,
       content: message.value ?? EMPTY,
     }
   }
 
-  #pushKey(labels: string[], key: Uint8Array | null): void {
-    if (key === null) return
-    if (key.byteLength === 0) {
-      labels.push(ours.keyState, 'empty')
-      return
+  holdOf(messages: readonly KafkaMessage[], arrivalMs: number): MapHold | undefined {
+    if (this.rule.timestamp.outside !== 'hold' || messages.length === 0) return undefined
+    const lastUs = this.#time.lastUs(arrivalMs)
+    let firstUs = Infinity
+    for (const message of messages) {
+      this.#fields.begin(message)
+      const timeUs = this.#time.firstTimeUs(message, this.#fields, arrivalMs)
+      if (timeUs === undefined || timeUs <= lastUs) return undefined
+      firstUs = Math.min(firstUs, timeUs)
     }
-    const text = this.rule.labels.key ? labelText(key) : undefined
-    if (text === undefined) labels.push(ours.key64, asBuffer(key).toString('base64url'))
-    else labels.push(ours.key, text)
+    const { aheadMsMax } = this.rule.timestamp
+    return {
+      held: 'clock',
+      detail:
+        `all ${messages.length} messages fetched from offset ${messages[0]?.offset ?? 0} on are more than ` +
+        `${aheadMsMax} ms ahead of the clock here: it goes on by itself when the clock is there`,
+      untilMs: Math.ceil(firstUs / 1000) - aheadMsMax,
+    }
   }
 
-  #pushHeaders(labels: string[], message: KafkaMessage): void {
-    if (!hasShape(message.headers, this.#shape)) this.#shape = headerShape(message.headers, this.#choice)
-    pushHeaderLabels(labels, message.headers, this.#shape)
+  #targetOf(timeUs: number): EntryName | Rejection | MapHold {
+    const target = this.#targets.of(this.#topic, this.#partition, this.#fields, timeUs)
+    if (this.#targets.isFixed) this.#target = target
+    return target
   }
 
-  #isWithinBounds(timestampMs: number, arrivalMs: number): boolean {
-    const { minMs, aheadMsMax } = this.rule.timestamp
-    return timestampMs >= Math.max(0, minMs) && timestampMs <= arrivalMs + aheadMsMax
+  #unwanted(message: KafkaMessage, explain: Explain | undefined): Rejection | Skip | undefined {
+    const { tombstones, contentBytesMax } = this.rule
+    if (message.value === null) {
+      explain?.('tombstone', `rule says ${tombstones}`)
+      if (tombstones === 'skip') return { skipped: 'tombstone' }
+      if (tombstones === 'quarantine')
+        return { rejected: 'tombstone', detail: 'the rule wants no tombstones' }
+    } else if (contentBytesMax !== null && message.value.byteLength > contentBytesMax) {
+      return {
+        rejected: 'content-too-large',
+        detail: `the value has ${message.value.byteLength} bytes, ${contentBytesMax} may be`,
+      }
+    }
+    for (const filter of this.#filters) {
+      const verdict = filter.check(this.#fields)
+      if (typeof verdict !== 'string')
+        return { rejected: 'json-unreadable', detail: `${filter.name}: ${verdict.unreadable}` }
+      explain?.('filter', `${filter.name}: ${verdict}`)
+      if (verdict === 'stop') return { skipped: 'filter' }
+    }
+    return undefined
   }
-}
 
-function pushArrival(labels: string[], timestampMs: number): void {
-  labels.push(ours.timestampSource, 'arrival')
-  if (timestampMs !== -1) labels.push(ours.timestampRecord, String(timestampMs))
-}
-
-/** Label names and values are ASCII: characters are bytes. */
-function textLength(texts: readonly string[]): number {
-  let length = 0
-  for (const text of texts) length += text.length
-  return length
-}
-
-function fixedTarget(
-  template: EntryTemplate,
-  bucket: string,
-  topic: string,
-  partition: number,
-  names: EntryNames,
-): () => EntryName | Rejection {
-  const entry = fillEntryTemplate(template, { topic, partition, key: '', header: () => '' })
-  const target = tooLong(entry) ?? names.fixed(bucket, entry)
-  return () => target
-}
-
-function dynamicTarget(
-  template: EntryTemplate,
-  bucket: string,
-  topic: string,
-  partition: number,
-  names: EntryNames,
-): (message: KafkaMessage) => EntryName | Rejection {
-  return (message) => {
-    const entry = fillEntryTemplate(template, {
-      topic,
-      partition,
-      key: text(message.key),
-      header: (name) => text(message.headers.find((header) => latin1(header.name) === name)?.value),
-    })
-    return tooLong(entry) ?? names.dynamic(bucket, entry)
+  #timeless(why: number): Rejection {
+    const sources = this.#time.names.join(', ')
+    return why === OUT_OF_BOUNDS
+      ? { rejected: 'time-out-of-bounds', detail: `of ${sources}` }
+      : { rejected: 'no-time', detail: `in ${sources}` }
   }
 }
 
-function tooLong(entry: string): Rejection | undefined {
-  const bytes = Math.max(...entry.split('/').map((segment) => segment.length))
-  return bytes > segmentBytesMax
-    ? { rejected: 'entry-name-too-long', bytes, bytesMax: segmentBytesMax }
-    : undefined
-}
-
-function text(bytes: Uint8Array | null | undefined): string {
-  return bytes ? asBuffer(bytes).toString('utf8') : ''
+function readingText({ source, timeUs, fault }: TimeReading): string {
+  const time = timeUs === undefined ? '' : ` ${timeUs} us`
+  return `${source}:${time} ${fault ?? 'taken'}`
 }

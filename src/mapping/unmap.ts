@@ -16,7 +16,8 @@ export interface MappedRecord {
 export interface UnmappedMessage extends KafkaMessage {
   readonly topic: string
   readonly partition: number
-  readonly timestampSource: 'record' | 'arrival'
+  /** `record`, or what was taken instead: the label `ts_source`. */
+  readonly timestampSource: string
 }
 
 /** Where in Kafka a record was; its offset is that of the message. */
@@ -37,13 +38,14 @@ export function unmapRecord(record: MappedRecord): UnmappedMessage | undefined {
   const origin = originOf(labels, record.entry)
   const headers = readHeaderLabels(labels)
   if (origin === undefined || headers === undefined) return undefined
-  const isArrival = labels.get(ours.timestampSource) === 'arrival'
+  const timestampSource = labels.get(ours.timestampSource)
   return {
     ...origin,
-    timestampMs: isArrival
-      ? Number(labels.get(ours.timestampRecord) ?? -1)
-      : Math.floor(Number(labels.get(ours.timestampOriginal) ?? record.timestampUs) / 1000),
-    timestampSource: isArrival ? 'arrival' : 'record',
+    timestampMs:
+      timestampSource !== undefined
+        ? Number(labels.get(ours.timestampRecord) ?? -1)
+        : Math.floor(Number(labels.get(ours.timestampOriginal) ?? record.timestampUs) / 1000),
+    timestampSource: timestampSource ?? 'record',
     key: readKey(labels),
     value: labels.get(ours.valueState) === 'null' ? null : record.content,
     headers,

@@ -28,6 +28,9 @@ const HOLD_REASONS = Object.keys({
   undecodable: true,
   'damaged-block': true,
   quota: true,
+  clock: true,
+  'too-many-entries': true,
+  'entry-conflict': true,
   'no-rule': true,
   stopping: true,
 } satisfies Record<HoldReason, true>)

@@ -1,5 +1,6 @@
 import type { AbsentOffsets, SourceBatch, SourceRecord } from '../kafka/source.ts'
 import type { Gap, GapClass } from '../ledger/gap.ts'
+import type { MapHold } from '../mapping/rejection.ts'
 import { weighRecord, type RecordWrite } from '../storage/index.ts'
 import { SinkError } from './sink-error.ts'
 
@@ -16,18 +17,23 @@ export interface CutBatch {
   readonly pieces: readonly Piece[]
   /** Records below `acceptedOffset`, dropped. */
   readonly duplicates: number
+  /** Why the pieces end before the batch does. */
+  readonly hold: MapHold | undefined
 }
+
+/** What becomes of one record: a record to store, a gap, or nothing while its partition is held. */
+export type RecordFate = RecordWrite | 'filtered' | MapHold
 
 /**
  * Maps a batch from `acceptedOffset` on and cuts it into pieces of about `pieceBytesMax`. Offsets that were not
- * delivered become gaps, never silence.
+ * delivered become gaps, never silence, and so do those that a rule filters. A record that is held ends the last piece.
  *
  * @throws {SinkError} `ERR_INTEGRITY` when the batch begins after `acceptedOffset`, or its records are out of order
  */
 export function cutBatch(
   batch: SourceBatch,
   acceptedOffset: number,
-  toWrite: (record: SourceRecord) => RecordWrite,
+  fateOf: (record: SourceRecord) => RecordFate,
   pieceBytesMax: number,
 ): CutBatch {
   if (batch.fromOffset > acceptedOffset) {
@@ -41,6 +47,7 @@ export function cutBatch(
   let writes: RecordWrite[] = []
   let gaps: Gap[] = []
   let bytes = 0
+  let hold: MapHold | undefined
   const finishPiece = (): void => {
     pieces.push({ fromOffset, nextOffset: position, writes, gaps, bytes })
     fromOffset = position
@@ -59,18 +66,35 @@ export function cutBatch(
       throw broken(batch, `has offset ${offset} where ${position} or more was due, up to ${batch.nextOffset}`)
     }
     if (offset > position) gaps.push(...holes.upTo(position, offset))
-    const write = toWrite(record)
-    writes.push(write)
-    bytes += weighRecord(write)
+    position = offset
+    const fate = fateOf(record)
+    if (typeof fate !== 'string' && 'held' in fate) {
+      hold = fate
+      break
+    }
     position = offset + 1
+    if (fate === 'filtered') {
+      pushFiltered(gaps, offset)
+      continue
+    }
+    writes.push(fate)
+    bytes += weighRecord(fate)
     if (bytes >= pieceBytesMax) finishPiece()
   }
-  if (position < batch.nextOffset) {
+  if (hold === undefined && position < batch.nextOffset) {
     gaps.push(...holes.upTo(position, batch.nextOffset))
     position = batch.nextOffset
   }
   if (position > fromOffset) finishPiece()
-  return { pieces, duplicates }
+  return { pieces, duplicates, hold }
+}
+
+function pushFiltered(gaps: Gap[], offset: number): void {
+  const last = gaps.at(-1)
+  const isNext = last?.class === 'filtered' && last.nextOffset === offset
+  const fromOffset = isNext ? last.fromOffset : offset
+  if (isNext) gaps.pop()
+  gaps.push({ class: 'filtered', fromOffset, nextOffset: offset + 1 })
 }
 
 const classes = {

@@ -1,5 +1,6 @@
 import type { SourceRecord, TopicPartition } from '../kafka/source.ts'
 import { ContiguousOffsets } from '../ledger/contiguous-offsets.ts'
+import type { MapHold, Skip } from '../mapping/rejection.ts'
 import type { RecordWrite } from '../storage/index.ts'
 import { LagMarks } from './lag-marks.ts'
 import type { HoldReason } from './start-plan.ts'
@@ -12,7 +13,12 @@ export interface RecordMapper {
 }
 
 export interface PartitionRecordMapper {
-  map(record: SourceRecord, arrivalMs: number): RecordWrite | { readonly rejected: string }
+  map(
+    record: SourceRecord,
+    arrivalMs: number,
+  ): RecordWrite | { readonly rejected: string; readonly detail?: string } | Skip | MapHold
+  /** Why none of the records of a batch is to be mapped now. */
+  holdOf?(records: readonly SourceRecord[], arrivalMs: number): MapHold | undefined
 }
 
 /** What the store did not take. */
@@ -26,6 +32,8 @@ export interface Refusal {
 export interface Hold {
   readonly reason: HoldReason
   readonly detail: string
+  /** It ends by itself at this time, in milliseconds since 1970. */
+  readonly untilMs?: number | undefined
 }
 
 /**

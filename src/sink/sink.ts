@@ -11,10 +11,10 @@ import type {
   TopicPartition,
 } from '../kafka/source.ts'
 import { place } from '../kafka/topic-partition.ts'
-import type { RecordWrite } from '../storage/index.ts'
+import type { MapHold } from '../mapping/rejection.ts'
 import { encodeCommitMetadata } from './commit-metadata.ts'
 import { Committer, type OffsetToCommit } from './committer.ts'
-import { cutBatch } from './cut-batch.ts'
+import { cutBatch, type Piece, type RecordFate } from './cut-batch.ts'
 import { isDoneWithin } from './deadline.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { type SinkObserver, silentSinkObserver } from './observer.ts'
@@ -36,6 +36,15 @@ const COMMIT_RETRY_MS = 200
 const REACHED_POLL_MS = 50
 const NO_RULE =
   'no mapping rule takes this topic, or it would share an entry with another: give it a rule of its own'
+
+/** Reasons to hold a partition that was read until then. */
+const heldOnTheWay: ReadonlySet<HoldReason> = new Set([
+  'damaged-block',
+  'quota',
+  'clock',
+  'too-many-entries',
+  'entry-conflict',
+])
 
 const stoppingHold: StartDecision = { kind: 'hold', reason: 'stopping' satisfies HoldReason }
 
@@ -143,7 +152,7 @@ export class Sink implements SourceHandler {
     this.#background(this.#committer.run(signal))
     const lookAround = async (): Promise<void> => {
       await this.#space.look()
-      this.#lookAtQuotas()
+      this.#lookAtHolds()
     }
     this.#background(this.#every(this.#limits.diskPollMs, lookAround))
     this.#background(this.#every(this.#limits.watermarkPollMs, () => this.#progress.check()))
@@ -341,12 +350,18 @@ export class Sink implements SourceHandler {
     return { kind: 'start', offset: plan.offset }
   }
 
-  #hold(state: PartitionState, reason: HoldReason, detail: string): StartDecision {
-    state.hold = { reason, detail }
+  #hold(state: PartitionState, reason: HoldReason, detail: string, untilMs?: number): StartDecision {
+    state.hold = { reason, detail, untilMs }
     this.#observer.partitionHeld({ ...place(state), reason, detail })
     this.#observer.paused({ reason: 'hold' })
     this.#logger.error({ ...place(state), reason, detail }, 'partition held')
     return { kind: 'hold', reason }
+  }
+
+  /** The mapping stops in front of a message. */
+  #heldByRule(state: PartitionState, { held, detail, untilMs }: MapHold): void {
+    this.#hold(state, held, `${detail}; offset ${state.acceptedOffset} is next`, untilMs)
+    this.#options.source.pause([place(state)])
   }
 
   /** Nothing of the partition is stored any more; nobody has asked for a decision, so it is paused. */
@@ -357,18 +372,24 @@ export class Sink implements SourceHandler {
     this.#options.source.pause([place(state)])
   }
 
-  /** Partitions that wait for room in a bucket go on where it has become enough. */
-  #lookAtQuotas(): void {
+  /** Partitions that wait for room in a bucket, or for the clock, go on where that has come. */
+  #lookAtHolds(): void {
     const { storage, source } = this.#options
     for (const state of this.#partitions.all) {
-      const wanted = state.hold?.reason === 'quota' ? state.refusal?.wanted : undefined
-      if (wanted === undefined || state.pending > 0 || source.seek === undefined) continue
-      if (storage.hasRoom?.(wanted.bucket, wanted.bytes) !== true) continue
+      const { hold } = state
+      if (hold === undefined || state.pending > 0 || source.seek === undefined) continue
+      const wanted = hold.reason === 'quota' ? state.refusal?.wanted : undefined
+      const hasRoom = wanted !== undefined && storage.hasRoom?.(wanted.bucket, wanted.bytes) === true
+      const isTime = hold.untilMs !== undefined && this.#clock.nowUs() >= hold.untilMs * 1000
+      if (!hasRoom && !isTime) continue
       state.goOn()
       source.seek(place(state), state.acceptedOffset)
       if (!this.#space.isClosed) source.resume([place(state)])
       this.#observer.resumed({ reason: 'hold' })
-      this.#logger.info({ ...place(state), ...wanted }, 'there is room again: partition goes on')
+      this.#logger.info(
+        { ...place(state), ...wanted },
+        hasRoom ? 'there is room again: partition goes on' : 'the clock is there: partition goes on',
+      )
     }
   }
 
@@ -431,14 +452,24 @@ export class Sink implements SourceHandler {
     const arrivalMs = Math.floor(this.#clock.nowUs() / 1000)
     const { mapper } = state
     if (mapper === undefined) return false
-    const { pieces, duplicates } = cutBatch(
+    const heldAtOnce = mapper.holdOf?.(batch.records, arrivalMs)
+    if (heldAtOnce !== undefined) {
+      this.#heldByRule(state, heldAtOnce)
+      return false
+    }
+    const { pieces, duplicates, hold } = cutBatch(
       batch,
       state.acceptedOffset,
-      (record) => this.#toWrite(record, state, mapper, arrivalMs),
+      (record) => this.#fateOf(record, state, mapper, arrivalMs),
       this.#limits.submissionBytesMax,
     )
     this.#duplicatesDropped(state, duplicates)
-    if (pieces.length === 0) return false
+    if (pieces.length > 0) this.#submit(batch, state, pieces)
+    if (hold !== undefined) this.#heldByRule(state, hold)
+    return pieces.length > 0
+  }
+
+  #submit(batch: SourceBatch, state: PartitionState, pieces: readonly Piece[]): void {
     // The callbacks live until the records are durable: they must not hold on to the batch.
     const bytes = heldBytes(batch)
     const { release } = batch
@@ -458,26 +489,26 @@ export class Sink implements SourceHandler {
       })
     }
     this.#observer.batchAccepted({ ...place(state), records, bytes: batch.bytes })
-    return true
   }
 
-  #toWrite(
+  #fateOf(
     record: SourceRecord,
     state: PartitionState,
     mapper: PartitionRecordMapper,
     arrivalMs: number,
-  ): RecordWrite {
+  ): RecordFate {
     const outcome = mapper.map(record, arrivalMs)
+    if ('skipped' in outcome) return 'filtered'
     if (!('rejected' in outcome)) return outcome
     const cause = outcome.rejected
-    this.#rejected(state, record.offset, cause)
+    this.#rejected(state, record.offset, cause, outcome.detail)
     return quarantinedRecord(record, cause, state, arrivalMs)
   }
 
   /** Logs the first of each cause in each partition: there may be millions. */
-  #rejected(state: PartitionState, offset: number, cause: string): void {
-    const facts = { ...place(state), offset, cause }
-    this.#observer.recordRejected(facts)
+  #rejected(state: PartitionState, offset: number, cause: string, detail: string | undefined): void {
+    const facts = { ...place(state), offset, cause, detail }
+    this.#observer.recordRejected({ ...place(state), offset, cause })
     const kind = `${state.topic}/${state.partition} ${cause}`
     if (this.#rejectionsLogged.has(kind)) return
     this.#rejectionsLogged.add(kind)
@@ -500,9 +531,8 @@ export class Sink implements SourceHandler {
 
   #uncommitted(): PartitionState[] {
     return this.#partitions.all.filter(({ hold, committedOffset, durableOffset }) => {
-      // What was stored before the block was needed goes to Kafka: the partition may move to another store.
-      if (hold?.reason === 'damaged-block' || hold?.reason === 'quota')
-        return durableOffset > (committedOffset ?? -1)
+      // What was stored before goes to Kafka: the partition may move to another store.
+      if (hold !== undefined && heldOnTheWay.has(hold.reason)) return durableOffset > (committedOffset ?? -1)
       return hold === undefined && committedOffset !== durableOffset
     })
   }

@@ -15,6 +15,9 @@ export type HoldReason =
   | 'undecodable' // a record batch is damaged
   | 'damaged-block' // a record belongs into a block of the store that is damaged
   | 'quota' // its bucket is full by its quota; ends by itself when there is room
+  | 'clock' // all messages that are next are ahead of our clock; ends by itself when it is there
+  | 'too-many-entries' // a message needs an entry more than its rule may make
+  | 'entry-conflict' // a message belongs into an entry of another topic
   | 'no-rule' // no mapping rule takes the topic, or it would share an entry with another
   | 'stopping' // the sink is ending
 

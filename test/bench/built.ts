@@ -12,6 +12,7 @@ import type * as nodeFileSystem from '../../src/fs/node/node-file-system.ts'
 import type * as systemClock from '../../src/fs/system-clock.ts'
 import type * as ledgerCodec from '../../src/ledger/ledger-codec.ts'
 import type * as offsetLedger from '../../src/ledger/offset-ledger.ts'
+import type * as defaultRule from '../../src/mapping/default-rule.ts'
 import type * as mapper from '../../src/mapping/mapper.ts'
 import type * as storage from '../../src/storage/index.ts'
 import type * as recordCodec from '../../src/storage/codec/record-codec.ts'
@@ -24,6 +25,7 @@ interface BuiltModules {
   'fs/system-clock': typeof systemClock
   'ledger/ledger-codec': typeof ledgerCodec
   'ledger/offset-ledger': typeof offsetLedger
+  'mapping/default-rule': typeof defaultRule
   'mapping/mapper': typeof mapper
   'storage/index': typeof storage
   'storage/codec/record-codec': typeof recordCodec

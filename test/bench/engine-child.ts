@@ -41,18 +41,8 @@ const { kind, entries, records, recordBytes, dataPath } = options
 const { collectOnce } = await built('base/first-collection')
 collectOnce()
 const { createMapper } = await built('mapping/mapper')
-const mapper = createMapper([
-  {
-    topics: ['/.*/'],
-    exclude: [],
-    bucket: 'kafka',
-    entry: '{key}',
-    contentType: 'application/octet-stream',
-    labels: { constants: {}, headers: ['*'], key: true },
-    timestamp: { minMs: 0, aheadMsMax: 86_400_000 },
-    limits: { quota: null, blockBytesMax: null, blockRecordsMax: null },
-  },
-])
+const { defaultRule } = await built('mapping/default-rule')
+const mapper = createMapper([{ ...defaultRule, entry: '{key}', entries: { max: 1_000_000, beyond: 'hold' } }])
 const partitions = Array.from({ length: PARTITIONS }, (_, partition) => {
   const found = mapper.forPartition('bench', partition)
   if (found === undefined) throw new Error('no rule')
@@ -90,7 +80,7 @@ function* batches(): Generator<Batch> {
         headers: [],
       }
       const record = (partitions[partition] as (typeof partitions)[number]).map(message, startMs)
-      if ('rejected' in record) throw new Error(record.rejected)
+      if (!('target' in record)) throw new Error(JSON.stringify(record))
       writes.push(record)
       offsets[partition] = offset + 1
       done++

@@ -11,7 +11,7 @@ import { defaultRule } from '../../src/mapping/default-rule.ts'
 import { isReservedLabel } from '../../src/mapping/label-names.ts'
 import { labelText } from '../../src/mapping/label-text.ts'
 import { createMapper } from '../../src/mapping/mapper.ts'
-import type { MappingRule } from '../../src/mapping/rule.ts'
+import { ARRIVAL_MS, bytesOf, message } from '../mapping/messages.ts'
 
 const root = new URL('../../', import.meta.url)
 const textOf = (path: string): string => readFileSync(new URL(path, root), 'utf8')
@@ -23,6 +23,9 @@ describe('a rule that the configuration accepts', () => {
     '{partition}',
     '{key}',
     '{header:a}',
+    '{json:/a/b}',
+    '{json:a}',
+    '{HH}',
     '{x}',
     '{',
     '}',
@@ -36,11 +39,13 @@ describe('a rule that the configuration accepts', () => {
   it('has an entry that the mapping can fill', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 5 }), (pieces) => {
-        const entry = pieces.join('')
-        if (!accepts({ topics: ['t'], entry })) return
-
-        const rule: MappingRule = { ...defaultRule, entry }
-        expect(createMapper([rule]).forPartition('t', 0)).toBeDefined()
+        const name = pieces.join('')
+        for (const place of ['bucket', 'entry']) {
+          if (!accepts({ topics: ['t'], [place]: name })) continue
+          const mapper = createMapper([{ ...defaultRule, [place]: name }]).forPartition('t', 0)
+          const outcome = mapper?.map(message({ value: bytesOf('{}') }), ARRIVAL_MS)
+          expect(outcome).toHaveProperty('target')
+        }
       }),
     )
   })

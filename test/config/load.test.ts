@@ -5,6 +5,7 @@ import { ConfigError, type ConfigProblem } from '../../src/config/config-error.t
 import { describeSettings } from '../../src/config/describe.ts'
 import { loadSettings, type ConfigSources, type LoadedSettings } from '../../src/config/load.ts'
 import { defaultRule } from '../../src/mapping/default-rule.ts'
+import { createMapper } from '../../src/mapping/mapper.ts'
 import { schemaKeys } from '../../src/config/schema.ts'
 
 type Given = Partial<ConfigSources> & { yaml?: string }
@@ -268,7 +269,7 @@ describe('a value that is not allowed', () => {
 })
 
 describe('mapping rules', () => {
-  it.each<[unknown, string, string | undefined]>([
+  it.each<[unknown, string, unknown]>([
     [{}, '[0].topics', undefined],
     [{ topics: [] }, '[0].topics', '[]'],
     [{ topics: ['a', '/[/'] }, '[0].topics[1]', '"/[/"'],
@@ -277,6 +278,42 @@ describe('mapping rules', () => {
     [{ topics: ['a'], entry: '{topic}/wal' }, '[0].entry', '"{topic}/wal"'],
     [{ topics: ['a'], entry: '.x/{topic}' }, '[0].entry', '".x/{topic}"'],
     [{ topics: ['a'], bucket: 'wal' }, '[0].bucket', '"wal"'],
+    [{ topics: ['a'], bucket: '{topic}/{key}' }, '[0].bucket', '"{topic}/{key}"'],
+    [{ topics: ['a'], entry: '{json:a}' }, '[0].entry', '"{json:a}"'],
+    [{ topics: ['a'], entry: '{json:/wal}/wal' }, '[0].entry', '"{json:/wal}/wal"'],
+    [{ topics: ['a'], entry: 'a'.repeat(513) }, '[0].entry', expect.stringMatching(/^"aaa/)],
+    [{ topics: ['a'], entries: { max: 0 } }, '[0].entries.max', '0'],
+    [{ topics: ['a'], tombstones: 'drop' }, '[0].tombstones', '"drop"'],
+    [{ topics: ['a'], labels: { json: { offset: '/a' } } }, '[0].labels.json.offset', undefined],
+    [{ topics: ['a'], labels: { json: { a: 'b' } } }, '[0].labels.json.a', '"b"'],
+    [{ topics: ['a'], labels: { constants: { A: 'x' }, json: { a: '/b' } } }, '[0].labels.json.a', undefined],
+    [{ topics: ['a'], timestamp: { sources: [] } }, '[0].timestamp.sources', '[]'],
+    [
+      { topics: ['a'], timestamp: { sources: ['arrival', 'record'] } },
+      '[0].timestamp.sources[1]',
+      '"record"',
+    ],
+    [
+      { topics: ['a'], timestamp: { sources: [{ header: 'x' }] } },
+      '[0].timestamp.sources[0]',
+      '{"header":"x"}',
+    ],
+    [
+      { topics: ['a'], timestamp: { sources: [{ json: 'x', format: 'ms' }] } },
+      '[0].timestamp.sources[0]',
+      '{"json":"x","format":"ms"}',
+    ],
+    [{ topics: ['a'], filters: [{ key: true }] }, '[0].filters[0]', '{"key":true}'],
+    [
+      { topics: ['a'], filters: [{ key: true, header: 'h', exists: true }] },
+      '[0].filters[0]',
+      '{"key":true,"header":"h","exists":true}',
+    ],
+    [
+      { topics: ['a'], filters: [{ key: true, matches: '(a)\\1' }] },
+      '[0].filters[0]',
+      '{"key":true,"matches":"(a)\\\\1"}',
+    ],
     [{ topics: ['a'], bucket: '../x' }, '[0].bucket', '"../x"'],
     [{ topics: ['a'], contentType: 'a,b' }, '[0].contentType', '"a,b"'],
     [{ topics: ['a'], contentType: ' a' }, '[0].contentType', '" a"'],
@@ -295,11 +332,52 @@ describe('mapping rules', () => {
     expect(problems.map((problem) => [problem.key, problem.value])).toEqual([[`mapping.rules${path}`, value]])
   })
 
+  it('are read as they are written', () => {
+    const one = {
+      topics: ['a'],
+      bucket: 'b-{header:tenant}',
+      entry: '{topic}/{json:/site/id}/{yyyy}-{MM}-{dd}T{HH}',
+      entries: { max: 5, beyond: 'hold' },
+      filters: [
+        { header: 'type', equals: ['a', 'b'] },
+        { json: '', exists: false },
+        { key: true, matches: '^a-\\d+$', not: true },
+      ],
+      tombstones: 'skip',
+      contentBytesMax: 1000,
+      contentType: 'application/json',
+      labels: { constants: {}, headers: [], key: false, json: { site: '/site/id' }, valuesMax: 10 },
+      timestamp: {
+        sources: [{ header: 'time', format: 'ns' }, { json: '/t', format: 'iso-utc' }, 'record'],
+        minMs: 0,
+        aheadMsMax: 0,
+        outside: 'hold',
+      },
+      exclude: [],
+      limits: defaultRule.limits,
+    }
+    const { settings } = load({ yaml: withTopics('mapping.rules', [one]) })
+
+    expect(settings.mapping.rules[0]).toEqual(one)
+    expect(createMapper(settings.mapping.rules).forPartition('a', 0)).toBeDefined()
+  })
+
+  it('take one text for a list of them in a filter', () => {
+    const one = { topics: ['a'], filters: [{ key: true, equals: 'x' }] }
+    const { settings } = load({ yaml: withTopics('mapping.rules', [one]) })
+
+    expect(settings.mapping.rules[0]?.filters).toEqual([{ key: true, equals: ['x'] }])
+  })
+
   it('take times and durations as people write them', () => {
     const one = { topics: ['a'], timestamp: { minMs: '2020-01-01T00:00:00Z', aheadMsMax: '2h' } }
     const { settings } = load({ yaml: withTopics('mapping.rules', [one]) })
 
-    expect(settings.mapping.rules[0]?.timestamp).toEqual({ minMs: 1577836800000, aheadMsMax: 7_200_000 })
+    expect(settings.mapping.rules[0]?.timestamp).toEqual({
+      ...defaultRule.timestamp,
+      minMs: 1577836800000,
+      aheadMsMax: 7_200_000,
+    })
   })
 })
 

@@ -6,7 +6,7 @@ import { defaultRule } from '../../src/mapping/default-rule.ts'
 import { findEntryConflicts } from '../../src/mapping/entry-conflicts.ts'
 import { createMapper } from '../../src/mapping/mapper.ts'
 import type { MappingRule } from '../../src/mapping/rule.ts'
-import { accepted, ARRIVAL_MS, bytesOf, message } from './messages.ts'
+import { accepted, ARRIVAL_MS, bytesOf, header, message } from './messages.ts'
 
 const rule = (entry: string, change: Partial<MappingRule> = {}): MappingRule => ({
   ...defaultRule,
@@ -19,7 +19,7 @@ const conflicting = (rules: readonly MappingRule[], topics: readonly string[]) =
 describe('entry conflicts', () => {
   it('are named with bucket, entry and topics', () => {
     expect(findEntryConflicts([defaultRule], ['a.b', 'c', 'a_b'])).toEqual([
-      { bucket: 'kafka', entry: '{topic}/{partition}', topics: ['a.b', 'a_b'] },
+      { isCertain: true, bucket: 'kafka', entry: '{topic}/{partition}', topics: ['a.b', 'a_b'] },
     ])
   })
 
@@ -51,35 +51,49 @@ describe('entry conflicts', () => {
   })
 
   it('are there whenever two topics really meet', () => {
-    const part = fc.constantFrom('{topic}', '{partition}', '{key}', 'a', '1', '-', '/')
+    const open = ['{key}', '{header:a}', '{json:/a/b}']
+    const part = fc.constantFrom('{topic}', '{partition}', '{HH}', ...open, 'a', '1', '-', '/')
     const template = fc
       .array(part, { minLength: 1, maxLength: 5 })
       .map((parts) => parts.join(''))
-      .filter((text) => text.split('/').every((segment) => segment !== ''))
+      .filter((text) => /^[^/]/.test(text) && !/\/\/|\/$/.test(text))
+    const bucket = fc.constantFrom('a', 'b', '{topic}', 'b{key}')
     const topic = fc.string({ unit: fc.constantFrom('a', '1', '-', '.'), minLength: 1, maxLength: 3 })
-    const keys = ['', 'a', '1', 'a-', '1a']
+    const texts = ['', 'a', '1', 'a-', '1a', '03']
 
     fc.assert(
       fc.property(
-        template,
-        template,
+        fc.tuple(bucket, template),
+        fc.tuple(bucket, template),
         fc.uniqueArray(topic, { minLength: 2, maxLength: 2 }),
-        (first, second, topics) => {
-          const rules = [rule(first, { topics: [topics[0] as string] }), rule(second)]
-          const mapper = createMapper(rules)
-          const entriesOf = (name: string) =>
-            [0, 1, 11].flatMap((partition) =>
-              keys.map((key) => {
-                const outcome = mapper
-                  .forPartition(name, partition)
-                  ?.map(message({ key: bytesOf(key) }), ARRIVAL_MS)
-                return outcome && accepted(outcome).target.entry
+        ([firstBucket, first], [secondBucket, second], topics) => {
+          const rules = [
+            rule(first, { topics: [topics[0] as string], bucket: firstBucket }),
+            rule(second, { bucket: secondBucket }),
+          ]
+          const pathsOf = (name: string) => {
+            const mapper = createMapper(rules)
+            return [0, 1, 11].flatMap((partition) =>
+              texts.map((text) => {
+                const one = message({
+                  key: bytesOf(text),
+                  headers: [header('a', text)],
+                  value: bytesOf(JSON.stringify({ a: { b: text } })),
+                })
+                const outcome = mapper.forPartition(name, partition)?.map(one, ARRIVAL_MS)
+                const target = outcome && accepted(outcome).target
+                return `${target?.bucket}/${target?.entry}`
               }),
             )
-          const ofFirst = new Set(entriesOf(topics[0] as string))
-          const doMeet = entriesOf(topics[1] as string).some((entry) => ofFirst.has(entry))
+          }
+          const ofFirst = new Set(pathsOf(topics[0] as string))
+          const doMeet = pathsOf(topics[1] as string).some((path) => ofFirst.has(path))
+          const isOpen = [first, second, firstBucket, secondBucket].some((one) =>
+            open.some((token) => one.includes(token)),
+          )
 
-          if (doMeet) expect(findEntryConflicts(rules, topics)).toHaveLength(1)
+          const conflicts = findEntryConflicts(rules, topics)
+          if (doMeet) expect(conflicts).toMatchObject([{ isCertain: !isOpen }])
         },
       ),
       { numRuns: 2000 },

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Rejection } from '../../src/mapping/rejection.ts'
+import type { MapOutcome } from '../../src/mapping/rejection.ts'
 import type { KafkaMessage, MessageHeader } from '../../src/mapping/message.ts'
 import type { RecordWrite } from '../../src/storage/index.ts'
 
@@ -22,9 +22,9 @@ export function header(name: string, value: string | null): MessageHeader {
   return { name: bytesOf(name), value: value === null ? null : bytesOf(value) }
 }
 
-export function accepted(outcome: RecordWrite | Rejection): RecordWrite {
-  if ('rejected' in outcome) throw new Error(`rejected: ${JSON.stringify(outcome)}`)
-  return outcome
+export function accepted(outcome: MapOutcome): RecordWrite {
+  if ('target' in outcome) return outcome
+  throw new Error(`not accepted: ${JSON.stringify(outcome)}`)
 }
 
 export function labelsOf(record: RecordWrite): Record<string, string> {

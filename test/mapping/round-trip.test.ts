@@ -28,15 +28,29 @@ const anyRule: fc.Arbitrary<MappingRule> = fc.record({
     '{header:a}/{topic}/{partition}',
     '{key}/{partition}',
     '{partition}/{topic}',
+    '{topic}/{partition}/{yyyy}-{MM}-{dd}/{HH}',
   ),
+  entries: fc.constant(defaultRule.entries),
+  filters: fc.constant([]),
+  tombstones: fc.constant('store'),
+  contentBytesMax: fc.constant(null),
   limits: fc.constant(defaultRule.limits),
   contentType: fc.constant('text/plain'),
   labels: fc.record({
     constants: fc.constantFrom({}, { site: 'berlin' }, { a: 'x', Plant: '7' }),
     headers: fc.constantFrom(['*'], [], ['a', 'a.b', 'offset'], ['*', 'x']),
     key: fc.boolean(),
+    json: fc.constantFrom<Record<string, string>[]>({}, { 'a-b': '/a', Kind: '' }),
+    valuesMax: fc.constantFrom(null, 1, 2),
   }),
-  timestamp: fc.constantFrom(defaultRule.timestamp, { minMs: 1000, aheadMsMax: 0 }),
+  timestamp: fc.constantFrom(
+    defaultRule.timestamp,
+    { ...defaultRule.timestamp, minMs: 1000, aheadMsMax: 0 },
+    {
+      ...defaultRule.timestamp,
+      sources: [{ header: 'a', format: 'us' }, { json: '/a', format: 'iso' }, 'record', 'arrival'],
+    },
+  ),
 })
 const anyTopic = fc.constantFrom('orders', 'a.b', 'wal', 'a-0', '_', '..x', 'x'.repeat(249))
 
