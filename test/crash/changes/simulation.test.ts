@@ -25,4 +25,4 @@ test('changes survive crashes whole or not at all', async () => {
   expect(coverage.of('blocks.evicted')).toBeGreaterThan(2)
   for (const kind of ['labels', 'remove', 'removeRange', 'together', 'begin', 'finish', 'renameEntry'])
     expect(coverage.of(`during.${kind}`)).toBeGreaterThan(5)
-}, 120_000)
+}, 300_000)
