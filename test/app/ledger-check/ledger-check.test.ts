@@ -31,7 +31,7 @@ function recordOf(topic: string, partition: number, offset: number): RecordWrite
     headers: [],
   }
   const mapped = mapper.forPartition(topic, partition)?.map(message, ARRIVAL_MS)
-  if (mapped === undefined || 'rejected' in mapped) throw new Error('rejected')
+  if (mapped === undefined || !('target' in mapped)) throw new Error('rejected')
   return mapped
 }
 
