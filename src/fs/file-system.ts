@@ -63,8 +63,11 @@ export interface FileSystem {
   /** Makes the names in these directories durable (`fsync`), in parallel. */
   syncDirectories(paths: readonly string[]): Promise<void>
 
-  /** Up to `lengthBytes` from `atBytes`; shorter at the end of the file. `ERR_NOT_FOUND` when there is no file. */
-  read(path: string, atBytes: number, lengthBytes: number): Promise<Uint8Array>
+  /**
+   * Up to `lengthBytes` from `atBytes`; shorter at the end of the file. `ERR_NOT_FOUND` when there is no file.
+   * @param memory of `lengthBytes`; the result may be a view of it
+   */
+  read(path: string, atBytes: number, lengthBytes: number, memory?: Uint8Array): Promise<Uint8Array>
 
   /** The whole file, `undefined` when it does not exist. */
   readFile(path: string): Promise<Uint8Array | undefined>

@@ -78,8 +78,8 @@ export class WriteGate implements FileSystem {
     return this.#change(() => this.#fs.removeTree(path))
   }
 
-  read(path: string, atBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    return this.#fs.read(path, atBytes, lengthBytes)
+  read(path: string, atBytes: number, lengthBytes: number, memory?: Uint8Array): Promise<Uint8Array> {
+    return this.#fs.read(path, atBytes, lengthBytes, memory)
   }
 
   readFile(path: string): Promise<Uint8Array | undefined> {

@@ -105,10 +105,10 @@ export class NodeFileSystem implements FileSystem {
     await settleAll(Array.from({ length: Math.min(PARALLEL_DIRECTORY_SYNCS, queue.length) }, work))
   }
 
-  async read(path: string, atBytes: number, lengthBytes: number): Promise<Uint8Array> {
+  async read(path: string, atBytes: number, lengthBytes: number, memory?: Uint8Array): Promise<Uint8Array> {
     return calling('read', path, () =>
       withDescriptor(path, constants.O_RDONLY, async (fd) => {
-        const bytes = new Uint8Array(lengthBytes)
+        const bytes = memory ?? new Uint8Array(lengthBytes)
         let done = 0
         while (done < lengthBytes) {
           const { bytesRead } = await readAt(fd, bytes, done, lengthBytes - done, atBytes + done)

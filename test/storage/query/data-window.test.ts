@@ -31,18 +31,41 @@ describe('DataWindow', () => {
     for (let round = 0; round < 300; round++) {
       const atBytes = random.between(0, fileBytes - 1)
       const lengthBytes = random.between(0, round % 10 === 0 ? 600 * KIB : 3 * KIB)
-      expect(Buffer.from(await window.read(atBytes, lengthBytes))).toEqual(
-        Buffer.from(bytes.subarray(atBytes, atBytes + lengthBytes)),
-      )
+      const read = await window.read(atBytes, lengthBytes)
+      expect(Buffer.compare(read, bytes.subarray(atBytes, atBytes + lengthBytes))).toBe(0)
     }
   })
 
   it('reads each part of the file once when records alternate between eight places', async () => {
     const { window, reads } = await opened()
     for (let step = 0; step < 256; step++) {
-      for (let place = 0; place < 8; place++) await window.read(place * 256 * KIB + step * KIB, KIB)
+      for (let place = 7; place >= 0; place--) await window.read(place * 256 * KIB + step * KIB, KIB)
     }
     expect(reads()).toBe(8)
+  })
+
+  it('reads a file in order by few calls, whether or not records end where a window does', async () => {
+    for (const recordBytes of [KIB, 100 * KIB, 1000]) {
+      const { window, reads, bytes } = await opened()
+      for (let atBytes = 0; atBytes < fileBytes; atBytes += recordBytes) {
+        const read = await window.read(atBytes, recordBytes)
+        expect(Buffer.compare(read, bytes.subarray(atBytes, atBytes + recordBytes))).toBe(0)
+      }
+      expect(reads()).toBe(4)
+    }
+  })
+
+  it('reports that a read failed to whoever comes to its place', async () => {
+    const { fs } = new SimulatedDisk({ seed: 4 })
+    const file = { path, kind: 'data' } as const
+    await writeAll(fs, 'projection', [{ file, atBytes: 0, bytes: new Uint8Array(fileBytes) }])
+    const failing: Pick<FileSystem, 'read'> = {
+      read: (at, from, length) =>
+        from < 1280 * KIB ? fs.read(at, from, length) : Promise.reject(new Error(`no byte ${from}`)),
+    }
+    const window = new DataWindow(failing as FileSystem, path)
+    for (let atBytes = 0; atBytes < 1280 * KIB; atBytes += 64 * KIB) await window.read(atBytes, 64 * KIB)
+    await expect(window.read(1280 * KIB, KIB)).rejects.toThrow(`no byte ${1280 * KIB}`)
   })
 
   it('gives copies: what a caller changes is not read again', async () => {
