@@ -56,8 +56,13 @@ export async function adoptOpenBlocks(
   catalogue.forgetDamaged()
 }
 
-/** Blocks that no frame has given a place. Frames that are owed may name some. */
+/**
+ * Blocks that no frame has given a place; frames that are owed may name some. And a mark of removals that was not
+ * finished: nothing was removed yet.
+ */
 export async function clearStaged(fs: FileSystem, paths: StorePaths, log: CommitLog): Promise<void> {
+  const unfinished = `${paths.removals}.tmp`
+  if ((await fs.fileBytes(unfinished)) !== undefined) await fs.unlink(unfinished)
   if (log.owed.length > 0) return
   for (const { name } of (await fs.list(paths.staged)) ?? []) await fs.unlink(`${paths.staged}/${name}`)
 }
