@@ -106,6 +106,8 @@ export function errorToExit(error: unknown): Ending {
   if (error instanceof SourceError) return ending(error, SOURCE[error.code])
   if (error instanceof SinkError) {
     if (error.code === 'ERR_STUCK') return ending(error, [exitCodes.consumer, 'start again; nothing is lost'])
+    if (error.code === 'ERR_HELD')
+      return ending(error, [exitCodes.consumer, 'see why in the log; what is stored is safe'])
     return ending(error, [exitCodes.damaged, 'see what is damaged with: sediment verify'])
   }
   if (error instanceof LedgerError) {

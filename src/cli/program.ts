@@ -16,7 +16,7 @@ import { cat } from './commands/cat.ts'
 import { configCheck, configShow, type ConfigShowOptions } from './commands/config.ts'
 import { ls, type LsOptions } from './commands/ls.ts'
 import { query, type QueryOptions } from './commands/query.ts'
-import { run } from './commands/run.ts'
+import { run, type RunOptions } from './commands/run.ts'
 import { recordLabel, recordRm, type RecordRemovalOptions } from './commands/record.ts'
 import { repair, type RepairCommandOptions } from './commands/repair.ts'
 import { settle } from './commands/settle.ts'
@@ -64,6 +64,7 @@ ${EXIT_CODES}`,
 
   configurable(program.command('run'))
     .description('Consume the configured topics until SIGTERM or SIGINT, then drain, commit and close.')
+    .option('--until-caught-up', 'end once everything that Kafka holds at the start is stored')
     .addHelpText(
       'after',
       `
@@ -73,9 +74,10 @@ read again from Kafka, the next start recovers, nothing is lost.
 Examples:
   sediment run --config config/local.yaml
   sediment run --set kafka.topics=orders,/^sensor-/ --set kafka.brokers=localhost:9092 --data ./data
+  sediment run --config config/local.yaml --until-caught-up    a backfill; exit code 8 when held partitions remain
 ${EXIT_CODES}`,
     )
-    .action(withExit((options: ConfigurationOptions) => run(options, context)))
+    .action(withExit((options: RunOptions) => run(options, context)))
 
   configurable(program.command('ls'))
     .argument('[entry]', 'bucket, bucket/entry, or either with *')

@@ -44,6 +44,7 @@ describe('errorToExit', () => {
     [7, new FileSystemError('ERR_IO', 'fsync', '/x')],
     [8, new SourceError('ERR_DEAD', 'over')],
     [8, new SinkError('ERR_STUCK', 'a/0')],
+    [8, new SinkError('ERR_HELD', 'a/0')],
   ])('ends with %d for %s', (code, error) => {
     expect(errorToExit(error).code).toBe(code)
   })

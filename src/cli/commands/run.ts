@@ -4,6 +4,7 @@ import type { Settings } from '../../config/settings.ts'
 import { NodeFileSystem } from '../../fs/node/node-file-system.ts'
 import { systemClock } from '../../fs/system-clock.ts'
 import { createLogger, type RootLogger } from '../../logging/logger.ts'
+import { CatchUpWatch } from '../catch-up-watch.ts'
 import { loadConfiguration, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { createSource } from '../kafka-source.ts'
@@ -11,8 +12,13 @@ import { progressText, type RunSample } from '../run-progress.ts'
 
 const PROGRESS_MS = 500
 
-/** Consumes until it is told to stop, or must end. @throws why it must end */
-export async function run(options: ConfigurationOptions, context: Context): Promise<void> {
+export interface RunOptions extends ConfigurationOptions {
+  /** Ends by itself once everything that Kafka holds at the start is durable. */
+  readonly untilCaughtUp?: boolean
+}
+
+/** Consumes until it is told to stop, has caught up when it is to, or must end. @throws why it must end */
+export async function run(options: RunOptions, context: Context): Promise<void> {
   collectOnce()
   const { settings } = loadConfiguration(options, context)
   const logger = createRunLogger(settings, context)
@@ -25,16 +31,20 @@ export async function run(options: ConfigurationOptions, context: Context): Prom
     createSource: () => createSource(settings.kafka, systemClock, logger.child('kafka')),
   })
   const stopped = new Promise<string>((resolve) => context.onStop(resolve))
-  const progress = showProgress(app, context)
+  const catchUp = options.untilCaughtUp === true ? new CatchUpWatch(app, systemClock, log) : undefined
+  const ended = new AbortController()
+  const caughtUp = catchUp?.done(ended.signal).then(() => 'caught up')
+  caughtUp?.catch(() => {})
+  const progress = showProgress(app, context, () => catchUp?.text ?? '')
   try {
     const opened = app.open().then(() => {
       if (app.status().phase === 'running') log.info({}, 'running')
     })
     // Stopping while opening is normal: whatever comes first decides.
     const first = await Promise.race([opened.then(() => undefined), stopped])
-    const ending = first ?? (await Promise.race([app.ended, stopped]))
+    const ending = first ?? (await Promise.race([app.ended, stopped, ...(caughtUp ? [caughtUp] : [])]))
     if (ending instanceof Error) throw ending
-    log.info({ signal: ending, deadlineMs: settings.shutdown.deadlineMs }, 'stopping')
+    log.info({ reason: ending, deadlineMs: settings.shutdown.deadlineMs }, 'stopping')
     await app.close()
   } catch (error) {
     await app.close().catch((closing: unknown) => {
@@ -42,6 +52,7 @@ export async function run(options: ConfigurationOptions, context: Context): Prom
     })
     throw error
   } finally {
+    ended.abort()
     clearInterval(progress)
     context.progress.clear()
   }
@@ -59,13 +70,13 @@ function createRunLogger({ log }: Settings, { progress, note }: Context): RootLo
   })
 }
 
-function showProgress(app: App, { progress }: Context): NodeJS.Timeout | undefined {
+function showProgress(app: App, { progress }: Context, more: () => string): NodeJS.Timeout | undefined {
   if (!progress.isShown) return undefined
   const look = (): RunSample => ({ atMs: systemClock.monotonicMs(), status: app.status() })
   let previous = look()
   return setInterval(() => {
     const current = look()
-    progress.show(progressText(previous, current))
+    progress.show([progressText(previous, current), more()].filter((text) => text !== '').join('  '))
     previous = current
   }, PROGRESS_MS)
 }
