@@ -17,9 +17,17 @@ export async function existingEntries(
 ): Promise<ExistingEntry[]> {
   const patterns = rules.filter((rule) => !hasFixedPath(rule)).map(pathPattern)
   if (patterns.length === 0) return []
-  const entries = (await store.entries()).filter(({ bucket, entry }) =>
-    patterns.some((pattern) => pattern.test(`${bucket}/${entry}`)),
-  )
+  const isWanted = ({ bucket, entry }: EntryInfo): boolean =>
+    patterns.some((pattern) => pattern.test(`${bucket}/${entry}`))
+  return storedTopics(store, isWanted)
+}
+
+/** Every entry, or those that are wanted, with the topic of its latest record. */
+export async function storedTopics(
+  store: Pick<RecordReader, 'entries' | 'records'>,
+  isWanted: (entry: EntryInfo) => boolean = () => true,
+): Promise<ExistingEntry[]> {
+  const entries = (await store.entries()).filter(isWanted)
   const existing: ExistingEntry[] = []
   await inParallel(READ_AT_A_TIME, entries, async (info) => {
     const { bucket, entry } = info

@@ -14,7 +14,9 @@ import {
 } from './commands/bucket.ts'
 import { cat } from './commands/cat.ts'
 import { configCheck, configShow, type ConfigShowOptions } from './commands/config.ts'
+import { explain, type ExplainOptions } from './commands/explain.ts'
 import { ls, type LsOptions } from './commands/ls.ts'
+import { plan, type PlanOptions } from './commands/plan.ts'
 import { query, type QueryOptions } from './commands/query.ts'
 import { run, type RunOptions } from './commands/run.ts'
 import { recordLabel, recordRm, type RecordRemovalOptions } from './commands/record.ts'
@@ -270,6 +272,35 @@ Examples:
         recordLabel(path, timestamp, labels, options, context),
       ),
     )
+
+  configurable(program.command('explain'))
+    .argument('<topic>')
+    .argument('[partition]', '0 where nothing is given')
+    .argument('[offset]', 'of the message, which is fetched from Kafka without joining the group')
+    .description('Say what a message becomes under the rules, and why. Nothing is stored.')
+    .option('--message <file>', 'a message as JSON instead: value, key, headers, timestampMs, offset')
+    .option('--json', 'as one JSON object')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sediment explain orders 3 4711 --config config/local.yaml\n  sediment explain orders --message message.json --config new.yaml --json',
+    )
+    .action(
+      withExit(
+        (topic: string, partition: string | undefined, offset: string | undefined, options: ExplainOptions) =>
+          explain(topic, partition, offset, options, context),
+      ),
+    )
+
+  configurable(program.command('plan'))
+    .description('Say what the rules of a configuration would do to each topic, before it is rolled out.')
+    .option('--against <file>', 'the configuration that holds now: what would change')
+    .option('--topic <name>', 'a topic beside those that are named or stored; may be repeated', collect)
+    .option('--json', 'as one JSON object')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 ok · 1 topics would meet in one entry\n\nExample:\n  sediment plan --config new.yaml --against config/local.yaml --topic sensor-7',
+    )
+    .action(withExit((options: PlanOptions) => plan(options, context)))
 
   const config = program.command('config').description('Check or show the configuration.')
   configurable(config.command('check'))

@@ -93,7 +93,9 @@ Patterns of \`matches\` are JavaScript's without back references, looking around
 time in proportion to the text. Keys, headers and JSON strings of more than 4096 characters are there, but equal nothing and
 match nothing. JSON pointers are those of RFC 6901; a value is parsed at most once, and only where the rule asks for a field.
 A value that is no JSON, has more than 1 MiB or is nested more than 128 deep cannot be read: as a source of the time it is
-passed over, as a label it is left off, and for a filter or an entry the message goes to quarantine.`
+passed over, as a label it is left off, and for a filter or an entry the message goes to quarantine.
+
+\`sediment explain\` shows what a rule makes of a message and why, \`sediment plan\` what a change of the rules would do.`
 
 function sectionOf({ key }: ConfigKey): string {
   const dot = key.indexOf('.')

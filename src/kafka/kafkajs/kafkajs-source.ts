@@ -6,6 +6,7 @@ import {
   SourceError,
   type KafkaSource,
   type SourceHandler,
+  type SourceRecord,
   type TopicPartition,
   type UnreadablePartition,
 } from '../source.ts'
@@ -22,6 +23,7 @@ import { errorText, errorType, type Broker, type Cluster, type ConsumerGroup } f
 import { logBridge } from './log-bridge.ts'
 import { pinnedAssigner } from './pinned-assigner.ts'
 import { probe } from './probe.ts'
+import { recordAt } from './record-at.ts'
 import { createSocket } from './response-assembly.ts'
 import { Topology } from './topology.ts'
 
@@ -132,6 +134,19 @@ export class KafkajsSource implements KafkaSource {
         await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS))
       }
     }
+  }
+
+  /**
+   * The committed record at one offset, after `probe` and without joining the group; `undefined` when there is none.
+   * @throws {SourceError}
+   */
+  async recordAt(place: TopicPartition, offset: number): Promise<SourceRecord | undefined> {
+    const { cluster, topology } = this.connected()
+    const { maxWaitMs, maxBytes, maxBytesPerPartition } = this.options
+    cluster.targetTopics.add(place.topic)
+    await cluster.refreshMetadata()
+    const limits = { maxWaitMs, maxBytes, maxBytesPerPartition }
+    return recordAt(cluster, topology.leaderOf(place), place, offset, limits)
   }
 
   async commit(
