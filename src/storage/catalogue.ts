@@ -6,7 +6,6 @@ import type { FileSystem, WriteOp } from '../fs/file-system.ts'
 import { writeAll } from '../fs/write-all.ts'
 import { BlockIndex } from './block/block-index.ts'
 import { IndexFile } from './block/index-file.ts'
-import { decodeIndex } from './codec/index-codec.ts'
 import { encodeFolder, isFolderOf } from './codec/folder-codec.ts'
 import { encodeCheckedBucketSettings } from './codec/settings-codec.ts'
 import { Bucket } from './bucket.ts'
@@ -357,10 +356,8 @@ export class Catalogue {
     for (const path of listing.undecodable) {
       this.#logger.error({ path }, 'descriptor cannot be decoded: its block is not shown, its files are kept')
     }
-    if (listing.source === 'index') {
-      const bytes = (await this.#fs.readFile(paths.index)) ?? new Uint8Array(0)
-      indexFile.loaded(bytes.byteLength, decodeIndex(bytes))
-    } else {
+    if (listing.index !== undefined) indexFile.loaded(listing.index.bytes, listing.index.decoded)
+    else {
       this.#logger.warn({ path: paths.index, blocks: index.size }, 'block index rebuilt from descriptors')
       await indexFile.rewrite(this.#fs, index.blocks)
     }

@@ -1,8 +1,12 @@
+import { inParallel } from '../../base/in-parallel.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { Damage, type DamagedPlace } from '../damage.ts'
 import { BucketPaths, VOLUME_DIRECTORY, indexName, walDirectoryName } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import { findWalDirectory } from './wal-directory.ts'
+
+/** Directories that are looked at at once. */
+const PARALLEL = 16
 
 /** Buckets and entries as ReductStore finds them (format 1.2). */
 export interface Discovery {
@@ -40,7 +44,7 @@ export async function discover(fs: FileSystem, dataPath: string): Promise<Discov
         headless.push(name)
       }
       buckets.push(name)
-      for (const child of children) await walk(fs, directory, { bucket: name, entry: child }, entries, damage)
+      await walk(fs, directory, name, children, entries, damage)
     })
   }
   entries.sort((a, b) => compare(a.bucket, b.bucket) || compare(a.entry, b.entry))
@@ -58,28 +62,34 @@ async function holdsEntries(fs: FileSystem, path: string): Promise<boolean> {
   return false
 }
 
+/** Level by level: as many directories as there are of one level are looked at side by side. */
 async function walk(
   fs: FileSystem,
   bucketPath: string,
-  name: EntryName,
+  bucket: string,
+  children: readonly string[],
   found: EntryName[],
   damage: Damage,
 ): Promise<void> {
-  await damage.contain(name, async () => {
-    const path = `${bucketPath}/${name.entry}`
-    const items = (await fs.list(path)) ?? []
-    const walDirectory = await findWalDirectory(fs, path, items)
-    const children = items.filter(
-      (item) => item.isDirectory && !item.name.startsWith('.') && `${path}/${item.name}` !== walDirectory,
+  let level = children
+  while (level.length > 0) {
+    const below: string[] = []
+    await inParallel(PARALLEL, level, (entry) =>
+      damage.contain({ bucket, entry }, async () => {
+        const path = `${bucketPath}/${entry}`
+        const items = (await fs.list(path)) ?? []
+        const walDirectory = await findWalDirectory(fs, path, items)
+        const inside = items.filter(
+          (item) => item.isDirectory && !item.name.startsWith('.') && `${path}/${item.name}` !== walDirectory,
+        )
+        const isEntry =
+          inside.length === 0 || items.some(({ name }) => name === indexName || name === walDirectoryName)
+        if (isEntry) found.push({ bucket, entry })
+        for (const { name } of inside) below.push(`${entry}/${name}`)
+      }),
     )
-    const isEntry =
-      children.length === 0 || items.some((item) => item.name === indexName || item.name === walDirectoryName)
-    if (isEntry) found.push(name)
-    for (const child of children) {
-      const below = { bucket: name.bucket, entry: `${name.entry}/${child.name}` }
-      await walk(fs, bucketPath, below, found, damage)
-    }
-  })
+    level = below
+  }
 }
 
 async function subdirectories(fs: FileSystem, path: string): Promise<string[]> {

@@ -1,13 +1,13 @@
 import type { FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor } from '../codec/descriptor-codec.ts'
-import { decodeIndex, type IndexEntry } from '../codec/index-codec.ts'
+import { decodeIndex, type DecodedIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { indexEntryOf } from '../codec/index-entry.ts'
 import { parseBlockFileName, type EntryPaths } from '../paths.ts'
 
 export interface BlockListing {
   readonly entries: Map<bigint, IndexEntry>
-  /** `index`: as `blocks.idx` says; `descriptors`: rebuilt, because it is missing or damaged. */
-  readonly source: 'index' | 'descriptors'
+  /** `blocks.idx`, where it says this; absent: rebuilt, because it is missing or damaged. */
+  readonly index?: { readonly bytes: number; readonly decoded: DecodedIndex }
   /** Descriptors that could not be decoded: their blocks are not listed. */
   readonly undecodable: readonly string[]
 }
@@ -16,14 +16,13 @@ export interface BlockListing {
 export async function listBlocks(fs: FileSystem, paths: EntryPaths): Promise<BlockListing> {
   const bytes = await fs.readFile(paths.index)
   const decoded = bytes === undefined ? undefined : decodeIndex(bytes)
-  if (decoded?.verdict === 'valid' && decoded.entries.size > 0) {
-    return { entries: decoded.entries, source: 'index', undecodable: [] }
-  }
+  if (bytes === undefined || decoded?.verdict !== 'valid') return rebuildIndex(fs, paths)
+  const index = { bytes: bytes.byteLength, decoded }
+  if (decoded.entries.size > 0) return { entries: decoded.entries, index, undecodable: [] }
   const rebuilt = await rebuildIndex(fs, paths)
   // An empty index beside descriptors is what a crash of ReductStore leaves (W12).
-  const isEmpty =
-    decoded?.verdict === 'valid' && rebuilt.entries.size === 0 && rebuilt.undecodable.length === 0
-  return { ...rebuilt, source: isEmpty ? 'index' : 'descriptors' }
+  const isEmpty = rebuilt.entries.size === 0 && rebuilt.undecodable.length === 0
+  return isEmpty ? { ...rebuilt, index } : rebuilt
 }
 
 /** Reads every descriptor of the entry. */
@@ -42,5 +41,5 @@ export async function rebuildIndex(fs: FileSystem, paths: EntryPaths): Promise<B
       undecodable.push(path)
     }
   }
-  return { entries, source: 'descriptors', undecodable }
+  return { entries, undecodable }
 }
