@@ -66,6 +66,7 @@ async function logTail(logsPath) {
  * @param {boolean} [options.optimized] let the JIT compile fully: slower to start, for benchmarks
  * @param {Record<string, string>} [options.extraListeners] more client listeners: name to security protocol, such as
  *   `{ SASL: 'SASL_PLAINTEXT' }`; their users and keys go into `properties`
+ * @param {string[]} [options.scramUsers] such as `SCRAM-SHA-256=[name=bob,password=bob-pw]`; of a new directory only
  * @returns {Promise<{ bootstrap: string, listeners: Record<string, string>, port: number, controllerPort: number, pid: number, dataPath: string,
  *   stop: () => Promise<void>, kill: () => Promise<void>,
  *   ended: Promise<void> }>}
@@ -80,6 +81,7 @@ export async function startBroker({
   controllerPort: wantedControllerPort,
   optimized = false,
   extraListeners = {},
+  scramUsers = [],
 } = {}) {
   const { java, javaId, classPath, cachePath } = await kafkaDistribution(log)
   const dataPath = keptPath ?? (await mkdtemp(path.join(tmpdir(), 'sediment-kafka-')))
@@ -131,6 +133,7 @@ export async function startBroker({
       newClusterId(),
       '-c',
       configPath,
+      ...scramUsers.flatMap((user) => ['--add-scram', user]),
     ])
   }
 

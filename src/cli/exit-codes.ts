@@ -78,6 +78,7 @@ const FAILED_IO: Row = [exitCodes.io, 'check the disk and the path, then start a
 
 const SOURCE: Readonly<Record<SourceErrorCode, Row>> = {
   ERR_BROKER: [exitCodes.broker, 'check kafka.brokers, the network and the access rights'],
+  ERR_REFUSED: [exitCodes.broker],
   ERR_TOPIC: [exitCodes.topic, 'create the topic or correct kafka.topics'],
   ERR_STALE_EPOCH: [exitCodes.consumer, 'start again; nothing is lost'],
   ERR_DEAD: [exitCodes.consumer, 'start again; nothing is lost'],

@@ -16,13 +16,8 @@ export function findContradictions(valueOf: (key: string) => ConfigValue): Contr
   const topics = valueOf('kafka.topics')
   unless(Array.isArray(topics) && topics.length > 0, ['kafka.topics'], 'must be given: topics to consume')
 
-  for (const name of ['username', 'password']) {
-    const key = `kafka.sasl.${name}`
-    const both = [key, 'kafka.sasl.mechanism']
-    if (isSet('kafka.sasl.mechanism')) unless(isSet(key), both, 'must be given, kafka.sasl.mechanism is')
-    else unless(!isSet(key), both, 'must not be given without kafka.sasl.mechanism')
-  }
-  for (const name of ['caFile', 'certFile', 'keyFile']) {
+  for (const [keys, allowed] of loginProblems(isSet, valueOf)) unless(false, keys, allowed)
+  for (const name of ['caFile', 'certFile', 'keyFile', 'keyPassphraseFile', 'serverName']) {
     const key = `kafka.ssl.${name}`
     unless(
       !isSet(key) || valueOf('kafka.ssl.enabled') === true,
@@ -34,6 +29,11 @@ export function findContradictions(valueOf: (key: string) => ConfigValue): Contr
     isSet('kafka.ssl.certFile') === isSet('kafka.ssl.keyFile'),
     ['kafka.ssl.certFile', 'kafka.ssl.keyFile'],
     'must be given together with kafka.ssl.keyFile',
+  )
+  unless(
+    !isSet('kafka.ssl.keyPassphraseFile') || isSet('kafka.ssl.keyFile'),
+    ['kafka.ssl.keyPassphraseFile', 'kafka.ssl.keyFile'],
+    'must not be given without kafka.ssl.keyFile',
   )
 
   for (const [smaller, larger] of [
@@ -55,4 +55,61 @@ export function findContradictions(valueOf: (key: string) => ConfigValue): Contr
     `must not be more than half of memory.budgetBytes, which is ${budgetBytes}: what is fetched counts in it, and as much again must fit that is not durable yet`,
   )
   return found
+}
+
+type Problem = readonly [keys: readonly string[], allowed: string]
+
+function loginProblems(isSet: (key: string) => boolean, valueOf: (key: string) => ConfigValue): Problem[] {
+  const problems: Problem[] = []
+  const mechanism = valueOf('kafka.sasl.mechanism')
+  const withMechanism = (name: string): string[] => [`kafka.sasl.${name}`, 'kafka.sasl.mechanism']
+  const given = (name: string): boolean => isSet(`kafka.sasl.${name}`)
+  /** Text, or a file with it: exactly one. */
+  const secret = (name: string): void => {
+    if (given(name) && given(`${name}File`)) {
+      problems.push([withMechanism(`${name}File`), `must not be given together with kafka.sasl.${name}`])
+    } else if (!given(name) && !given(`${name}File`)) {
+      problems.push([withMechanism(name), `must be given, or kafka.sasl.${name}File`])
+    }
+  }
+  const isByToken = mechanism === 'oauthbearer'
+  const isByPassword = mechanism !== null && !isByToken
+  for (const name of ['username', 'password', 'passwordFile']) {
+    if (given(name) && !isByPassword) {
+      problems.push([
+        withMechanism(name),
+        'must not be given without kafka.sasl.mechanism, one with a password',
+      ])
+    }
+  }
+  if (isByPassword && !given('username')) {
+    problems.push([withMechanism('username'), 'must be given, kafka.sasl.mechanism is'])
+  }
+  if (isByPassword) secret('password')
+
+  const command = valueOf('kafka.sasl.oauth.tokenCommand') as readonly unknown[]
+  const hasEndpoint = given('oauth.tokenEndpoint')
+  if (isByToken && command.length === 0 && !hasEndpoint) {
+    problems.push([withMechanism('oauth.tokenCommand'), 'must be given, or kafka.sasl.oauth.tokenEndpoint'])
+  }
+  if (!isByToken && (command.length > 0 || hasEndpoint)) {
+    const name = hasEndpoint ? 'oauth.tokenEndpoint' : 'oauth.tokenCommand'
+    problems.push([withMechanism(name), 'must not be given unless kafka.sasl.mechanism is oauthbearer'])
+  }
+  if (command.length > 0 && hasEndpoint) {
+    problems.push([withMechanism('oauth.tokenEndpoint'), 'must not be given together with tokenCommand'])
+  }
+  if (hasEndpoint && !given('oauth.clientId')) {
+    problems.push([withMechanism('oauth.clientId'), 'must be given, kafka.sasl.oauth.tokenEndpoint is'])
+  }
+  if (hasEndpoint) secret('oauth.clientSecret')
+  for (const name of ['clientId', 'clientSecret', 'clientSecretFile', 'scope', 'caFile']) {
+    if (given(`oauth.${name}`) && !hasEndpoint) {
+      problems.push([
+        withMechanism(`oauth.${name}`),
+        'must not be given without kafka.sasl.oauth.tokenEndpoint',
+      ])
+    }
+  }
+  return problems
 }

@@ -88,6 +88,19 @@ export const broker: Format = simple('host:port', (raw) => {
   return parts && within(Number(parts[1]), 1, 65_535) !== undefined ? (raw as string) : undefined
 })
 
+/** Without name and password in it, which would be shown. */
+export const httpsUrl: Format = simple('an address that begins with https://, without a login', (raw) => {
+  const url = isText(raw) && URL.canParse(raw) ? new URL(raw) : undefined
+  return url?.protocol === 'https:' && url.username === '' && url.password === ''
+    ? (raw as string)
+    : undefined
+})
+
+/** Of a SASL login by token (RFC 7628): letters as name, printable text as value. */
+export const extension: Format = simple('name=value', (raw) =>
+  isText(raw) && /^(?!auth=)[A-Za-z]+=[!-~ ]+$/.test(raw) ? raw : undefined,
+)
+
 /** A topic's name, or an expression that may match anywhere in a name. */
 export const topic: Format = simple('a topic name, or a regular expression written /…/', (raw) => {
   if (!isText(raw)) return undefined

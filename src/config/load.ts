@@ -184,7 +184,10 @@ function readFlags(set: readonly string[]): Findings {
     const name = equals === -1 ? flag : flag.slice(0, equals)
     const source = `flag --set ${name}`
     const key = keysByName.get(name)
-    if (key && equals !== -1) assignments.push({ key, raw: flag.slice(equals + 1), source })
+    if (key?.isSecret === true && equals !== -1 && equals < flag.length - 1) {
+      const allowed = `must not stand on a command line, which everybody can read; give ${key.key}File, or the variable ${key.variable}`
+      problems.push({ key: name, value: '***', allowed, source })
+    } else if (key && equals !== -1) assignments.push({ key, raw: flag.slice(equals + 1), source })
     else {
       const missing = equals === -1 ? '=' : name === '' ? 'key' : undefined
       const allowed = missing

@@ -5,7 +5,9 @@ import {
   choice,
   count,
   duration,
+  extension,
   flag,
+  httpsUrl,
   list,
   optional,
   start,
@@ -65,23 +67,84 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
     null,
     'PEM file with the authorities to trust instead of those of the system.',
   ],
-  'kafka.ssl.certFile': [optional(text), null, 'PEM file with the client certificate.'],
+  'kafka.ssl.certFile': [
+    optional(text),
+    null,
+    'PEM file with the client certificate. It, kafka.ssl.keyFile and kafka.ssl.caFile are looked at for every new connection: files that were replaced need no restart.',
+  ],
   'kafka.ssl.keyFile': [optional(text), null, 'PEM file with the key of the client certificate.'],
+  'kafka.ssl.keyPassphraseFile': [
+    optional(text),
+    null,
+    'File with the passphrase of the key, if it is encrypted.',
+  ],
+  'kafka.ssl.serverName': [
+    optional(text),
+    null,
+    'Name that the certificates of the brokers must have, and that is sent to them (SNI), instead of the host in kafka.brokers.',
+  ],
+  'kafka.ssl.minVersion': [
+    choice('TLSv1.2', 'TLSv1.3'),
+    'TLSv1.2',
+    'Oldest version of TLS that is accepted.',
+  ],
   'kafka.ssl.rejectUnauthorized': [
     flag,
     true,
     'Whether brokers must show a certificate that can be verified. Only ever off for tests.',
   ],
   'kafka.sasl.mechanism': [
-    optional(choice('plain', 'scram-sha-256', 'scram-sha-512')),
+    optional(choice('plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer')),
     null,
-    'How to log in. None: no login.',
+    'How to log in. None: no login. `oauthbearer` needs kafka.sasl.oauth.tokenCommand or kafka.sasl.oauth.tokenEndpoint, the others username and password.',
   ],
   'kafka.sasl.username': [optional(text), null, 'User for the login.'],
   'kafka.sasl.password': [
     optional(text),
     null,
-    'Password for the login. Better given by its variable than in a file.',
+    'Password for the login. Better given by kafka.sasl.passwordFile or its variable.',
+  ],
+  'kafka.sasl.passwordFile': [
+    optional(text),
+    null,
+    'File with the password for the login, instead of kafka.sasl.password; one line end at its end does not count. It is looked at for every login: a password that was replaced needs no restart.',
+  ],
+  'kafka.sasl.oauth.tokenCommand': [
+    list(text),
+    [],
+    'Program and arguments that print a token: bare, or JSON with `access_token` and `expires_in` (seconds). Run without a shell and without variables that begin with `SEDIMENT_`. It is shown, here and to everybody on the machine: no secrets in it.',
+  ],
+  'kafka.sasl.oauth.tokenEndpoint': [
+    optional(httpsUrl),
+    null,
+    'Where an OAuth 2 server gives tokens for client credentials, instead of kafka.sasl.oauth.tokenCommand.',
+  ],
+  'kafka.sasl.oauth.clientId': [optional(text), null, 'Client id for the token endpoint.'],
+  'kafka.sasl.oauth.clientSecret': [
+    optional(text),
+    null,
+    'Client secret for the token endpoint. Better given by kafka.sasl.oauth.clientSecretFile or its variable.',
+  ],
+  'kafka.sasl.oauth.clientSecretFile': [
+    optional(text),
+    null,
+    'File with the client secret, instead of kafka.sasl.oauth.clientSecret; looked at for every token.',
+  ],
+  'kafka.sasl.oauth.scope': [optional(text), null, 'Scope to ask the token endpoint for.'],
+  'kafka.sasl.oauth.caFile': [
+    optional(text),
+    null,
+    'PEM file with the authorities to trust at the token endpoint instead of those of the system.',
+  ],
+  'kafka.sasl.oauth.timeoutMs': [
+    duration(100, 5 * MINUTE_MS),
+    10 * SECOND_MS,
+    'How long the token command or endpoint may take.',
+  ],
+  'kafka.sasl.oauth.extensions': [
+    list(extension),
+    [],
+    'SASL extensions to send with the token, as some brokers want them, such as `logicalCluster=lkc-1`.',
   ],
   'kafka.start': [
     start,
@@ -219,7 +282,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   ],
 }
 
-const secrets: ReadonlySet<string> = new Set(['kafka.sasl.password'])
+const secrets: ReadonlySet<string> = new Set(['kafka.sasl.password', 'kafka.sasl.oauth.clientSecret'])
 
 const keys: readonly ConfigKey[] = Object.entries(definitions).map(([key, [format, value, doc]]) => ({
   key,

@@ -26,12 +26,17 @@ interface KafkaSettings {
     readonly caFile: string | undefined
     readonly certFile: string | undefined
     readonly keyFile: string | undefined
+    readonly keyPassphraseFile: string | undefined
+    readonly serverName: string | undefined
+    readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
     readonly rejectUnauthorized: boolean
   }
   readonly sasl: {
-    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | undefined
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer' | undefined
     readonly username: string | undefined
     readonly password: string | undefined
+    readonly passwordFile: string | undefined
+    readonly oauth: OauthSettings
   }
   readonly start: StartPosition
   readonly startTimeoutMs: number
@@ -40,6 +45,20 @@ interface KafkaSettings {
   readonly fetchPartitionBytesMax: number
   readonly fetchWaitMs: number
   readonly commitIntervalMs: number
+}
+
+/** Exactly one of `tokenCommand` (not empty) and `tokenEndpoint` with OAUTHBEARER. */
+interface OauthSettings {
+  readonly tokenCommand: readonly string[]
+  readonly tokenEndpoint: string | undefined
+  readonly clientId: string | undefined
+  readonly clientSecret: string | undefined
+  readonly clientSecretFile: string | undefined
+  readonly scope: string | undefined
+  readonly caFile: string | undefined
+  readonly timeoutMs: number
+  /** `name=value`. */
+  readonly extensions: readonly string[]
 }
 
 /** Where a partition without a ledger begins. */

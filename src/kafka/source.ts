@@ -153,7 +153,8 @@ export interface KafkaSource {
    */
   offsetAtTime?(partition: TopicPartition, timestampMs: number): Promise<number | undefined>
   /**
-   * Connects and joins. @throws {SourceError} `ERR_BROKER` or `ERR_TOPIC` when that fails within `startTimeoutMs`.
+   * Connects and joins. @throws {SourceError} `ERR_BROKER`, `ERR_REFUSED` or `ERR_TOPIC` when that fails within
+   * `startTimeoutMs`; a refusal at once.
    */
   start(handler: SourceHandler): Promise<void>
   readonly clusterId: string
@@ -188,7 +189,8 @@ export interface KafkaSource {
 }
 
 export type SourceErrorCode =
-  | 'ERR_BROKER' // unreachable or refused (exit 3)
+  | 'ERR_BROKER' // unreachable: trying again may help (exit 3)
+  | 'ERR_REFUSED' // the broker will not have us, or we not it; the message says what to do (exit 3)
   | 'ERR_TOPIC' // a named topic does not exist (exit 4)
   | 'ERR_STALE_EPOCH'
   | 'ERR_DEAD' // the client has stopped for good (exit 8)

@@ -1,4 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sediment } from '../support/cli/run-command.ts'
 
 const NOWHERE = '/nonexistent/sediment'
@@ -47,10 +50,14 @@ describe('sediment config', () => {
   })
 
   it('show masks secrets and names where each value comes from', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sediment-show-'))
+    const file = join(folder, 'secret.yaml')
+    await writeFile(file, 'kafka: { sasl: { password: hunter2 } }')
     const { out, code } = await sediment(
       ...['config', 'show', '--json', '--set', 'kafka.topics=a', '--set', 'kafka.sasl.mechanism=plain'],
-      ...['--set', 'kafka.sasl.username=u', '--set', 'kafka.sasl.password=hunter2', '--data', '/d'],
+      ...['--set', 'kafka.sasl.username=u', '--config', file, '--data', '/d'],
     )
+    await rm(folder, { recursive: true })
     expect(code).toBe(0)
     expect(out).not.toContain('hunter2')
     expect(JSON.parse(out)).toMatchObject({

@@ -43,10 +43,23 @@ const samples: Record<string, [file: unknown, asText: string, expected: unknown]
   'kafka.ssl.caFile': ['ca.pem', 'ca.pem', 'ca.pem'],
   'kafka.ssl.certFile': ['cert.pem', 'cert.pem', 'cert.pem'],
   'kafka.ssl.keyFile': ['key.pem', 'key.pem', 'key.pem'],
+  'kafka.ssl.keyPassphraseFile': ['pass', 'pass', 'pass'],
+  'kafka.ssl.serverName': ['kafka.test', 'kafka.test', 'kafka.test'],
+  'kafka.ssl.minVersion': ['TLSv1.3', 'TLSv1.3', 'TLSv1.3'],
   'kafka.ssl.rejectUnauthorized': [false, 'false', false],
   'kafka.sasl.mechanism': ['scram-sha-512', 'scram-sha-512', 'scram-sha-512'],
   'kafka.sasl.username': ['me', 'me', 'me'],
   'kafka.sasl.password': ['a=b', 'a=b', 'a=b'],
+  'kafka.sasl.passwordFile': ['pw', 'pw', 'pw'],
+  'kafka.sasl.oauth.tokenCommand': [['get-token', '-v'], 'get-token, -v', ['get-token', '-v']],
+  'kafka.sasl.oauth.tokenEndpoint': ['https://a.test/t', 'https://a.test/t', 'https://a.test/t'],
+  'kafka.sasl.oauth.clientId': ['c', 'c', 'c'],
+  'kafka.sasl.oauth.clientSecret': ['s', 's', 's'],
+  'kafka.sasl.oauth.clientSecretFile': ['s', 's', 's'],
+  'kafka.sasl.oauth.scope': ['kafka', 'kafka', 'kafka'],
+  'kafka.sasl.oauth.caFile': ['ca.pem', 'ca.pem', 'ca.pem'],
+  'kafka.sasl.oauth.timeoutMs': ['5s', '5000', 5000],
+  'kafka.sasl.oauth.extensions': [['a=b', 'c=d e'], 'a=b,c=d e', ['a=b', 'c=d e']],
   'kafka.start': ['2026-01-31T08:00:00+01:00', '2026-01-31T07:00Z', { timestampMs: 1769842800000 }],
   'kafka.startTimeoutMs': ['1m', '60000', 60_000],
   'kafka.sessionTimeoutMs': ['10s', '10s', 10_000],
@@ -81,14 +94,30 @@ const samples: Record<string, [file: unknown, asText: string, expected: unknown]
   'shutdown.deadlineMs': ['10s', '10s', 10_000],
 }
 
+const secretFile = 'kafka.sasl.oauth.clientSecretFile=s'
+const byEndpoint = [
+  'kafka.sasl.oauth.tokenEndpoint=https://o.test/t',
+  ...['kafka.sasl.mechanism=oauthbearer', 'kafka.sasl.oauth.clientId=c'],
+]
+
 /** What must be set too for a key to be allowed. */
 const companions: Record<string, string[]> = {
   'kafka.ssl.caFile': ['kafka.ssl.enabled=true'],
   'kafka.ssl.certFile': ['kafka.ssl.enabled=true', 'kafka.ssl.keyFile=k'],
   'kafka.ssl.keyFile': ['kafka.ssl.enabled=true', 'kafka.ssl.certFile=c'],
-  'kafka.sasl.mechanism': ['kafka.sasl.username=u', 'kafka.sasl.password=p'],
-  'kafka.sasl.username': ['kafka.sasl.mechanism=plain', 'kafka.sasl.password=p'],
+  'kafka.ssl.keyPassphraseFile': ['kafka.ssl.enabled=true', 'kafka.ssl.certFile=c', 'kafka.ssl.keyFile=k'],
+  'kafka.ssl.serverName': ['kafka.ssl.enabled=true'],
+  'kafka.sasl.mechanism': ['kafka.sasl.username=u', 'kafka.sasl.passwordFile=p'],
+  'kafka.sasl.username': ['kafka.sasl.mechanism=plain', 'kafka.sasl.passwordFile=p'],
   'kafka.sasl.password': ['kafka.sasl.mechanism=plain', 'kafka.sasl.username=u'],
+  'kafka.sasl.passwordFile': ['kafka.sasl.mechanism=plain', 'kafka.sasl.username=u'],
+  'kafka.sasl.oauth.tokenCommand': ['kafka.sasl.mechanism=oauthbearer'],
+  'kafka.sasl.oauth.tokenEndpoint': [...byEndpoint.slice(1), secretFile],
+  'kafka.sasl.oauth.clientId': [...byEndpoint.slice(0, 2), secretFile],
+  'kafka.sasl.oauth.clientSecret': byEndpoint,
+  'kafka.sasl.oauth.clientSecretFile': byEndpoint,
+  'kafka.sasl.oauth.scope': [...byEndpoint, secretFile],
+  'kafka.sasl.oauth.caFile': [...byEndpoint, secretFile],
 }
 
 function nested(key: string, value: unknown): Record<string, unknown> {
@@ -111,7 +140,7 @@ describe('every key', () => {
       expect(at(settings, key)).not.toEqual(expected)
   })
 
-  describe.each(schemaKeys().map(({ key, variable }) => ({ key, variable })))('$key', ({ key, variable }) => {
+  describe.each([...schemaKeys()])('$key', ({ key, variable, isSecret }) => {
     const [file, asText, expected] = samples[key] as [unknown, string, unknown]
     const set = companions[key] ?? []
 
@@ -129,6 +158,7 @@ describe('every key', () => {
       expect(sources.get(key)).toBe(`variable ${variable}`)
     })
 
+    if (isSecret) return
     it('arrives from its flag, which outdoes the variable', () => {
       const other = key === 'kafka.topics' ? { SEDIMENT_KAFKA_TOPICS: 'other' } : {}
       const { settings, sources } = load({ env: other, set: [...set, `${key}=${asText}`] })
@@ -222,6 +252,9 @@ describe('a value that is not allowed', () => {
     ['kafka.topics', { a: 1 }],
     ['kafka.ssl.enabled', 'yes'],
     ['kafka.sasl.mechanism', 'gssapi'],
+    ['kafka.sasl.oauth.tokenEndpoint', 'http://o.test/t'],
+    ['kafka.sasl.oauth.tokenEndpoint', 'https://me:secret@o.test/t'],
+    ['kafka.sasl.oauth.extensions', 'auth=x'],
     ['kafka.start', 'yesterday'],
     ['kafka.start', '2026-01-31T08:00:00'],
     ['kafka.start', '2026-02-30T08:00:00Z'],
@@ -385,8 +418,17 @@ describe('contradictions', () => {
   it.each<[string[], string]>([
     [['kafka.sasl.username=u'], 'kafka.sasl.username'],
     [['kafka.sasl.mechanism=plain', 'kafka.sasl.username=u'], 'kafka.sasl.password'],
+    [['kafka.sasl.mechanism=plain', 'kafka.sasl.passwordFile=p'], 'kafka.sasl.username'],
+    [['kafka.sasl.passwordFile=p'], 'kafka.sasl.passwordFile'],
+    [['kafka.sasl.mechanism=oauthbearer'], 'kafka.sasl.oauth.tokenCommand'],
+    [['kafka.sasl.oauth.tokenCommand=c'], 'kafka.sasl.oauth.tokenCommand'],
+    [[...byEndpoint, secretFile, 'kafka.sasl.oauth.tokenCommand=c'], 'kafka.sasl.oauth.tokenEndpoint'],
+    [byEndpoint, 'kafka.sasl.oauth.clientSecret'],
+    [[byEndpoint[0]!, byEndpoint[1]!, secretFile], 'kafka.sasl.oauth.clientId'],
+    [['kafka.sasl.oauth.scope=s'], 'kafka.sasl.oauth.scope'],
     [['kafka.ssl.caFile=x'], 'kafka.ssl.caFile'],
     [['kafka.ssl.enabled=true', 'kafka.ssl.certFile=x'], 'kafka.ssl.certFile'],
+    [['kafka.ssl.enabled=true', 'kafka.ssl.keyPassphraseFile=x'], 'kafka.ssl.keyPassphraseFile'],
     [['kafka.fetchBytesMax=64KiB'], 'kafka.fetchPartitionBytesMax'],
     [['kafka.fetchBytesMax=65MiB'], 'kafka.fetchBytesMax'],
     [['memory.budgetBytes=31MiB'], 'kafka.fetchBytesMax'],
@@ -462,7 +504,8 @@ describe('a password', () => {
     ['of the wrong type', { yaml: withTopics('kafka.sasl.password', [secret]) }],
     ['under a misspelled key', { yaml: withTopics('kafka.sasl.pasword', secret) }],
     ['in the place of its section', { yaml: withTopics('kafka.sasl', secret) }],
-    ['without a login', { set: [`kafka.sasl.password=${secret}`] }],
+    ['without a login', { env: { SEDIMENT_KAFKA_SASL_PASSWORD: secret } }],
+    ['in a flag, which everybody can read,', { set: [`kafka.sasl.password=${secret}`] }],
     ['in a misspelled flag', { set: [`kafka.sasl.pasword=${secret}`] }],
   ])('%s is not shown', (_, given) => {
     expect(JSON.stringify(problemsOf(given))).not.toContain(secret)
@@ -470,11 +513,14 @@ describe('a password', () => {
   })
 
   it('is masked in the description, and its absence is not', () => {
-    const login = ['kafka.sasl.mechanism=plain', 'kafka.sasl.username=u', `kafka.sasl.password=${secret}`]
-    const valueOf = (set: string[]) =>
-      describeSettings(load({ set })).find(({ key }) => key === 'kafka.sasl.password')?.value
+    const set = ['kafka.sasl.mechanism=plain', 'kafka.sasl.username=u']
+    const valueOf = (given: Given) =>
+      describeSettings(load(given)).find(({ key }) => key === 'kafka.sasl.password')?.value
 
-    expect([valueOf(login), valueOf([])]).toEqual(['***', ''])
+    expect([valueOf({ set, env: { SEDIMENT_KAFKA_SASL_PASSWORD: secret } }), valueOf({})]).toEqual([
+      '***',
+      '',
+    ])
   })
 })
 

@@ -417,16 +417,19 @@ describeWithKafka('a source on a real broker', () => {
   test('a refused password is told at once', async () => {
     const topic = await newTopic()
     await produce(topic, numbered(1))
-    const sasl = (password: string) => ({ mechanism: 'plain' as const, username: 'alice', password })
+    const login = (password: string) => ({
+      mechanism: 'plain' as const,
+      credentials: () => ({ username: 'alice', password }),
+    })
     const brokers = [broker.listeners['SASL']!]
     const handler = new RecordingHandler()
-    await newSource([topic], { brokers, sasl: sasl('alice-pw') }).start(handler)
+    await newSource([topic], { brokers, login: login('alice-pw') }).start(handler)
     await handler.until('the record', () => handler.offsets(topic).length === 1)
     const beganMs = realClock.monotonicMs()
-    const refused = newSource([topic], { brokers, sasl: sasl('wrong') }).start(new RecordingHandler())
+    const refused = newSource([topic], { brokers, login: login('wrong') }).start(new RecordingHandler())
     await expect(refused).rejects.toMatchObject({
-      code: 'ERR_BROKER',
-      message: expect.stringContaining('refuses'),
+      code: 'ERR_REFUSED',
+      message: expect.stringContaining('refuses our login'),
     })
     expect(realClock.monotonicMs() - beganMs).toBeLessThan(5_000)
   })

@@ -32,7 +32,7 @@ export async function explain(
   const { settings } = loadConfiguration({ ...options, set }, context)
   const message =
     options.message === undefined
-      ? await fetchMessage(settings, topic, partition, wholeNumber('offset', offsetText))
+      ? await fetchMessage(settings, context.env, topic, partition, wholeNumber('offset', offsetText))
       : readMessageFile(options.message)
   const { rules } = settings.mapping
   const explanation = explainMessage(rules, { topic, partition }, message, context.nowUs() / 1000)
@@ -50,11 +50,12 @@ interface Place {
 
 async function fetchMessage(
   { kafka }: Settings,
+  env: Context['env'],
   topic: string,
   partition: number,
   offset: number,
 ): Promise<KafkaMessage> {
-  const source = createSource(kafka, systemClock, silentLogger)
+  const source = createSource(kafka, env, systemClock, silentLogger)
   try {
     await source.probe()
     const found = await source.recordAt({ topic, partition }, offset)

@@ -28,7 +28,7 @@ export async function run(options: RunOptions, context: Context): Promise<void> 
     clock: systemClock,
     logger: (room) => logger.child(room),
     openFileSystem: (observer) => NodeFileSystem.open({ observer }),
-    createSource: () => createSource(settings.kafka, systemClock, logger.child('kafka')),
+    createSource: () => createSource(settings.kafka, context.env, systemClock, logger.child('kafka')),
   })
   const stopped = new Promise<string>((resolve) => context.onStop(resolve))
   const catchUp = options.untilCaughtUp === true ? new CatchUpWatch(app, systemClock, log) : undefined

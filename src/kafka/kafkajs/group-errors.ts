@@ -35,14 +35,27 @@ export function isConnectionTrouble(error: unknown): boolean {
 
 /** An answer that trying again does not change: wrong credentials, or no right to the group. */
 export function refusalOf(error: unknown): SourceError | undefined {
-  if (error instanceof SourceError) return error.code === 'ERR_BROKER' ? error : undefined
+  if (error instanceof SourceError) return error.code === 'ERR_REFUSED' ? error : undefined
   for (const cause of causes(error)) {
-    if (
-      cause.name === 'KafkaJSSASLAuthenticationError' ||
-      errorType(cause).endsWith('_AUTHORIZATION_FAILED')
-    ) {
-      return new SourceError('ERR_BROKER', `the broker refuses us: ${cause.message}`, error)
-    }
+    const why = refusal(cause)
+    if (why !== undefined) return new SourceError('ERR_REFUSED', `the broker refuses ${why}`, error)
+  }
+  return undefined
+}
+
+function refusal(error: Error): string | undefined {
+  const type = errorType(error)
+  if (type === 'UNSUPPORTED_SASL_MECHANISM') {
+    return `this way to log in (${error.message}); correct kafka.sasl.mechanism`
+  }
+  if (type === 'ILLEGAL_SASL_STATE') {
+    return `a login, its listener has none (${error.message}); leave kafka.sasl.mechanism empty, or take another port`
+  }
+  if (error.name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED') {
+    return `our login: ${error.message}; correct the credentials in kafka.sasl`
+  }
+  if (type.endsWith('_AUTHORIZATION_FAILED')) {
+    return `us: ${error.message}; give the user of kafka.sasl, or of the client certificate, the right to it`
   }
   return undefined
 }

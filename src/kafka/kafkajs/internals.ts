@@ -4,6 +4,8 @@
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import type { AuthenticationProviderArgs, Authenticator } from 'kafkajs'
+import type { PasswordLogin } from '../security/login.ts'
 
 const require = createRequire(import.meta.url)
 const KAFKAJS_VERSION = '2.2.4'
@@ -117,6 +119,10 @@ export interface Connection {
   readonly socket: Socket
   /** While it logs in. */
   readonly authHandlers: object | null
+  /** `process.hrtime()` of the last login; `null` before it, and without one. */
+  readonly authenticatedAt: readonly [number, number] | null
+  /** How long the broker lets the login last in milliseconds, a `Long`; 0 for ever. */
+  readonly sessionLifetime: { toString(): string }
   readonly requestQueue: {
     fulfillRequest(response: { size: number; correlationId: number; payload: Buffer }): void
   }
@@ -125,6 +131,8 @@ export interface Connection {
 interface Errors {
   KafkaJSError: new (cause: Error | string, options?: { retriable?: boolean }) => Error
   KafkaJSNonRetriableError: new (cause: Error | string) => Error
+  KafkaJSConnectionError: new (cause: string, options: { broker: string }) => Error
+  KafkaJSSASLAuthenticationError: new (cause: string) => Error
 }
 
 export const requests = (
@@ -134,7 +142,10 @@ export const ConsumerGroupClass = require('kafkajs/src/consumer/consumerGroup.js
   readonly prototype: ConsumerGroupPrototype
 }
 export const ConnectionClass = require('kafkajs/src/network/connection.js') as {
-  readonly prototype: { processData: (this: Connection, bytes: Buffer) => void }
+  readonly prototype: {
+    processData: (this: Connection, bytes: Buffer) => void
+    isAuthenticated(this: Connection): boolean
+  }
 }
 export const RequestQueueClass = require('kafkajs/src/network/requestQueue/index.js') as {
   readonly prototype: { scheduleCheckPendingRequests(this: RequestQueue): void }
@@ -143,7 +154,22 @@ export const RequestQueueClass = require('kafkajs/src/network/requestQueue/index
 export const brokerError = (
   require('kafkajs/src/protocol/error.js') as { createErrorFromCode: (errorCode: number) => Error }
 ).createErrorFromCode
-export const { KafkaJSError, KafkaJSNonRetriableError } = require('kafkajs/src/errors.js') as Errors
+export const {
+  KafkaJSError,
+  KafkaJSNonRetriableError,
+  KafkaJSConnectionError,
+  KafkaJSSASLAuthenticationError,
+} = require('kafkajs/src/errors.js') as Errors
+
+type PasswordProvider = (
+  credentials: ReturnType<PasswordLogin['credentials']>,
+) => (args: AuthenticationProviderArgs) => Authenticator
+/** What kafkajs does for the mechanisms it knows. */
+export const passwordProviders: Readonly<Record<PasswordLogin['mechanism'], PasswordProvider>> = {
+  plain: require('kafkajs/src/broker/saslAuthenticator/plain.js') as PasswordProvider,
+  'scram-sha-256': require('kafkajs/src/broker/saslAuthenticator/scram256.js') as PasswordProvider,
+  'scram-sha-512': require('kafkajs/src/broker/saslAuthenticator/scram512.js') as PasswordProvider,
+}
 const EncoderClass = require('kafkajs/src/protocol/encoder.js') as new (initialBytes: number) => {
   writeBufferInternal(bytes: Buffer): void
 }

@@ -1,4 +1,4 @@
-import kafkajs, { type Consumer, type Kafka as KafkaClient, type SASLOptions } from 'kafkajs'
+import kafkajs, { type Consumer, type Kafka as KafkaClient } from 'kafkajs'
 import type { ConnectionOptions } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
@@ -10,6 +10,8 @@ import {
   type TopicPartition,
   type UnreadablePartition,
 } from '../source.ts'
+import type { Login } from '../security/login.ts'
+import { TokenError } from '../security/token.ts'
 import { partitionName } from '../topic-partition.ts'
 import { assignedFacts, firstOffsetAt, watermarksOf, type Edges, type KnownEdges } from './broker-facts.ts'
 import { CleanupPolicies } from './cleanup-policies.ts'
@@ -19,12 +21,13 @@ import { FetchLoop } from './fetch-loop.ts'
 import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
 import { Identity, type KnownPartitions } from './identity.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
-import { errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
+import { causes, errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
 import { logBridge } from './log-bridge.ts'
 import { pinnedAssigner } from './pinned-assigner.ts'
 import { probe } from './probe.ts'
 import { recordAt } from './record-at.ts'
 import { createSocket } from './response-assembly.ts'
+import { mechanismOf } from './sasl.ts'
 import { Topology } from './topology.ts'
 
 const { Kafka, PartitionAssigners, logLevel } = kafkajs
@@ -60,8 +63,9 @@ export interface KafkajsSourceOptions {
   readonly maxWaitMs: number
   /** How soon new topics and partitions are seen. Default: a minute. */
   readonly metadataMaxAgeMs?: number
-  readonly ssl?: ConnectionOptions | boolean
-  readonly sasl?: SASLOptions
+  /** Asked for each new connection; without it connections are plain. */
+  readonly tls?: () => ConnectionOptions
+  readonly login?: Login
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -279,9 +283,9 @@ export class KafkajsSource implements KafkaSource {
       retry: { initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2_000, retries: 6 },
       logLevel: logLevel.WARN,
       logCreator: logBridge(this.logger),
-      socketFactory: createSocket,
-      ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-      ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+      socketFactory: ({ host, port, onConnect }) =>
+        createSocket({ host, port, ...(options.tls === undefined ? {} : { ssl: options.tls() }), onConnect }),
+      ...(options.login === undefined ? {} : { sasl: mechanismOf(options.login) }),
     })
     const consumer = client.consumer({
       groupId: options.groupId,
@@ -440,7 +444,9 @@ export class KafkajsSource implements KafkaSource {
   private async reach(note: (trouble: SourceError) => void, signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted && !this.isReached; failures++) {
       try {
-        await probe(this.options.brokers, CONNECT_TIMEOUT_MS, signal)
+        await probe(this.options.brokers, { tls: this.options.tls, timeoutMs: CONNECT_TIMEOUT_MS, signal })
+        // kafkajs would ask for a token many times before it says that there is none.
+        if (this.options.login?.mechanism === 'oauthbearer') await this.options.login.token()
         await this.consumer!.connect()
         const missing = await this.findTopics()
         this.isReached = missing.length === 0
@@ -449,11 +455,21 @@ export class KafkajsSource implements KafkaSource {
       } catch (error) {
         const refusal = refusalOf(error)
         if (refusal !== undefined) throw refusal
-        const brokers = this.options.brokers.join(', ')
-        note(new SourceError('ERR_BROKER', `no connection to ${brokers}: ${errorText(error)}`, error))
+        note(new SourceError('ERR_BROKER', this.troubleOf(error), error))
       }
       await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS), signal)
     }
+  }
+
+  private troubleOf(error: unknown): string {
+    const { brokers, login } = this.options
+    if (error instanceof TokenError) return `no token for the login: ${error.message}`
+    const text = `no connection to ${brokers.join(', ')}: ${errorText(error)}`
+    // It has answered the probe, which comes before any login.
+    const hangsUp = causes(error).some(({ name }) => name === 'KafkaJSConnectionClosedError')
+    return login === undefined && hangsUp
+      ? `${text}, as brokers do that want a login: set kafka.sasl.mechanism`
+      : text
   }
 
   /** Resolves when the group was joined for the first time. */
@@ -481,7 +497,7 @@ export class KafkajsSource implements KafkaSource {
     const known = new Map(metadata.topicMetadata.map((topic) => [topic.topic, topic.topicErrorCode]))
     const refused = names.find((name) => known.get(name) === 29)
     if (refused !== undefined)
-      throw new SourceError('ERR_BROKER', `topic ${refused} may not be read: not authorized`)
+      throw new SourceError('ERR_REFUSED', `topic ${refused} may not be read; give our user the right to it`)
     const missing = names.filter((name) => (known.get(name) ?? UNKNOWN_TOPIC_CODE) === UNKNOWN_TOPIC_CODE)
     if (missing.length === 0) for (const name of [...names, ...found]) topology!.topics.add(name)
     return missing
@@ -583,7 +599,9 @@ export class KafkajsSource implements KafkaSource {
         : new SourceError('ERR_DEAD', `the Kafka client has stopped: ${errorText(cause)}`, cause))
     if (this.firstJoin !== undefined && this.epochs!.last === 0) {
       this.firstJoin.reject(
-        error.code === 'ERR_BROKER' ? error : new SourceError('ERR_BROKER', error.message, error),
+        error.code === 'ERR_BROKER' || error.code === 'ERR_REFUSED'
+          ? error
+          : new SourceError('ERR_BROKER', error.message, error),
       )
     } else {
       this.handler!.failed(error)

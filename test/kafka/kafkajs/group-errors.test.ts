@@ -28,8 +28,8 @@ describe('what a broker answers', () => {
 
   it('is a refusal where trying again is no use, also as a cause further down', () => {
     const denied = answered('GROUP_AUTHORIZATION_FAILED')
-    expect(refusalOf(new Error('outer', { cause: denied }))).toMatchObject({ code: 'ERR_BROKER' })
-    expect(refusalOf(named('KafkaJSSASLAuthenticationError'))).toMatchObject({ code: 'ERR_BROKER' })
+    expect(refusalOf(new Error('outer', { cause: denied }))).toMatchObject({ code: 'ERR_REFUSED' })
+    expect(refusalOf(named('KafkaJSSASLAuthenticationError'))).toMatchObject({ code: 'ERR_REFUSED' })
     expect(refusalOf(answered('REBALANCE_IN_PROGRESS'))).toBeUndefined()
     expect(refusalOf(new SourceError('ERR_DEAD', 'over'))).toBeUndefined()
   })
