@@ -118,17 +118,37 @@ describe("the chart's configuration", () => {
     const settings = await settingsOf(
       await render({ sasl: { existingSecret: 'kafka-user', mechanism: 'plain' } }),
     )
-    expect(settings.kafka.sasl).toEqual({ mechanism: 'plain', username: 'a secret', password: 'a secret' })
+    expect(settings.kafka.sasl).toMatchObject({
+      mechanism: 'plain',
+      username: 'a secret',
+      passwordFile: '/etc/sediment/sasl/password',
+    })
+  })
+
+  it('asks a token endpoint with client id and secret of the Secret', async () => {
+    const oauth = { tokenEndpoint: 'https://login.example/token' }
+    const settings = await settingsOf(
+      await render({
+        sasl: { existingSecret: 'kafka-client', mechanism: 'oauthbearer' },
+        config: { kafka: { sasl: { oauth } } },
+      }),
+    )
+    expect(settings.kafka.sasl).toMatchObject({
+      mechanism: 'oauthbearer',
+      oauth: { ...oauth, clientId: 'a secret', clientSecretFile: '/etc/sediment/sasl/password' },
+    })
   })
 
   it('trusts and shows the certificates of the Secret, at the paths where it is mounted', async () => {
-    const rendered = await render({ tls: { existingSecret: 'kafka-tls', clientCertificate: true } })
+    const rendered = await render({
+      tls: { existingSecret: 'kafka-tls', clientCertificate: true, keyPassphraseKey: 'pw' },
+    })
     const { ssl } = (await settingsOf(rendered)).kafka
     expect(ssl).toMatchObject({ enabled: true, rejectUnauthorized: true })
     const [folderOfTls] = treesAt(podSpec(rendered), 'containers', 0, 'volumeMounts').filter(
       ({ name }) => name === 'tls',
     )
-    for (const file of [ssl.caFile, ssl.certFile, ssl.keyFile]) {
+    for (const file of [ssl.caFile, ssl.certFile, ssl.keyFile, ssl.keyPassphraseFile]) {
       expect(file).toMatch(new RegExp(`^${String(folderOfTls?.['mountPath'])}/`))
     }
   })

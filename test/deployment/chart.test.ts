@@ -176,7 +176,7 @@ describe('the chart', () => {
       ...treesAt(pod(full), 'volumes').map((volume) => volume['name']),
       ...claims.map((claim) => at(claim, 'metadata', 'name')),
     ]
-    expect([...volumes].sort()).toEqual(['config', 'data', 'tls', 'tmp'])
+    expect([...volumes].sort()).toEqual(['config', 'data', 'sasl', 'tls', 'tmp'])
     for (const container of containersOf(full)) {
       const mounts = treesAt(container, 'volumeMounts')
       expect(mounts.map((mount) => mount['name']).sort()).toEqual([...volumes].sort())
@@ -201,13 +201,22 @@ describe('the chart', () => {
 
   it('keeps secrets out of the ConfigMap and takes them from the named Secret', () => {
     const text = JSON.stringify(manifest(full, 'ConfigMap'))
-    expect(text).not.toMatch(/password|kafka-user/)
+    expect(text).not.toMatch(/kafka-user/)
     for (const container of containersOf(full)) {
       expect(treesAt(container, 'env')).toContainEqual({
-        name: 'SEDIMENT_KAFKA_SASL_PASSWORD',
-        valueFrom: { secretKeyRef: { name: 'kafka-user', key: 'password' } },
+        name: 'SEDIMENT_KAFKA_SASL_USERNAME',
+        valueFrom: { secretKeyRef: { name: 'kafka-user', key: 'username' } },
       })
+      expect(JSON.stringify(at(container, 'env'))).not.toMatch(/PASSWORD|"password"/)
     }
+    expect(treesAt(pod(full), 'volumes')).toContainEqual({
+      name: 'sasl',
+      secret: {
+        secretName: 'kafka-user',
+        defaultMode: expect.anything(),
+        items: [{ key: 'password', path: 'password' }],
+      },
+    })
     expect(treesAt(pod(full), 'volumes')).toContainEqual({
       name: 'tls',
       secret: { secretName: 'kafka-tls', defaultMode: expect.anything() },

@@ -43,7 +43,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/*
 The configuration file: `config` of the values, with what the pod fixes laid over it (address, data folder, time
-to drain, files of mounted secrets). Secrets themselves come as environment variables.
+to drain, files of mounted secrets).
 */}}
 {{- define "sediment.config" -}}
 {{- $fixed := dict
@@ -51,19 +51,28 @@ to drain, files of mounted secrets). Secrets themselves come as environment vari
       "http" (dict "host" "0.0.0.0" "port" 8383)
       "shutdown" (dict "deadlineMs" (printf "%ds" (int .Values.shutdown.deadlineSeconds))) }}
 {{- if .Values.sasl.existingSecret }}
-{{- $fixed = merge $fixed (dict "kafka" (dict "sasl" (dict "mechanism" .Values.sasl.mechanism))) }}
+{{- $sasl := dict "mechanism" .Values.sasl.mechanism }}
+{{- if eq .Values.sasl.mechanism "oauthbearer" }}
+{{- $sasl = merge $sasl (dict "oauth" (dict "clientSecretFile" "/etc/sediment/sasl/password")) }}
+{{- else }}
+{{- $sasl = merge $sasl (dict "passwordFile" "/etc/sediment/sasl/password") }}
+{{- end }}
+{{- $fixed = merge $fixed (dict "kafka" (dict "sasl" $sasl)) }}
 {{- end }}
 {{- if .Values.tls.existingSecret }}
 {{- $ssl := dict "enabled" true "caFile" "/etc/sediment/tls/ca.crt" }}
 {{- if .Values.tls.clientCertificate }}
 {{- $ssl = merge $ssl (dict "certFile" "/etc/sediment/tls/tls.crt" "keyFile" "/etc/sediment/tls/tls.key") }}
 {{- end }}
+{{- with .Values.tls.keyPassphraseKey }}
+{{- $ssl = merge $ssl (dict "keyPassphraseFile" (printf "/etc/sediment/tls/%s" .)) }}
+{{- end }}
 {{- $fixed = merge $fixed (dict "kafka" (dict "ssl" $ssl)) }}
 {{- end }}
 {{- toYaml (mergeOverwrite (deepCopy .Values.config) $fixed) }}
 {{- end }}
 
-{{/* Environment of both containers: who this pod is in the group, and the secrets. */}}
+{{/* Environment of both containers: who this pod is in the group, and who it is to Kafka. */}}
 {{- define "sediment.environment" -}}
 - name: POD_NAME
   valueFrom:
@@ -73,16 +82,11 @@ to drain, files of mounted secrets). Secrets themselves come as environment vari
   value: $(POD_NAME)
 {{- with .Values.sasl }}
 {{- if .existingSecret }}
-- name: SEDIMENT_KAFKA_SASL_USERNAME
+- name: {{ ternary "SEDIMENT_KAFKA_SASL_OAUTH_CLIENT_ID" "SEDIMENT_KAFKA_SASL_USERNAME" (eq .mechanism "oauthbearer") }}
   valueFrom:
     secretKeyRef:
       name: {{ .existingSecret }}
       key: {{ .usernameKey }}
-- name: SEDIMENT_KAFKA_SASL_PASSWORD
-  valueFrom:
-    secretKeyRef:
-      name: {{ .existingSecret }}
-      key: {{ .passwordKey }}
 {{- end }}
 {{- end }}
 {{- with .Values.extraEnv }}
