@@ -93,12 +93,15 @@ export class Entry {
     return this.index.blocks.map((entry) => this.#asOfNow(entry))
   }
 
-  /** Those of the listing that may hold a record of this time; where no blocks overlap, without going through them. */
+  /** As `BlockSource.covering`; where no blocks overlap, without going through them. */
   covering(timestampUs: bigint): IndexEntry[] {
     const { index } = this
-    const known = index.at(index.floorPosition(timestampUs))
+    const position = index.floorPosition(timestampUs)
+    const known = index.at(position)
+    const next = index.at(position + 1)
     const blocks = index.isOverlapping ? this.listing() : known === undefined ? [] : [this.#asOfNow(known)]
-    return blocks.filter(({ id, latestUs }) => id <= timestampUs && latestUs >= timestampUs)
+    const covering = blocks.filter(({ id, latestUs }) => id <= timestampUs && latestUs >= timestampUs)
+    return next === undefined ? covering : [...covering, this.#asOfNow(next)]
   }
 
   #asOfNow(entry: IndexEntry): IndexEntry {

@@ -7,7 +7,10 @@ export interface BlockSource {
   readonly name: EntryName
   /** Ascending by id, with totals that count WALs. */
   readonly blocks: readonly IndexEntry[]
-  /** Those of them that may hold a record of this time. Asked at once, not after something was waited for. */
+  /**
+   * Those of them that may hold a record of this time, the likely ones first. The first block behind it is the last of
+   * them: one that others wrote may begin before its id. Asked at once, not after something was waited for.
+   */
   covering(timestampUs: bigint): readonly IndexEntry[]
   /** The file with its content: plain, compressed, or one that a removal was about to put in its place. */
   dataPath(block: IndexEntry): string

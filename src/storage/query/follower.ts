@@ -86,8 +86,11 @@ export class Follower {
       name,
       isThere: look.files.isThere,
       blocks,
-      covering: (timestampUs) =>
-        blocks.filter(({ id, latestUs }) => id <= timestampUs && latestUs >= timestampUs),
+      covering: (timestampUs) => {
+        const next = blocks.find(({ id }) => id > timestampUs)
+        const covering = blocks.filter(({ id, latestUs }) => id <= timestampUs && latestUs >= timestampUs)
+        return next === undefined ? covering : [...covering, next]
+      },
       faults: Array.from(broken.values(), ({ facts, message }) => ({
         path: facts.path ?? paths.directory,
         message,

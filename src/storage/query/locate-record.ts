@@ -16,7 +16,8 @@ export interface LocatedRecord {
 
 /**
  * The record at exactly `timestampUs`. Usually the block with the greatest id at or below it has it; where blocks
- * overlap (W2) an older one may.
+ * overlap (W2) an older one may, and of blocks that others wrote the next one. A time that no record has costs one
+ * descriptor more than one that some record has.
  */
 export async function locateRecord(
   source: BlockSource,
