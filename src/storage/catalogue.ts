@@ -23,7 +23,7 @@ import {
   isEntryName,
   type StorePaths,
 } from './paths.ts'
-import { discover } from './query/discover.ts'
+import { discover, strayMessage } from './query/discover.ts'
 import { entryFault } from './query/entry-fault.ts'
 import { listBlocks } from './query/list-blocks.ts'
 import type { BucketSettings, EntryName } from './record.ts'
@@ -72,10 +72,14 @@ export class Catalogue {
     const { buckets, entries, strays, unreadable: found } = await discover(this.#fs, this.#paths.root)
     for (const { error, ...place } of found) this.#damage.note(place, error)
     for (const stray of strays) {
-      this.#logger.warn(
-        { directory: stray },
-        'directory without bucket.settings ignored: ReductStore does not start with it',
-      )
+      this.#logger.warn({ directory: stray }, `${strayMessage(stray)}; ignored`)
+    }
+    for (const { bucket, entry } of entries) {
+      if (!isBucketName(bucket) || !isEntryName(entry))
+        this.#logger.warn(
+          { bucket, entry },
+          'a name that is not allowed: the entry is read, and takes nothing',
+        )
     }
     for (const bucket of buckets) {
       await this.#loadBucket(bucket)

@@ -90,4 +90,71 @@ describe('opening a data directory', () => {
       code: 'ERR_NOT_A_STORE',
     })
   })
+
+  it('takes no directory of other things in a bucket for an entry, and writes nothing into it', async () => {
+    const disk = new SimulatedDisk()
+    const first = await openStore(disk.fs)
+    await first.submit({ writes: [write(entry, 1, 'a')] })
+    await first.close()
+    disk.putFile('/data/kafka/photos/2026/one.jpg', Buffer.from('x'))
+    disk.putFile('/data/kafka/topic/0/notes/read.me', Buffer.from('x'))
+    disk.putFile('/data/kafka/topic/0/note.txt', Buffer.from('x'))
+    disk.putFile('/data/kafka/note.txt', Buffer.from('x'))
+    disk.putFile('/data/note.txt', Buffer.from('x'))
+    disk.putDirectory('/data/kafka/empty')
+
+    const storage = await openStore(disk.fs)
+    expect((await storage.entries()).map(({ entry }) => entry)).toEqual(['empty', 'topic/0'])
+    expect((await (await openDirectory(disk.fs, '/data')).entries()).map(({ entry }) => entry)).toEqual([
+      'empty',
+      'topic/0',
+    ])
+    await storage.submit({ writes: [write(entry, 2, 'b')] })
+    await storage.close()
+    for (const path of ['/data/kafka/photos', '/data/kafka/topic/0/notes'])
+      expect(disk.paths(path)).toHaveLength(1)
+    const { findings, notes } = await verifyDirectory(disk.fs, '/data', { checkContent: true })
+    expect(findings).toEqual([])
+    expect(notes).toEqual(
+      expect.arrayContaining(
+        ['kafka/photos/2026', 'kafka/topic/0/notes'].map((stray) => ({
+          path: `/data/${stray}`,
+          message: 'directory of other things in a bucket: ReductStore takes it for an entry',
+        })),
+      ),
+    )
+  })
+
+  it('makes an entry of such a directory when records are stored there', async () => {
+    const disk = new SimulatedDisk()
+    const first = await openStore(disk.fs)
+    await first.createBucket('kafka')
+    await first.close()
+    disk.putFile('/data/kafka/topic/0/note.txt', Buffer.from('x'))
+    const storage = await openStore(disk.fs)
+    expect(await storage.entries()).toEqual([])
+    await storage.submit({ writes: [write(entry, 1, 'a')] })
+    await storage.close()
+    const again = await openStore(disk.restart())
+    expect((await again.entries()).map(({ entry, recordCount }) => [entry, recordCount])).toEqual([
+      ['topic/0', 1],
+    ])
+    await again.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('reads an entry with a name that could not be made, and refuses to store there', async () => {
+    const disk = new SimulatedDisk()
+    const first = await openStore(disk.fs)
+    await first.submit({ writes: [write(entry, 1, 'a')] })
+    await first.close()
+    await disk.fs.rename('/data/kafka/topic', '/data/kafka/my.topic')
+    const storage = await openStore(disk.fs)
+    expect(storage.damaged()).toEqual([])
+    const name = { bucket: 'kafka', entry: 'my.topic/0' }
+    expect(Buffer.from((await (await storage.get(name, 1n))?.read()) ?? []).toString()).toBe('a')
+    await expect(storage.submit({ writes: [write(name, 2)] })).rejects.toMatchObject({ code: 'ERR_INVALID' })
+    await storage.submit({ writes: [write(entry, 2, 'b')] })
+    await storage.close()
+  })
 })

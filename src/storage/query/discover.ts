@@ -1,7 +1,7 @@
 import { inParallel } from '../../base/in-parallel.ts'
-import type { FileSystem } from '../../fs/file-system.ts'
+import type { DirectoryItem, FileSystem } from '../../fs/file-system.ts'
 import { Damage, type DamagedPlace } from '../damage.ts'
-import { BucketPaths, VOLUME_DIRECTORY, indexName, walDirectoryName } from '../paths.ts'
+import { BucketPaths, VOLUME_DIRECTORY, indexName, parseBlockFileName, walDirectoryName } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import { findWalDirectory } from './wal-directory.ts'
 
@@ -13,7 +13,11 @@ export interface Discovery {
   /** `headless` ones too. */
   readonly buckets: readonly string[]
   readonly entries: readonly EntryName[]
-  /** Directories in the data root without settings or entries: ReductStore does not start with one (W14). */
+  /**
+   * Paths, below the root, of directories that are neither bucket nor entry: in the root without settings or entries,
+   * where ReductStore does not start with one (W14); in a bucket with other things only, which it takes for an empty
+   * entry. Nothing is written there.
+   */
   readonly strays: readonly string[]
   /** Buckets that have lost their settings: they hold entries. ReductStore does not start with one either. */
   readonly headless: readonly string[]
@@ -23,7 +27,7 @@ export interface Discovery {
 
 /**
  * A bucket is a directory with `bucket.settings`, or with an entry of ours; an entry a directory with an index or a WAL
- * folder, or a leaf. Names are not checked: what is there is shown.
+ * folder, or a leaf that is empty or has files of blocks. Names are not checked: what is there is shown.
  */
 export async function discover(fs: FileSystem, dataPath: string): Promise<Discovery> {
   const buckets: string[] = []
@@ -44,7 +48,7 @@ export async function discover(fs: FileSystem, dataPath: string): Promise<Discov
         headless.push(name)
       }
       buckets.push(name)
-      await walk(fs, directory, name, children, entries, damage)
+      await walk(fs, directory, name, children, { entries, strays, damage })
     })
   }
   entries.sort((a, b) => compare(a.bucket, b.bucket) || compare(a.entry, b.entry))
@@ -68,28 +72,42 @@ async function walk(
   bucketPath: string,
   bucket: string,
   children: readonly string[],
-  found: EntryName[],
-  damage: Damage,
+  found: { readonly entries: EntryName[]; readonly strays: string[]; readonly damage: Damage },
 ): Promise<void> {
   let level = children
   while (level.length > 0) {
     const below: string[] = []
     await inParallel(PARALLEL, level, (entry) =>
-      damage.contain({ bucket, entry }, async () => {
+      found.damage.contain({ bucket, entry }, async () => {
         const path = `${bucketPath}/${entry}`
         const items = (await fs.list(path)) ?? []
         const walDirectory = await findWalDirectory(fs, path, items)
         const inside = items.filter(
           (item) => item.isDirectory && !item.name.startsWith('.') && `${path}/${item.name}` !== walDirectory,
         )
-        const isEntry =
-          inside.length === 0 || items.some(({ name }) => name === indexName || name === walDirectoryName)
-        if (isEntry) found.push({ bucket, entry })
+        const isMarked = items.some(({ name }) => name === indexName || name === walDirectoryName)
+        if (isMarked || (inside.length === 0 && !isForeign(items))) found.entries.push({ bucket, entry })
+        else if (inside.length === 0) found.strays.push(`${bucket}/${entry}`)
         for (const { name } of inside) below.push(`${entry}/${name}`)
       }),
     )
     level = below
   }
+}
+
+/** What is wrong with a stray. */
+export function strayMessage(stray: string): string {
+  return stray.includes('/')
+    ? 'directory of other things in a bucket: ReductStore takes it for an entry'
+    : 'directory without bucket.settings: ReductStore does not start'
+}
+
+/** Whether a leaf without index and WALs holds other things only. One that a crash has left is empty. */
+function isForeign(items: readonly DirectoryItem[]): boolean {
+  const files = items.filter(({ name, isDirectory }) => !isDirectory && !name.startsWith('.'))
+  const isOfBlock = (name: string): boolean =>
+    parseBlockFileName(name.replace(/\.tmp$/, '')) !== undefined || name.startsWith(indexName)
+  return files.length > 0 && !files.some(({ name }) => isOfBlock(name))
 }
 
 async function subdirectories(fs: FileSystem, path: string): Promise<string[]> {

@@ -10,7 +10,7 @@ import {
   parseLogName,
   storePaths,
 } from '../paths.ts'
-import type { Discovery } from '../query/discover.ts'
+import { strayMessage, type Discovery } from '../query/discover.ts'
 import type { Note } from './report.ts'
 import type { Subject } from './subject.ts'
 
@@ -33,7 +33,7 @@ export async function noteNames(subject: Subject, there: Discovery): Promise<Not
   for (const name of strays) {
     notes.push({
       path: `${dataPath}/${name}`,
-      message: 'directory without bucket.settings: ReductStore does not start',
+      message: strayMessage(name),
     })
   }
   for (const name of buckets.filter((bucket) => !isBucketName(bucket)))
