@@ -48,7 +48,7 @@ function write(entry: string, timestampUs: number, text: string): RecordWrite {
   return {
     target: { bucket: 'kafka', entry },
     timestampUs,
-    labels: ['offset', String(timestampUs), 'parity', timestampUs % 2 === 0 ? 'even' : 'odd'],
+    labels: ['number', String(timestampUs), 'parity', timestampUs % 2 === 0 ? 'even' : 'odd'],
     contentType: 'text/plain',
     content: Buffer.from(text),
   }
