@@ -276,6 +276,7 @@ export class App {
       clock,
       groupId: kafka.groupId,
       start: startPolicyOf(kafka.start),
+      onDeleted: kafka.onDeleted,
       ...(source.offsetAtTime && { offsetAtTime: source.offsetAtTime.bind(source) }),
       limits: sinkLimitsOf(this.#settings),
       logger: logger('sink'),

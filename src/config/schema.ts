@@ -151,6 +151,11 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
     'earliest',
     'Where to begin with a partition that the data directory does not know. What it knows is continued, whatever stands here, and so is what another data directory of the group has committed: after removing a directory, take a new groupId to read again.',
   ],
+  'kafka.onDeleted': [
+    choice('continue', 'hold'),
+    'continue',
+    'What to do where Kafka has deleted what comes next before it was read. `continue`: a gap is recorded, and reading goes on behind it, before more is deleted. `hold`: the partition is held until `sediment gap accept`, while retention goes on deleting.',
+  ],
   'kafka.startTimeoutMs': [
     duration(SECOND_MS, 10 * MINUTE_MS),
     30 * SECOND_MS,

@@ -39,6 +39,7 @@ interface KafkaSettings {
     readonly oauth: OauthSettings
   }
   readonly start: StartPosition
+  readonly onDeleted: 'continue' | 'hold'
   readonly startTimeoutMs: number
   readonly sessionTimeoutMs: number
   readonly fetchBytesMax: number

@@ -1,6 +1,14 @@
 import { type Gap, type GapClass, isBenign } from './gap.ts'
 import { LedgerError } from './ledger-error.ts'
-import { type Advance, type LedgerRow, decodeDelta, decodeSnapshot, encodeSnapshot } from './ledger-codec.ts'
+import {
+  type Advance,
+  type DecodedAdvance,
+  type LedgerRow,
+  decodeDelta,
+  decodeSnapshot,
+  encodeSnapshot,
+} from './ledger-codec.ts'
+import type { HoldMark } from './partition-facts.ts'
 
 /** Newest benign ranges listed per partition; older ones are only counted, so that memory stays bounded. */
 const BENIGN_RANGES_MAX = 256
@@ -63,7 +71,7 @@ export class OffsetLedger {
     )
   }
 
-  #check(clusterId: string, advance: Required<Advance>): void {
+  #check(clusterId: string, advance: DecodedAdvance): void {
     const { topic, partition, fromOffset, incarnation } = advance
     const row = this.#rows.get(nameOf({ clusterId, topic, partition }))
     const isAnew = row === undefined || incarnation > row.incarnation
@@ -87,6 +95,9 @@ class Row implements LedgerRow {
   nextOffset: number
   records: number
   gapRangesForgotten: number
+  topicId: string | undefined
+  leaderEpoch: number | undefined
+  hold: HoldMark | undefined
   #benignRanges: number
 
   constructor(row: LedgerRow) {
@@ -99,12 +110,18 @@ class Row implements LedgerRow {
     this.nextOffset = row.nextOffset
     this.records = row.records
     this.gapRangesForgotten = row.gapRangesForgotten
+    this.topicId = row.topicId
+    this.leaderEpoch = row.leaderEpoch
+    this.hold = row.hold
     this.#benignRanges = this.gaps.filter((gap) => isBenign(gap.class)).length
   }
 
-  advance({ nextOffset, records, gaps }: Advance): void {
+  advance({ nextOffset, records, gaps, topicId, leaderEpoch, hold }: Advance): void {
+    this.topicId = topicId ?? this.topicId
+    if (nextOffset > this.nextOffset || leaderEpoch !== undefined) this.leaderEpoch = leaderEpoch
     this.nextOffset = nextOffset
     this.records += records
+    this.hold = hold
     for (const gap of gaps) this.#note(gap)
   }
 

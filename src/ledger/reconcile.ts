@@ -2,6 +2,7 @@ import { common, holes, runLength, type Run } from '../base/runs.ts'
 import { type Gap, type GapClass, gapOffsets } from './gap.ts'
 import type { LedgerRow } from './ledger-codec.ts'
 import { unknownRow, type LedgerKey } from './offset-ledger.ts'
+import type { PartitionFacts } from './partition-facts.ts'
 
 /** Ranges of class `unknown` that a rebuilt row lists at most: the newest. Each travels with every checkpoint. */
 const UNKNOWN_RANGES_MAX = 1024
@@ -73,12 +74,23 @@ export function rebuildRow(
     clusterId: key.clusterId,
     topic: key.topic,
     partition: key.partition,
+    ...factsOf(known, nextOffset),
     incarnation: known.incarnation,
     nextOffset,
     records: nextOffset - sum(counts.values()),
     gapOffsets: counts,
     gaps: listed,
     gapRangesForgotten: (areUnlisted ? known.gapRangesForgotten : 0) + gaps.length - listed.length,
+  }
+}
+
+/** What is known of a place in the log, and why it is held there, is of no use for another one. */
+function factsOf({ topicId, leaderEpoch, hold, ...row }: LedgerRow, nextOffset: number): PartitionFacts {
+  const isSamePlace = nextOffset === row.nextOffset
+  return {
+    ...(topicId !== undefined && { topicId }),
+    ...(isSamePlace && leaderEpoch !== undefined && { leaderEpoch }),
+    ...(isSamePlace && hold !== undefined && { hold }),
   }
 }
 

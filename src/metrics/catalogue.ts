@@ -23,8 +23,10 @@ const GAP_CLASSES = Object.keys({
   unknown: true,
 } satisfies Record<GapClass, true>)
 const HOLD_REASONS = Object.keys({
-  'ledger-behind': true,
+  'topic-recreated': true,
   'log-truncated': true,
+  'ledger-behind': true,
+  deleted: true,
   undecodable: true,
   'damaged-block': true,
   quota: true,

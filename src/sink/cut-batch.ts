@@ -11,6 +11,8 @@ export interface Piece {
   readonly writes: readonly RecordWrite[]
   readonly gaps: readonly Gap[]
   readonly bytes: number
+  /** That of the batch. */
+  readonly leaderEpoch?: number | undefined
 }
 
 export interface CutBatch {

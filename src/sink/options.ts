@@ -5,7 +5,7 @@ import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import type { LedgerKey } from '../ledger/offset-ledger.ts'
 import type { SinkObserver } from './observer.ts'
 import type { RecordMapper } from './partition-state.ts'
-import type { StartPolicy } from './start-plan.ts'
+import type { DeletedPolicy, StartPolicy } from './start-plan.ts'
 import type { StoreSubmission } from './submission-queue.ts'
 
 /** What the sink needs of the store. */
@@ -67,6 +67,8 @@ export interface SinkOptions {
   readonly clock: Clock
   readonly groupId: string
   readonly start: StartPolicy
+  /** What to do where Kafka has deleted what comes next. Default: `continue`. */
+  readonly onDeleted?: DeletedPolicy
   /** The first offset at or after a time; a `time` policy needs it. */
   readonly offsetAtTime?: (partition: TopicPartition, timestampMs: number) => Promise<number | undefined>
   readonly limits?: Partial<SinkLimits>

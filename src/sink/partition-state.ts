@@ -48,6 +48,10 @@ export class PartitionState implements TopicPartition {
   /** `undefined` where the mapping refuses the topic: then it is held. */
   mapper: PartitionRecordMapper | undefined
   acceptedOffset: number
+  /** Of the record batch that ends at `acceptedOffset`, where it is known. */
+  leaderEpoch: number | undefined
+  /** Of the topic that is read; `undefined` while it is not known or the partition is held. */
+  topicId: string | undefined
   committedOffset: number | undefined
   highWatermark = 0
   hold: Hold | undefined
@@ -82,6 +86,13 @@ export class PartitionState implements TopicPartition {
     this.highWatermark = 0
     this.hold = undefined
     this.stall = undefined
+    this.topicId = undefined
+  }
+
+  accepted(nextOffset: number, leaderEpoch: number | undefined): void {
+    this.pending += 1
+    if (nextOffset > this.acceptedOffset || leaderEpoch !== undefined) this.leaderEpoch = leaderEpoch
+    this.acceptedOffset = nextOffset
   }
 
   sawHighWatermark(highWatermark: number, nowMs: number): void {
@@ -111,6 +122,7 @@ export class PartitionState implements TopicPartition {
   /** What remains accepted ends where the oldest discarded step began. */
   wasDiscarded(fromOffset: number): void {
     this.pending -= 1
+    this.leaderEpoch = undefined
     this.acceptedOffset = Math.min(this.acceptedOffset, fromOffset)
   }
 }

@@ -1,23 +1,35 @@
-import type { TopicPartition } from '../kafka/source.ts'
+import type { LogPlace, TopicPartition } from '../kafka/source.ts'
 import { partitionName } from '../kafka/topic-partition.ts'
+import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import { PartitionState } from './partition-state.ts'
 
 /** The partitions of this generation, and those of earlier ones of which something is still under way. */
 export class PartitionTable {
-  readonly #durableOffset: (partition: TopicPartition) => number | undefined
+  readonly #durable: (partition: TopicPartition) => LedgerRow | undefined
   readonly #states = new Map<string, PartitionState>()
   #owned = new Map<string, PartitionState>()
 
-  /** @param durableOffset - the ledger's next offset, `undefined` for a partition never begun */
-  constructor(durableOffset: (partition: TopicPartition) => number | undefined) {
-    this.#durableOffset = durableOffset
+  /** @param durable - what the ledger has, `undefined` for a partition never begun */
+  constructor(durable: (partition: TopicPartition) => LedgerRow | undefined) {
+    this.#durable = durable
   }
 
   /** Where a partition goes on. What is under way to the store counts: it cannot be taken back. */
   nextOffset(partition: TopicPartition): number | undefined {
     const state = this.#states.get(partitionName(partition))
     if (state !== undefined && state.pending > 0) return state.acceptedOffset
-    return this.#durableOffset(partition)
+    return this.#durable(partition)?.nextOffset
+  }
+
+  /** The same as a place in the log, where the leader of its last record is known. */
+  lastRead(partition: TopicPartition): LogPlace | undefined {
+    const state = this.#states.get(partitionName(partition))
+    const { acceptedOffset: offset, leaderEpoch, pending = 0 } = state ?? {}
+    if (pending > 0 && offset !== undefined && leaderEpoch !== undefined) return { offset, leaderEpoch }
+    const row = this.#durable(partition)
+    return row?.leaderEpoch === undefined
+      ? undefined
+      : { offset: row.nextOffset, leaderEpoch: row.leaderEpoch }
   }
 
   /** A new generation; the states come in the order of `partitions`. */
@@ -25,7 +37,7 @@ export class PartitionTable {
     const states = partitions.map((partition) => {
       const underway = this.#states.get(partitionName(partition))
       if (underway !== undefined && underway.pending > 0) return underway
-      return new PartitionState(partition, this.#durableOffset(partition) ?? 0)
+      return new PartitionState(partition, this.#durable(partition)?.nextOffset ?? 0)
     })
     this.#owned = new Map(states.map((state) => [partitionName(state), state]))
     for (const [name, state] of this.#states) if (state.pending === 0) this.#states.delete(name)

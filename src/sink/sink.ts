@@ -3,7 +3,9 @@ import { type Logger, silentLogger } from '../base/logger.ts'
 import { heldBytes } from '../kafka/held-bytes.ts'
 import type {
   AssignedPartition,
+  CheckedPlace,
   Claim,
+  LogPlace,
   SourceBatch,
   SourceHandler,
   SourceRecord,
@@ -11,6 +13,7 @@ import type {
   TopicPartition,
 } from '../kafka/source.ts'
 import { place } from '../kafka/topic-partition.ts'
+import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import type { MapHold } from '../mapping/rejection.ts'
 import { encodeCommitMetadata } from './commit-metadata.ts'
 import { Committer, type OffsetToCommit } from './committer.ts'
@@ -23,10 +26,18 @@ import type { PartitionRecordMapper, PartitionState } from './partition-state.ts
 import { PartitionTable } from './partition-table.ts'
 import { ProgressWatch } from './progress-watch.ts'
 import { quarantinedRecord } from './quarantine.ts'
-import { type HoldReason, planInRange, planStart, type StartPlan } from './start-plan.ts'
+import {
+  type HoldPlan,
+  type HoldReason,
+  placeToCheck,
+  planCut,
+  planInRange,
+  planStart,
+  type StartPlan,
+} from './start-plan.ts'
 import type { DrainReport, PartitionStatus, PauseReason, SinkPhase, SinkStatus } from './status.ts'
 import { SpaceGate } from './space-gate.ts'
-import { StoreWriter } from './store-writer.ts'
+import { type Step, StoreWriter } from './store-writer.ts'
 import { SubmissionQueue } from './submission-queue.ts'
 
 /** A drain keeps this share of its time, at most so many milliseconds, for the commit. */
@@ -99,10 +110,7 @@ export class Sink implements SourceHandler {
       resumeBytes: limits.spareBytesResume,
       onChange: (isClosed) => this.#spaceChanged(isClosed),
     })
-    this.#partitions = new PartitionTable(
-      ({ topic, partition }) =>
-        ledger.position({ clusterId: source.clusterId, topic, partition })?.nextOffset,
-    )
+    this.#partitions = new PartitionTable((partition) => this.#row(partition))
     this.#queue = new SubmissionQueue({
       submit: (submission) => storage.submit(submission),
       inFlightBytesMax: limits.inFlightBytesMax,
@@ -177,11 +185,7 @@ export class Sink implements SourceHandler {
     const decisions = states.map((state, i) => this.#begin(state, partitions[i]!, plans[i]!))
     // The source pauses nothing in a new generation.
     if (this.#space.isClosed) this.#options.source.pause(partitions.map(place))
-    const steps = states.flatMap((state, i) => {
-      const plan = plans[i]!
-      if (plan.kind === 'hold' || state.hold !== undefined || (begun[i] && plan.gaps.length === 0)) return []
-      return [{ state, gaps: plan.gaps, nextOffset: plan.offset }]
-    })
+    const steps = states.flatMap((state, i) => this.#firstStep(state, plans[i]!, begun[i] === true))
     await this.#writer.recordSteps(steps)
     if (this.#failure !== undefined) throw this.#failure
     if (isOver()) return allStopping
@@ -192,6 +196,11 @@ export class Sink implements SourceHandler {
     this.#observer.partitionsAssigned({ partitions: partitions.length, held, epoch })
     this.#logger.info({ partitions: partitions.length, held, epoch }, 'partitions assigned')
     return decisions
+  }
+
+  lastRead(partition: AssignedPartition): LogPlace | undefined {
+    const read = this.#partitions.lastRead(partition)
+    return placeToCheck(read, this.#partitions.nextOffset(partition), this.#commitFacts(partition))
   }
 
   async batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void> {
@@ -234,18 +243,21 @@ export class Sink implements SourceHandler {
   ): Promise<StartDecision> {
     const state = await this.#reached(partition, wanted)
     if (state === undefined) return stoppingHold
-    const plan = planInRange(state.acceptedOffset, {
-      lowWatermark: low,
-      highWatermark: high,
-    })
+    const { onDeleted = 'continue' } = this.#options
+    const plan = planInRange(state.acceptedOffset, { lowWatermark: low, highWatermark: high, onDeleted })
     const facts = { ...place(partition), wanted, low, high, decision: plan.kind }
     this.#logger.warn(facts, 'position is out of range')
-    if (plan.kind === 'hold') return this.#hold(state, plan.reason, plan.detail)
+    if (plan.kind === 'hold') return this.#holdForGood(state, plan)
     if (plan.gaps.length > 0) {
       await this.#writer.recordSteps([{ state, gaps: plan.gaps, nextOffset: plan.offset }])
     }
     if (this.#failure !== undefined) throw this.#failure
     return { kind: 'start', offset: state.acceptedOffset }
+  }
+
+  async truncated(partition: TopicPartition, cut: CheckedPlace): Promise<StartDecision> {
+    const state = await this.#reached(partition, cut.offset)
+    return state === undefined ? stoppingHold : this.#holdForGood(state, planCut(cut))
   }
 
   /** The record batch at `offset` is damaged, again and again: held, so that nothing is skipped. */
@@ -322,19 +334,52 @@ export class Sink implements SourceHandler {
   }
 
   async #plan(partition: AssignedPartition): Promise<StartPlan> {
-    const { source, start, offsetAtTime, storage, groupId } = this.#options
+    const { start, offsetAtTime, onDeleted = 'continue' } = this.#options
     const atTime =
       start.kind === 'time' ? await offsetAtTime?.(place(partition), start.timestampMs) : undefined
     return planStart({
+      ...this.#commitFacts(partition),
       knownOffset: this.#partitions.nextOffset(partition),
+      knownTopicId: this.#row(partition)?.topicId,
       lowWatermark: partition.lowWatermark,
       highWatermark: partition.highWatermark,
-      committedOffset: partition.committedOffset,
-      committedMetadata: partition.committedMetadata,
-      self: { clusterId: source.clusterId, groupId, storeId: storage.identity.storeId },
+      onDeleted,
+      checked: partition.checked,
       start,
       offsetAtTime: atTime,
     })
+  }
+
+  #commitFacts({
+    committedOffset,
+    committedMetadata,
+    topicId,
+    ...partition
+  }: AssignedPartition): Parameters<typeof placeToCheck>[2] {
+    const { source, storage, groupId } = this.#options
+    return {
+      committedOffset,
+      committedMetadata,
+      self: { clusterId: source.clusterId, groupId, storeId: storage.identity.storeId },
+      topicId,
+      incarnation: this.#row(partition)?.incarnation ?? 0,
+    }
+  }
+
+  #row({ topic, partition }: TopicPartition): LedgerRow | undefined {
+    const { source, ledger } = this.#options
+    return ledger.position({ clusterId: source.clusterId, topic, partition })
+  }
+
+  /** What the ledger is to know before anything is read. */
+  #firstStep(state: PartitionState, plan: StartPlan, isBegun: boolean): Step[] {
+    const row = this.#row(state)
+    if (plan.kind === 'hold')
+      return isBegun && state.hold?.reason === plan.reason ? markStep(state, plan, row) : []
+    if (state.hold !== undefined) return []
+    const isKnown =
+      isBegun && plan.gaps.length === 0 && row?.hold === undefined && row?.topicId === state.topicId
+    return isKnown ? [] : [{ ...plan, state, nextOffset: plan.offset }]
   }
 
   #begin(state: PartitionState, partition: AssignedPartition, plan: StartPlan): StartDecision {
@@ -346,8 +391,16 @@ export class Sink implements SourceHandler {
     if (state.refusal !== undefined && state.refusal.reason !== 'quota')
       return this.#hold(state, state.refusal.reason, state.refusal.detail)
     if (mapper === undefined) return this.#hold(state, 'no-rule', NO_RULE)
-    if (plan.kind === 'hold') return this.#hold(state, plan.reason, plan.detail)
-    return { kind: 'start', offset: plan.offset }
+    if (plan.kind === 'hold') return this.#hold(state, plan.reason, withAdvice(plan, partition))
+    state.topicId = partition.topicId ?? this.#row(partition)?.topicId
+    return { kind: 'start', offset: plan.offset, leaderEpoch: plan.leaderEpoch }
+  }
+
+  /** Resolves when the hold is durable: then a person can accept it. */
+  async #holdForGood(state: PartitionState, plan: HoldPlan): Promise<StartDecision> {
+    const decision = this.#hold(state, plan.reason, withAdvice(plan, state))
+    await this.#writer.recordSteps(markStep(state, plan, this.#row(state)))
+    return decision
   }
 
   #hold(state: PartitionState, reason: HoldReason, detail: string, untilMs?: number): StartDecision {
@@ -472,14 +525,14 @@ export class Sink implements SourceHandler {
   #submit(batch: SourceBatch, state: PartitionState, pieces: readonly Piece[]): void {
     // The callbacks live until the records are durable: they must not hold on to the batch.
     const bytes = heldBytes(batch)
-    const { release } = batch
+    const { release, leaderEpoch } = batch
     this.#space.take(bytes)
     let piecesLeft = pieces.length
     let areDurable = true
     let records = 0
     for (const piece of pieces) {
       records += piece.writes.length
-      this.#writer.write(state, piece, (isDurable) => {
+      this.#writer.write(state, { ...piece, leaderEpoch }, (isDurable) => {
         piecesLeft -= 1
         areDurable &&= isDurable
         if (piecesLeft > 0) return
@@ -525,8 +578,14 @@ export class Sink implements SourceHandler {
   #offsetsToCommit(epoch: number): OffsetToCommit[] {
     const { source, storage, groupId } = this.#options
     const { storeId } = storage.identity
-    const metadata = encodeCommitMetadata({ clusterId: source.clusterId, groupId, storeId, epoch })
-    return this.#uncommitted().map((state) => ({ ...place(state), offset: state.durableOffset, metadata }))
+    const author = { clusterId: source.clusterId, groupId, storeId, epoch }
+    return this.#uncommitted().map((state) => {
+      const { incarnation, topicId, leaderEpoch, nextOffset } = this.#row(state) ?? {}
+      const { durableOffset: offset } = state
+      const at = { incarnation, topicId, leaderEpoch: nextOffset === offset ? leaderEpoch : undefined }
+      const metadata = encodeCommitMetadata({ ...author, ...at })
+      return { ...place(state), offset, metadata }
+    })
   }
 
   #uncommitted(): PartitionState[] {
@@ -651,4 +710,15 @@ export class Sink implements SourceHandler {
   #pausedFor(): PauseReason[] {
     return this.#space.isClosed ? ['disk-space'] : []
   }
+}
+
+/** Makes a hold durable that is not. */
+function markStep(state: PartitionState, { reason, offset }: HoldPlan, row: LedgerRow | undefined): Step[] {
+  if (row?.hold?.reason === reason && row.hold.offset === offset) return []
+  return [{ state, gaps: [], nextOffset: state.acceptedOffset, hold: { reason, offset } }]
+}
+
+function withAdvice({ reason, detail }: HoldPlan, { topic, partition }: TopicPartition): string {
+  const command = reason === 'deleted' ? 'gap accept' : 'offsets accept'
+  return `${detail}; to go on all the same: stop, run \`sediment ${command} ${topic} ${partition}\`, start`
 }

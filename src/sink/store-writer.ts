@@ -3,6 +3,7 @@ import type { Logger } from '../base/logger.ts'
 import { place } from '../kafka/topic-partition.ts'
 import { type Gap, gapOffsets } from '../ledger/gap.ts'
 import { type Advance, encodeDelta } from '../ledger/ledger-codec.ts'
+import type { HoldMark } from '../ledger/partition-facts.ts'
 import type { Piece } from './cut-batch.ts'
 import type { StorageError } from '../storage/index.ts'
 import type { SinkObserver } from './observer.ts'
@@ -11,11 +12,14 @@ import type { PartitionState } from './partition-state.ts'
 import { SinkError } from './sink-error.ts'
 import type { SubmissionQueue } from './submission-queue.ts'
 
-/** A step over gaps alone, from what is accepted to `nextOffset`. */
+/** A step over gaps alone, from what is accepted to `nextOffset`; or over nothing, for what the ledger is to know. */
 export interface Step {
   readonly state: PartitionState
   readonly gaps: readonly Gap[]
   readonly nextOffset: number
+  /** Of the record batch that ends at `nextOffset`, where it is known. */
+  readonly leaderEpoch?: number | undefined
+  readonly hold?: HoldMark
 }
 
 export interface StoreWriterOptions {
@@ -46,8 +50,7 @@ export class StoreWriter {
     const delta = encodeDelta(clusterId(), [advance])
     const { bytes } = piece
     const records = piece.writes.length
-    state.pending += 1
-    state.acceptedOffset = piece.nextOffset
+    state.accepted(piece.nextOffset, piece.leaderEpoch)
     queue.enqueue({
       submission: { writes: piece.writes, delta, stream: state.stream },
       bytes,
@@ -89,10 +92,7 @@ export class StoreWriter {
       this.#options.clusterId(),
       advances.map(({ advance }) => advance),
     )
-    for (const { state, nextOffset } of steps) {
-      state.pending += 1
-      state.acceptedOffset = nextOffset
-    }
+    for (const { state, nextOffset, leaderEpoch } of steps) state.accepted(nextOffset, leaderEpoch)
     await new Promise<void>((resolve) => {
       this.#options.queue.enqueue({
         submission: { writes: [], delta, ...(steps.length === 1 ? { stream: first.state.stream } : {}) },
@@ -117,11 +117,23 @@ export class StoreWriter {
     })
   }
 
-  #advance(state: PartitionState, range: Pick<Advance, 'fromOffset' | 'nextOffset' | 'gaps'>): Advance {
-    const { fromOffset, nextOffset, gaps } = range
+  #advance(state: PartitionState, range: Omit<Advance, 'topic' | 'partition' | 'records'>): Advance {
+    const { fromOffset, nextOffset, gaps, leaderEpoch, hold } = range
     const records = nextOffset - fromOffset - gapOffsets(gaps)
-    const incarnation = this.#ledgerRow(state)?.incarnation ?? 0
-    return { ...place(state), fromOffset, nextOffset, records, gaps, incarnation }
+    const row = this.#ledgerRow(state)
+    const { incarnation = 0 } = row ?? {}
+    const topicId = state.topicId === row?.topicId ? undefined : state.topicId
+    return {
+      ...place(state),
+      fromOffset,
+      nextOffset,
+      records,
+      gaps,
+      incarnation,
+      topicId,
+      leaderEpoch,
+      hold,
+    }
   }
 
   /** @throws {SinkError} `ERR_INTEGRITY` when the store called durable what the ledger does not have */

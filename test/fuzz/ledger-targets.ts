@@ -31,12 +31,29 @@ const advance = fc
     return { topic, fromOffset: 0, nextOffset, records, gaps }
   })
 
-const delta = fc.array(advance, { maxLength: 4 }).map((advances) =>
-  encodeDelta(
-    'cluster',
-    advances.map((one, partition) => ({ ...one, partition })),
-  ),
+const facts = fc.record(
+  {
+    topicId: fc.string({ maxLength: 22 }),
+    leaderEpoch: fc.nat(),
+    hold: fc.record({
+      reason: fc.constantFrom('topic-recreated', 'log-truncated', 'ledger-behind', 'deleted'),
+      offset: step,
+    }),
+  },
+  { requiredKeys: [] },
 )
+
+const delta = fc
+  .array(
+    fc.tuple(advance, facts).map(([one, more]) => ({ ...one, ...more })),
+    { maxLength: 4 },
+  )
+  .map((advances) =>
+    encodeDelta(
+      'cluster',
+      advances.map((one, partition) => ({ ...one, partition })),
+    ),
+  )
 
 const isPromised = (error: unknown): boolean => error instanceof LedgerError
 

@@ -10,9 +10,16 @@ import { createTopics } from '../../dev/kafka/protocol.mjs'
 import { silentLogger } from '../../src/base/logger.ts'
 import { KafkajsSource } from '../../src/kafka/kafkajs/kafkajs-source.ts'
 import type { LogPlace, SourceHandler } from '../../src/kafka/source.ts'
+import { acceptHold } from '../../src/ledger/acceptance.ts'
+import { encodeDelta } from '../../src/ledger/ledger-codec.ts'
+import { Sink } from '../../src/sink/sink.ts'
+import type { DeletedPolicy } from '../../src/sink/start-plan.ts'
+import type { PartitionStatus } from '../../src/sink/status.ts'
 import { requireTool } from '../support/needs.ts'
 import { realClock } from '../support/real-clock.ts'
 import { RecordingHandler } from '../support/recording-handler.ts'
+import { FakeStorage } from '../support/sink/fake-storage.ts'
+import { plainMapper, storedOffsets } from '../support/sink/sink-bench.ts'
 
 const describeWithKafka = requireTool('java') ? describe : describe.skip
 jest.setTimeout(120_000)
@@ -58,6 +65,12 @@ describeWithKafka('a partition on a real broker', () => {
     broker = await startBroker({ dataPath: folder, port, controllerPort })
     await connect()
   }
+  /** Leaves so many batches of equal size; the broker must be down. */
+  const cutLog = async (topic: string, batches: number): Promise<void> => {
+    const log = path.join(folder, 'log', `${topic}-0`, '00000000000000000000.log')
+    const bytes = await readFile(log)
+    await truncate(log, (12 + bytes.readInt32BE(8)) * batches)
+  }
   const newTopic = async (name = `topic-${++count}`): Promise<string> => {
     await createTopics(broker.bootstrap, [{ name, partitions: 1 }])
     return name
@@ -67,11 +80,11 @@ describeWithKafka('a partition on a real broker', () => {
     for (let number = from; number < to; number++)
       await producer.send({ topic, messages: [{ partition: 0, value: `${number}` }] })
   }
-  const read = async (topic: string, handler: SourceHandler): Promise<void> => {
+  const newSource = (topic: string, groupId = `group-${++count}`): KafkajsSource => {
     const source = new KafkajsSource({
       brokers: [broker.bootstrap],
       clientId: 'test',
-      groupId: `group-${++count}`,
+      groupId,
       topics: [topic],
       startTimeoutMs: 20_000,
       sessionTimeoutMs: 10_000,
@@ -83,8 +96,47 @@ describeWithKafka('a partition on a real broker', () => {
       clock: realClock,
     })
     sources.push(source)
-    await source.start(handler)
+    return source
   }
+  const read = (topic: string, handler: SourceHandler): Promise<void> => newSource(topic).start(handler)
+  /** A sink on these files, from its start until `until` holds of its only partition; then it drains and stops. */
+  const sinkUntil = async (
+    topic: string,
+    groupId: string,
+    storage: FakeStorage,
+    until: (partition: PartitionStatus) => boolean,
+    onDeleted: DeletedPolicy = 'continue',
+  ): Promise<PartitionStatus> => {
+    const source = newSource(topic, groupId)
+    const { ledger } = storage
+    const clock = realClock
+    const start = { kind: 'earliest' } as const
+    const sink = new Sink({ source, storage, ledger, clock, mapper: plainMapper, groupId, start, onDeleted })
+    await sink.start()
+    const deadlineMs = clock.monotonicMs() + 30_000
+    let seen: PartitionStatus | undefined
+    while (seen === undefined || !until(seen)) {
+      if (clock.monotonicMs() > deadlineMs) throw new Error(`it is ${JSON.stringify(seen)}`)
+      await clock.sleep(20)
+      seen = sink.status().partitions[0]
+    }
+    await sink.drain(5_000)
+    await sink.stop(5_000)
+    return seen
+  }
+  const isHeld = ({ hold }: PartitionStatus): boolean => hold !== undefined
+  const isStored =
+    (next: number) =>
+    ({ durableOffset }: PartitionStatus): boolean =>
+      durableOffset === next
+  const accept = (storage: FakeStorage, topic: string): void => {
+    const place = { topic, partition: 0 }
+    const [row] = storage.ledger.positions()
+    const plan = acceptHold('offsets', place, row)
+    if (typeof plan === 'string') throw new Error(plan)
+    storage.ledger.apply(encodeDelta(row!.clusterId, [plan.advance]))
+  }
+  const upTo = (next: number, from = 0): number[] => Array.from({ length: next - from }, (_, i) => from + i)
   const checkedPlaces = async (topic: string, place: LogPlace): Promise<number | undefined> => {
     const handler = new RecordingHandler()
     handler.lastRead = () => place
@@ -122,12 +174,7 @@ describeWithKafka('a partition on a real broker', () => {
     await handler.until('all records', () => end(handler) === 5)
     handler.answerOutOfRange = () => ({ kind: 'hold', reason: 'out of range' })
 
-    const log = path.join(folder, 'log', `${topic}-0`, '00000000000000000000.log')
-    await restartBroker(async () => {
-      const bytes = await readFile(log)
-      const batchBytes = 12 + bytes.readInt32BE(8)
-      await truncate(log, batchBytes * 3)
-    })
+    await restartBroker(() => cutLog(topic, 3))
     await produce(topic, 100, 110)
     const isTold = (): boolean => handler.truncations.length + handler.outOfRanges.length > 0
     await handler.until('the source to tell', isTold, 60_000)
@@ -160,5 +207,82 @@ describeWithKafka('a partition on a real broker', () => {
       handler.assignments.flatMap(({ partitions }) => partitions.map(({ topicId }) => topicId))
     await handler.until('the other topic', () => new Set(ids()).size === 2, 40_000)
     expect(handler.offsets(topic)).toEqual([0, 1, 2, 3, 4])
+  })
+
+  test('whose topic was made again is held over restarts, and read whole once that is accepted', async () => {
+    const [topic, groupId] = [await newTopic(), `group-${++count}`]
+    await produce(topic, 0, 5)
+    let storage = new FakeStorage({ isInstant: true })
+    await sinkUntil(topic, groupId, storage, isStored(5))
+    await admin.deleteTopics({ topics: [topic] })
+    await newTopic(topic)
+    await produce(topic, 0, 8)
+    for (let restart = 0; restart < 2; restart++) {
+      storage = storage.restarted()
+      const { hold } = await sinkUntil(topic, groupId, storage, isHeld)
+      expect(hold).toMatchObject({ reason: 'topic-recreated' })
+    }
+    accept(storage, topic)
+    storage = storage.restarted()
+    await sinkUntil(topic, groupId, storage, isStored(8))
+    expect(storedOffsets(storage, { topic, partition: 0 })).toEqual([...upTo(5), ...upTo(8)])
+  })
+
+  test('that was cut is held, and read from the cut once that is accepted', async () => {
+    const [topic, groupId] = [await newTopic(), `group-${++count}`]
+    await produce(topic, 0, 5)
+    let storage = new FakeStorage({ isInstant: true })
+    await sinkUntil(topic, groupId, storage, isStored(5))
+    await restartBroker(() => cutLog(topic, 3))
+    await produce(topic, 100, 110)
+    storage = storage.restarted()
+    const { hold } = await sinkUntil(topic, groupId, storage, isHeld)
+    expect(hold).toMatchObject({ reason: 'log-truncated' })
+    expect(hold?.detail).toMatch('cut at 3, but 5 was reached: 2 offsets')
+    accept(storage, topic)
+    storage = storage.restarted()
+    await sinkUntil(topic, groupId, storage, isStored(13))
+    expect(storedOffsets(storage, { topic, partition: 0 })).toEqual([...upTo(5), ...upTo(13, 3)])
+  })
+
+  test('of which unread records were deleted is held by choice, and has a gap otherwise', async () => {
+    const [topic, groupId] = [await newTopic(), `group-${++count}`]
+    await produce(topic, 0, 5)
+    let storage = new FakeStorage({ isInstant: true })
+    await sinkUntil(topic, groupId, storage, isStored(5))
+    await produce(topic, 5, 15)
+    // Else kafkajs does not know the topic.
+    await admin.fetchTopicOffsets(topic)
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '12' }] })
+    storage = storage.restarted()
+    const { hold } = await sinkUntil(topic, groupId, storage, isHeld, 'hold')
+    expect(hold).toMatchObject({ reason: 'deleted' })
+    expect(hold?.detail).toMatch('7 offsets')
+    storage = storage.restarted()
+    await sinkUntil(topic, groupId, storage, isStored(15))
+    expect(storedOffsets(storage, { topic, partition: 0 })).toEqual([...upTo(5), 12, 13, 14])
+    expect(storage.ledger.positions()[0]).toMatchObject({
+      gaps: [{ class: 'deleted', fromOffset: 5, nextOffset: 12 }],
+      hold: undefined,
+    })
+  })
+
+  test('whose offsets were reset, by hand or by another tool, goes on where the ledger is', async () => {
+    const [topic, groupId] = [await newTopic(), `group-${++count}`]
+    await produce(topic, 0, 5)
+    let storage = new FakeStorage({ isInstant: true })
+    await sinkUntil(topic, groupId, storage, isStored(5))
+    for (const [index, offset] of ['1', '7'].entries()) {
+      const next = 8 + index
+      await produce(topic, index === 0 ? 5 : 8, next)
+      await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset }] })
+      storage = storage.restarted()
+      await sinkUntil(topic, groupId, storage, isStored(next))
+    }
+    await admin.deleteGroups([groupId])
+    await produce(topic, 9, 10)
+    storage = storage.restarted()
+    await sinkUntil(topic, groupId, storage, isStored(10))
+    expect(storedOffsets(storage, { topic, partition: 0 })).toEqual(upTo(10))
   })
 })

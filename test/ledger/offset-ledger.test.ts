@@ -125,6 +125,37 @@ describe('OffsetLedger', () => {
     expect(ledger.position(key(1))).toBeUndefined()
   })
 
+  it('remembers what a partition is, and why it is held, until a step says otherwise', () => {
+    const ledger = new OffsetLedger()
+    ledger.restore(undefined)
+    const apply = (advance: Advance): object | undefined => {
+      ledger.apply(encodeDelta(cluster, [advance]))
+      const restored = new OffsetLedger()
+      restored.restore(ledger.snapshot())
+      const { topicId, leaderEpoch, hold } = restored.position(key(0))!
+      return { topicId, leaderEpoch, hold }
+    }
+    const hold = { reason: 'log-truncated', offset: 3 } as const
+    expect(apply({ ...stored(0, 0, 5), topicId: 'T', leaderEpoch: 4 })).toEqual({
+      topicId: 'T',
+      leaderEpoch: 4,
+    })
+    expect(apply({ ...stored(0, 5, 5), hold })).toEqual({ topicId: 'T', leaderEpoch: 4, hold })
+    expect(apply(stored(0, 5, 5))).toEqual({ topicId: 'T', leaderEpoch: 4 })
+    expect(apply(stored(0, 5, 8))).toEqual({ topicId: 'T' })
+  })
+
+  it('reads what was written before there were topic ids, and refuses what is newer than itself', () => {
+    // 'D', version 1, cluster c, one partition: t/0, no flags, incarnation 0, from 0 by 2, 2 records, no gaps.
+    const delta = Uint8Array.from([0x44, 1, 1, 0x63, 1, 1, 0x74, 0, 0, 0, 0, 2, 2, 0])
+    const ledger = new OffsetLedger()
+    ledger.restore(undefined)
+    ledger.apply(delta)
+    expect(ledger.position({ clusterId: 'c', topic: 't', partition: 0 })).toMatchObject({ nextOffset: 2 })
+    delta[8] = 8
+    expect(() => decodeDelta(delta)).toThrow('flags 8 are not known here')
+  })
+
   it('keeps clusters apart', () => {
     const ledger = new OffsetLedger()
 

@@ -8,8 +8,17 @@ describe('commit metadata', () => {
     expect(parseCommitMetadata(encodeCommitMetadata(metadata))).toEqual(metadata)
   })
 
+  it('says of what the offset is, where that is known', () => {
+    const whole = { ...metadata, incarnation: 2, topicId: 'T', leaderEpoch: 4 }
+    expect(parseCommitMetadata(encodeCommitMetadata(whole))).toEqual(whole)
+    expect(parseCommitMetadata(JSON.stringify({ ...whole, incarnation: -1, leaderEpoch: 'x' }))).toEqual({
+      ...metadata,
+      topicId: 'T',
+    })
+  })
+
   it('may have keys of a newer release', () => {
-    expect(parseCommitMetadata(JSON.stringify({ ...metadata, leaderEpoch: 4 }))).toEqual(metadata)
+    expect(parseCommitMetadata(JSON.stringify({ ...metadata, later: 4 }))).toEqual(metadata)
   })
 
   it.each([

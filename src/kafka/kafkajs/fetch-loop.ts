@@ -46,10 +46,10 @@ export interface FetchLoopOptions {
   /** What the leader says of a place; `undefined` when it cannot be asked. @throws {SourceError} `ERR_BROKER`: ask again */
   check(partition: TopicPartition, place: LogPlace): Promise<CheckedPlace | undefined>
   /**
-   * The broker does not know the topic: resolves when it is still the same one, rejects with `ERR_BROKER` to be asked
-   * again. For another topic of the name the generation is ended.
+   * The broker refuses what it gave before: resolves when the topic is still the same one, rejects with `ERR_BROKER` to be
+   * asked again. For another topic of the name the generation is ended.
    */
-  confirmTopic(topic: string): Promise<void>
+  confirmTopic(partition: TopicPartition): Promise<void>
   /** Says more of what is missing. @throws {SourceError} `ERR_BROKER`: ask again */
   explain(topic: string, absent: readonly AbsentOffsets[]): Promise<readonly AbsentOffsets[]>
   /** The handler rejected: the source cannot go on. */
@@ -63,6 +63,8 @@ interface PartitionState extends TopicPartition {
   leaderEpoch: number | undefined
   /** `waiting`: no start decided; `asking`: out of range or damaged, the handler decides. */
   phase: 'waiting' | 'ready' | 'asking' | 'held'
+  /** The broker has refused it: nothing that comes is taken before the topic is known to be the same. */
+  isSuspect: boolean
   isPaused: boolean
   isFetching: boolean
   isDelivering: boolean
@@ -112,6 +114,7 @@ export class FetchLoop {
       position: 0,
       leaderEpoch: undefined,
       phase: 'waiting',
+      isSuspect: false,
       isPaused: false,
       isFetching: false,
       isDelivering: false,
@@ -261,6 +264,11 @@ export class FetchLoop {
           this.refused(generation, state, position, part.errorCode)
           return false
         }
+        if (state.isSuspect) {
+          this.delay(state)
+          void this.confirm(generation, state, position)
+          return false
+        }
         if (part.recordSet.length === 0) {
           state.failures = 0
           return false
@@ -391,26 +399,39 @@ export class FetchLoop {
   private refused(generation: Generation, state: PartitionState, position: number, errorCode: number): void {
     if (state.position !== position || state.phase !== 'ready') return
     this.delay(state)
-    if (errorCode === FetchError.unknownTopic) {
-      void this.ask(generation, state, async () => {
-        this.options.refreshMetadata()
-        await this.options.confirmTopic(state.topic)
-        return { kind: 'start', offset: position, leaderEpoch: state.leaderEpoch }
-      })
+    if (isStaleMetadata(errorCode)) {
+      state.isSuspect = true
+      this.options.refreshMetadata()
+      void this.confirm(generation, state, position)
       return
     }
-    if (isStaleMetadata(errorCode)) return this.options.refreshMetadata()
     const facts = { topic: state.topic, partition: state.partition, position, errorCode }
     if (errorCode !== FetchError.offsetOutOfRange) {
       return this.options.logger.warn(facts, 'the broker refuses to be read from')
     }
+    state.isSuspect = true
     void this.ask(generation, state, async () => {
+      await this.options.confirmTopic(state)
+      state.isSuspect = false
       const { low, high } = await this.options.edges(state)
       // A follower that has just become the leader may be behind for a moment.
       if (low <= position && position <= high)
         return { kind: 'start', offset: position, leaderEpoch: state.leaderEpoch }
       return this.options.handler.outOfRange(state, position, low, high)
     })
+  }
+
+  /** Reading goes on at `position` when the topic is still the same one; else it is asked for again. Never rejects. */
+  private async confirm(generation: Generation, state: PartitionState, position: number): Promise<void> {
+    if (state.position !== position || state.phase !== 'ready') return
+    const { failures } = state
+    await this.ask(generation, state, async () => {
+      await this.options.confirmTopic(state)
+      state.isSuspect = false
+      return { kind: 'start', offset: position, leaderEpoch: state.leaderEpoch }
+    })
+    // Only records that come end them.
+    state.failures = failures
   }
 
   private damaged(generation: Generation, state: PartitionState, error: SourceError): void {

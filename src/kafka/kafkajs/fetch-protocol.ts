@@ -5,7 +5,7 @@ import type { AbortedTransaction } from './transactions.ts'
 export const FETCH_VERSION = 11
 
 /** Codes of a partition in a fetch response that we tell apart; others are waited out. */
-export const FetchError = { none: 0, offsetOutOfRange: 1, unknownTopic: 3 } as const
+export const FetchError = { none: 0, offsetOutOfRange: 1 } as const
 
 /** Errors that new metadata may cure. */
 const STALE_METADATA_CODES: ReadonlySet<number> = new Set([3, 5, 6, 9, 56, 74, 75, 76, 100, 103])

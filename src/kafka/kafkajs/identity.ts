@@ -46,14 +46,22 @@ export class Identity {
     this.options = options
   }
 
-  /** By name; `undefined` when brokers are older than topic ids. Rejects when no broker answers within `answerMs`. */
+  /**
+   * By name; `undefined` when brokers are older than topic ids. Rejects when no broker answers within `answerMs`.
+   *
+   * @param nodeId the broker to ask: what it serves it knows at least as well as others do
+   */
   async topics(
     names: readonly string[],
     answerMs: number,
+    nodeId?: number,
   ): Promise<ReadonlyMap<string, TopicIdentity> | undefined> {
     const { cluster, clock } = this.options
     const ask = async (): Promise<ReadonlyMap<string, TopicIdentity> | undefined> => {
-      const broker = await cluster.brokerPool.findConnectedBroker()
+      const broker =
+        nodeId === undefined
+          ? await cluster.brokerPool.findConnectedBroker()
+          : await cluster.findBroker({ nodeId })
       if (!speaks(broker, Api.Metadata, METADATA_VERSION)) return undefined
       const { topics } = await send(broker, topicIdentitiesRequest(names))
       return new Map(topics.map((topic) => [topic.topic, topic]))

@@ -40,7 +40,7 @@ const STOPPING_TURN_MS = 10
 const RETRY_MS = 250
 const RETRY_MAX_MS = 2_000
 /** A broker that has not told what topics are by then is asked again. */
-const IDENTITY_MS = 10_000
+const IDENTITY_MS = 3_000
 /** A broker that has not told watermarks by then keeps those of its own partitions only. */
 const WATERMARKS_MS = 3_000
 const UNKNOWN_TOPIC_CODE = 3
@@ -86,6 +86,7 @@ export class KafkajsSource implements KafkaSource {
   private identity: Identity | undefined
   /** Topic ids that the present epoch was told, by name. */
   private readonly topicIds = new Map<string, string>()
+  private readonly asking = new Map<string, ReturnType<Identity['topics']>>()
   private loop: FetchLoop | undefined
   private epochs: Epochs | undefined
   /** Of the partitions being read, those whose watermarks nobody told when last asked. */
@@ -363,7 +364,7 @@ export class KafkajsSource implements KafkaSource {
         return known[0]!
       },
       check: (partition, place) => this.identity!.checkOne(partition, place, REQUEST_TIMEOUT_MS),
-      confirmTopic: (topic) => this.confirmTopic(topic),
+      confirmTopic: (partition) => this.confirmTopic(partition),
       explain: (topic, absent) => policies.explain(topic, absent),
       failed: (error) => this.fail(error),
     })
@@ -406,19 +407,33 @@ export class KafkajsSource implements KafkaSource {
   }
 
   /** @throws {SourceError} `ERR_BROKER` where the topic is not, or is another one now: then a new epoch begins */
-  private async confirmTopic(name: string): Promise<void> {
-    let topics
-    try {
-      topics = await this.identity!.topics([name], IDENTITY_MS)
-    } catch (error) {
-      throw new SourceError('ERR_BROKER', `topic ${name} could not be asked for: ${errorText(error)}`, error)
-    }
+  private async confirmTopic(partition: TopicPartition): Promise<void> {
+    const { topic: name } = partition
+    const leader = this.topology!.leaderOf(partition)
+    if (leader === undefined || leader < 0) throw new SourceError('ERR_BROKER', `${name} has no leader`)
+    const topics = await this.askTopic(name, leader)
     if (topics === undefined) return
     const topic = topics.get(name)
     if (topic?.errorCode !== 0) throw new SourceError('ERR_BROKER', `topic ${name} is not known`)
     if (!this.isOther(name, topic.topicId)) return
     this.epochs?.again()
     throw new SourceError('ERR_BROKER', `topic ${name} was deleted and made again`)
+  }
+
+  /** All partitions of a topic that ask a broker at the same time share one answer. */
+  private askTopic(name: string, nodeId: number): ReturnType<Identity['topics']> {
+    const key = `${nodeId}/${name}`
+    let asked = this.asking.get(key)
+    if (asked === undefined) {
+      asked = this.identity!.topics([name], IDENTITY_MS, nodeId)
+        .catch((error: unknown) => {
+          const why = `topic ${name} could not be asked for: ${errorText(error)}`
+          throw new SourceError('ERR_BROKER', why, error)
+        })
+        .finally(() => this.asking.delete(key))
+      this.asking.set(key, asked)
+    }
+    return asked
   }
 
   /** A topic can be deleted and made again between two looks at it. Never rejects. */

@@ -32,6 +32,9 @@ interface Log {
   /** Why they are not; what has no reason is missing. */
   readonly why: Map<number, AbsentOffsets['why']>
   committed: { readonly offset: number; readonly metadata: string } | undefined
+  topicId: string | undefined
+  /** Leader epochs with the offset that each began at, ascending. */
+  epochs: (readonly [epoch: number, offset: number])[]
 }
 
 /** A broker and its consumer in one: logs of numbered records, fetched and rebalanced when the test says so. */
@@ -41,6 +44,7 @@ export class FakeSource implements KafkaSource {
   readonly paused = new Set<string>()
   readonly held = new Map<string, string>()
   readonly positions = new Map<string, number>()
+  #topics = 0
   readonly #logs = new Map<string, Log>()
   fetchedBytes = 0
   isStopped = false
@@ -65,10 +69,38 @@ export class FakeSource implements KafkaSource {
   log(place: TopicPartition): Log {
     let log = this.#logs.get(nameOf(place))
     if (log === undefined) {
-      log = { place, low: 0, high: 0, missing: new Set(), why: new Map(), committed: undefined }
+      log = this.#emptyLog(place)
       this.#logs.set(nameOf(place), log)
     }
     return log
+  }
+
+  #emptyLog(place: TopicPartition): Log {
+    const topicId = `id-${++this.#topics}`
+    const committed = this.#logs.get(nameOf(place))?.committed
+    return {
+      place,
+      low: 0,
+      high: 0,
+      missing: new Set(),
+      why: new Map(),
+      committed,
+      topicId,
+      epochs: [[0, 0]],
+    }
+  }
+
+  /** The topic is deleted and made again; the group keeps what it committed. */
+  recreate(place: TopicPartition): void {
+    this.#logs.set(nameOf(place), this.#emptyLog(place))
+  }
+
+  /** A leader that has less takes over: what is produced next are other records. */
+  truncate(place: TopicPartition, end: number): void {
+    const log = this.log(place)
+    log.high = end
+    log.epochs = log.epochs.filter(([, offset]) => offset < end)
+    log.epochs.push([(log.epochs.at(-1)?.[0] ?? 0) + 1, end])
   }
 
   produce(place: TopicPartition, count: number): void {
@@ -83,20 +115,30 @@ export class FakeSource implements KafkaSource {
     this.#assigned = partitions
     this.paused.clear()
     const assigned = partitions.map((place): AssignedPartition => {
-      const { low, high, committed } = this.log(place)
-      return {
+      const { low, high, committed, topicId } = this.log(place)
+      const facts = {
         ...place,
         committedOffset: committed?.offset,
         committedMetadata: committed?.metadata ?? '',
         lowWatermark: low,
         highWatermark: high,
+        topicId,
       }
+      const read = this.handler.lastRead?.(facts)
+      return { ...facts, checked: read && { ...read, endOffset: this.#endOf(place, read.leaderEpoch) } }
     })
     const decisions = await this.handler.assigned(assigned, this.epoch)
     this.held.clear()
     this.positions.clear()
     partitions.forEach((place, index) => this.#place(place, decisions[index]!))
     return decisions
+  }
+
+  /** As Kafka's leader epoch cache has it. */
+  #endOf(place: TopicPartition, epoch: number): number {
+    const { epochs, high } = this.log(place)
+    if (epochs.at(-1)?.[0] === epoch) return high
+    return epochs.find(([later]) => later > epoch)?.[1] ?? -1
   }
 
   /** A rebalance in good order: the old generation may drain and commit first. */
@@ -109,7 +151,9 @@ export class FakeSource implements KafkaSource {
   nextBatch(place: TopicPartition, count: number, bytes = count * 10): SourceBatch {
     const log = this.log(place)
     const fromOffset = this.positions.get(nameOf(place)) ?? 0
-    const nextOffset = Math.min(log.high, fromOffset + count)
+    const later = log.epochs.find(([, offset]) => offset > fromOffset)
+    const nextOffset = Math.min(log.high, fromOffset + count, later?.[1] ?? Infinity)
+    const leaderEpoch = log.epochs.filter(([, offset]) => offset <= fromOffset).at(-1)?.[0]
     const records: SourceRecord[] = []
     const absent: AbsentOffsets[] = []
     for (let offset = fromOffset; offset < nextOffset; offset++) {
@@ -119,7 +163,7 @@ export class FakeSource implements KafkaSource {
         absent.push({ why, fromOffset: offset, nextOffset: offset + 1 })
       }
     }
-    return { ...place, fromOffset, nextOffset, records, absent, bytes, highWatermark: log.high }
+    return { ...place, fromOffset, nextOffset, records, absent, bytes, highWatermark: log.high, leaderEpoch }
   }
 
   /** Fetches up to `count` offsets; resolves when the sink has accepted them. Nothing happens while paused or held. */

@@ -54,7 +54,9 @@ export async function startSink({
   storage?: FakeStorage
   clock?: ManualClock
   limits?: Partial<SinkLimits>
-} & Partial<Pick<SinkOptions, 'start' | 'mapper' | 'offsetAtTime' | 'logger'>> = {}): Promise<SinkBench> {
+} & Partial<
+  Pick<SinkOptions, 'start' | 'onDeleted' | 'mapper' | 'offsetAtTime' | 'logger'>
+> = {}): Promise<SinkBench> {
   const { observer, events } = recordingSinkObserver()
   const sink = new Sink({
     source,

@@ -1,0 +1,81 @@
+import type { Gap } from './gap.ts'
+import type { Advance, LedgerRow } from './ledger-codec.ts'
+
+/** What a person accepts: that offsets are others now, or that some are lost. */
+export type AcceptanceKind = 'offsets' | 'gap'
+
+export interface Acceptance {
+  /** The step that makes it durable. */
+  readonly advance: Advance
+  /** Where the partition goes on. */
+  readonly nextOffset: number
+  /** What it means, for people. */
+  readonly meaning: string
+}
+
+/**
+ * What becomes of a held partition when a person accepts its hold; a text where there is nothing to accept that way.
+ *
+ * Offsets that are others now begin a new incarnation: the ledger forgets what it had of the partition, records stay,
+ * and commits of earlier incarnations do not count any more.
+ *
+ * @param row `undefined` for a partition that the ledger does not know: the ledger was lost
+ */
+export function acceptHold(
+  kind: AcceptanceKind,
+  { topic, partition }: Pick<Advance, 'topic' | 'partition'>,
+  row: LedgerRow | undefined,
+): Acceptance | string {
+  const name = `${topic}/${partition}`
+  const anew = (nextOffset: number, meaning: string, facts: Partial<Advance> = {}): Acceptance => {
+    const gaps: Gap[] = nextOffset === 0 ? [] : [{ class: 'before-start', fromOffset: 0, nextOffset }]
+    const incarnation = (row?.incarnation ?? 0) + 1
+    const step = { topic, partition, fromOffset: 0, nextOffset, records: 0, gaps, incarnation, ...facts }
+    return { advance: step, nextOffset, meaning }
+  }
+  if (row === undefined) {
+    if (kind === 'gap') return `${name} is not in the ledger`
+    return anew(0, 'it is not in the ledger: everything that Kafka has is read, also what is stored already')
+  }
+  const { hold, nextOffset, topicId, leaderEpoch } = row
+  if (hold === undefined) return `${name} is not held for anything that a person accepts`
+  if ((kind === 'gap') !== (hold.reason === 'deleted')) {
+    const other = kind === 'gap' ? 'offsets' : 'gap'
+    return `${name} is held for ${hold.reason}: accept that with \`sediment ${other} accept\``
+  }
+  switch (hold.reason) {
+    case 'deleted': {
+      const gaps: Gap[] = [{ class: 'deleted', fromOffset: nextOffset, nextOffset: hold.offset }]
+      const { incarnation } = row
+      const step = {
+        topic,
+        partition,
+        fromOffset: nextOffset,
+        nextOffset: hold.offset,
+        records: 0,
+        gaps,
+        incarnation,
+      }
+      const meaning = `${hold.offset - nextOffset} offsets from ${nextOffset} on were deleted before they were read: a gap is recorded`
+      return { advance: step, nextOffset: hold.offset, meaning }
+    }
+    case 'topic-recreated':
+      return anew(
+        0,
+        `the ${nextOffset} offsets so far were of a topic that is gone: the new one is read whole`,
+      )
+    case 'log-truncated': {
+      const meaning =
+        hold.offset === 0
+          ? 'where the log was cut is not known: everything that Kafka has is read, also what is stored already'
+          : `offsets from ${hold.offset} on are others now: they are read; the ${nextOffset - hold.offset} stored under the same offsets stay`
+      return anew(hold.offset, meaning, { topicId })
+    }
+    case 'ledger-behind':
+      return anew(
+        nextOffset,
+        `${hold.offset - nextOffset} offsets from ${nextOffset} on were committed and are not known here: they are read again`,
+        { topicId, leaderEpoch },
+      )
+  }
+}
