@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { NodeFileSystem } from '../fs/node/node-file-system.ts'
 import { systemClock } from '../fs/system-clock.ts'
 import { OffsetLedger } from '../ledger/offset-ledger.ts'
-import { openDirectory, Storage, type RecordReader } from '../storage/index.ts'
+import { openDirectory, readCompanion, Storage, type RecordReader } from '../storage/index.ts'
 
 /** Reads a directory without lock or write, also while `sediment run` writes it. */
 export async function withReader<Result>(
@@ -17,10 +17,23 @@ export async function withReader<Result>(
   }
 }
 
+/** What is known of offsets, and of which cluster. Without lock or write, also while `sediment run` writes it. */
+export async function readLedger(
+  dataPath: string,
+): Promise<{ readonly ledger: OffsetLedger; readonly clusterId: string | undefined }> {
+  const fs = await NodeFileSystem.open()
+  try {
+    const ledger = new OffsetLedger()
+    return { ledger, ...(await readCompanion(fs, dataPath, ledger)) }
+  } finally {
+    await fs.close()
+  }
+}
+
 /** Opens a directory that exists, for itself alone. @throws {StorageError} `ERR_LOCKED` while `sediment run` writes it */
 export async function withStore<Result>(
   dataPath: string,
-  use: (storage: Storage) => Promise<Result>,
+  use: (storage: Storage, ledger: OffsetLedger) => Promise<Result>,
 ): Promise<Result> {
   const fs = await NodeFileSystem.open()
   try {
@@ -36,7 +49,7 @@ export async function withStore<Result>(
       companion,
     })
     try {
-      return await use(storage)
+      return await use(storage, companion)
     } finally {
       await storage.close()
     }

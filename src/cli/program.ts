@@ -12,9 +12,11 @@ import {
   type BucketSettingsOptions,
   type RemovalOptions,
 } from './commands/bucket.ts'
+import { accept, type AcceptOptions } from './commands/accept.ts'
 import { cat } from './commands/cat.ts'
 import { configCheck, configShow, type ConfigShowOptions } from './commands/config.ts'
 import { explain, type ExplainOptions } from './commands/explain.ts'
+import { gaps, type GapsOptions } from './commands/gaps.ts'
 import { ls, type LsOptions } from './commands/ls.ts'
 import { plan, type PlanOptions } from './commands/plan.ts'
 import { query, type QueryOptions } from './commands/query.ts'
@@ -302,6 +304,35 @@ Examples:
     )
     .action(withExit((options: PlanOptions) => plan(options, context)))
 
+  configurable(program.command('gaps'))
+    .argument('[topic]', 'only this topic')
+    .description('List offsets that are not stored, by partition and class, and partitions that are held.')
+    .option('--ranges', 'each range instead of counts')
+    .option('--json', 'one JSON object a line: all that is known of a partition')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sediment gaps\n  sediment gaps orders --ranges\n  sediment gaps --json | jq .gapOffsets',
+    )
+    .action(withExit((topic: string | undefined, options: GapsOptions) => gaps(topic, options, context)))
+  acceptable(program.command('gap').description('Accept that offsets are lost.'))
+    .description('Go on behind offsets that were deleted before they were read; they become a recorded gap.')
+    .addHelpText('after', '\nExample:\n  sediment gap accept orders 0 --apply')
+    .action(
+      withExit((topic: string, partition: string, options: AcceptOptions) =>
+        accept('gap', topic, partition, options, context),
+      ),
+    )
+  acceptable(program.command('offsets').description('Accept that offsets are others now.'))
+    .description(
+      'Go on with a partition whose topic was made again, whose log was cut, or of which the ledger knows too little.',
+    )
+    .addHelpText('after', '\nExample:\n  sediment offsets accept orders 0 --apply')
+    .action(
+      withExit((topic: string, partition: string, options: AcceptOptions) =>
+        accept('offsets', topic, partition, options, context),
+      ),
+    )
+
   const config = program.command('config').description('Check or show the configuration.')
   configurable(config.command('check'))
     .description('Say everything that is wrong with the configuration, or that nothing is.')
@@ -324,6 +355,13 @@ function configurable(command: Command) {
     .option('--config <file>', 'configuration file (YAML)')
     .option('--set <key=value>', 'one setting, such as --set log.level=debug; may be repeated', collect)
     .option('--data <path>', 'data directory; the same as --set dataPath=PATH')
+}
+
+function acceptable(command: Command) {
+  return configurable(command.command('accept'))
+    .argument('<topic>')
+    .argument('<partition>')
+    .option('--apply', 'do it; otherwise only say what it means. Needs the directory for itself')
 }
 
 function withBucketSettings(command: Command) {

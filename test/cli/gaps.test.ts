@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from '@jest/globals'
+import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
+import { encodeDelta } from '../../src/ledger/ledger-codec.ts'
+import { OffsetLedger } from '../../src/ledger/offset-ledger.ts'
+import { sediment, type Ran } from '../support/cli/run-command.ts'
+import { realClock } from '../support/real-clock.ts'
+import { openStore } from '../support/storage/store.ts'
+
+/** Goal: gaps and holds are seen and accepted by commands, on a real disk. Method: one directory, one story. */
+
+let root: string
+let data: string
+let fs: NodeFileSystem
+
+const run = (...args: string[]): Promise<Ran> => sediment(...args, '--data', data)
+const rows = async (): Promise<Record<string, unknown>[]> =>
+  (await run('gaps', '--json')).out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'sediment-gaps-'))
+  data = join(root, 'data')
+  fs = await NodeFileSystem.open()
+  const storage = await openStore(fs, { dataPath: data, clock: realClock, companion: new OffsetLedger() })
+  await storage.claim('cluster-1', 'group-1')
+  const step = { topic: 'orders', fromOffset: 0, nextOffset: 100, records: 90, topicId: 'T', leaderEpoch: 4 }
+  const gaps = [
+    { class: 'control' as const, fromOffset: 10, nextOffset: 14 },
+    { class: 'unknown' as const, fromOffset: 20, nextOffset: 26 },
+  ]
+  const steps = [
+    { ...step, partition: 0, gaps, hold: { reason: 'log-truncated' as const, offset: 70 } },
+    { ...step, partition: 1, gaps, hold: { reason: 'deleted' as const, offset: 130 } },
+  ]
+  // One group each: the second is in the log only.
+  for (const one of steps) await storage.submit({ writes: [], delta: encodeDelta('cluster-1', [one]) })
+  try {
+    expect((await run('gaps')).out).toMatch(/orders\/0 +100 +control +4\n/)
+  } finally {
+    await storage.close()
+  }
+})
+
+afterAll(async () => {
+  await fs.close()
+  await rm(root, { recursive: true, force: true })
+})
+
+it('gaps and holds are listed, by class, range, or all that is known', async () => {
+  const { out, code } = await run('gaps', 'orders')
+  expect(code).toBe(0)
+  expect(out).toMatch(/orders\/1 +100 +unknown +6\n/)
+  expect(out).toMatch('held: orders/0: log-truncated at 70, next is 100')
+  expect((await run('gaps', '--ranges')).out).toMatch(/orders\/1 +20 +26 +6 +unknown\n/)
+  expect(await rows()).toMatchObject([
+    { topic: 'orders', partition: 0, topicId: 'T', leaderEpoch: 4, gapOffsets: { control: 4, unknown: 6 } },
+    { partition: 1, hold: { reason: 'deleted', offset: 130 } },
+  ])
+  expect((await run('gaps', 'other')).out).toBe('no gaps\n')
+})
+
+it('accepting says first what it means, and changes nothing', async () => {
+  const before = await rows()
+  const { out, code } = await run('offsets', 'accept', 'orders', '0')
+  expect(code).toBe(0)
+  expect(out).toMatch('offsets from 70 on are others now')
+  expect(out).toMatch('nothing was changed')
+  expect(await rows()).toEqual(before)
+})
+
+it('what is not held, or held for something else, is not accepted', async () => {
+  const wrong = await run('gap', 'accept', 'orders', '0', '--apply')
+  expect(wrong).toMatchObject({ code: 2 })
+  expect(wrong.errors.join()).toMatch('sediment offsets accept')
+  expect(await run('offsets', 'accept', 'orders', 'zero')).toMatchObject({ code: 2 })
+  expect(await run('gap', 'accept', 'orders', '7')).toMatchObject({ code: 2 })
+})
+
+it('what is accepted is durable, and held no more', async () => {
+  expect(await run('offsets', 'accept', 'orders', '0', '--apply')).toMatchObject({ code: 0 })
+  expect(await run('gap', 'accept', 'orders', '1', '--apply')).toMatchObject({ code: 0 })
+  const [first, second] = await rows()
+  expect(first).toMatchObject({ incarnation: 1, nextOffset: 70, gapOffsets: { 'before-start': 70 } })
+  expect(first).not.toHaveProperty('hold')
+  expect(second).toMatchObject({ incarnation: 0, nextOffset: 130, gapOffsets: { deleted: 30, unknown: 6 } })
+  expect(await run('gap', 'accept', 'orders', '1', '--apply')).toMatchObject({ code: 2 })
+})
