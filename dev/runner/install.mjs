@@ -1,5 +1,5 @@
 /** Makes `node_modules` what package-lock.json says. */
-import { readFileSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectRoot, run } from './command.mjs'
 
@@ -35,6 +35,9 @@ function staleness() {
 export async function installDependencies() {
   const reason = staleness()
   if (reason === undefined) return
+  // npm would empty the directory behind the link, under whoever else uses it.
+  if (lstatSync(join(projectRoot, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink())
+    throw new Error(`node_modules is a link, and ${reason}: run npm ci where it leads to`)
   console.log(`npm ci (${reason}) …`)
   let result = await run('npm', ['ci', '--no-audit', '--no-fund'])
   if (!result.ok) {

@@ -324,8 +324,9 @@ export class App {
     const { budgetBytes } = this.#settings.memory
     const buckets = this.#storage?.buckets() ?? []
     const damaged = this.#storage?.damaged()
+    const owed = this.#storage?.owed.length
     const nowUs = this.#parts.clock.nowUs()
-    return this.#metrics.text(toSample(this.status(), gaps, budgetBytes, buckets, nowUs, damaged))
+    return this.#metrics.text(toSample(this.status(), gaps, budgetBytes, buckets, nowUs, damaged, owed))
   }
 
   #summary(): [string, string][] {

@@ -11,6 +11,7 @@ export function toSample(
   buckets: readonly BucketInfo[] = [],
   nowUs = 0,
   damaged: readonly DamagedPlace[] = [],
+  owedRecords = 0,
 ): Sample {
   const partitions = sink?.partitions ?? []
   return {
@@ -33,6 +34,7 @@ export function toSample(
       quotaBytes: quota.kind === 'none' ? undefined : quota.bytes,
       oldestAgeSeconds: oldestUs === undefined ? undefined : Math.max(0, nowUs - Number(oldestUs)) / 1e6,
     })),
+    owedRecords,
     damagedIn: damaged.map(({ bucket }) => bucket),
     isPoisoned: failure !== undefined && 'code' in failure && failure.code === 'ERR_POISONED',
   }

@@ -21,6 +21,7 @@ export const CLASS_CODES: Readonly<Record<GapClass, number>> = {
 const TOPIC_ID_FLAG = 1
 const LEADER_EPOCH_FLAG = 2
 const HOLD_FLAG = 4
+const REVISION_FLAG = 8
 /** Values are on disk: append, never renumber. */
 const HOLD_CODES: Readonly<Record<HeldFor, number>> = {
   'topic-recreated': 1,
@@ -69,11 +70,12 @@ export class LedgerWriter {
     this.#length += bytes.length
   }
 
-  facts({ topicId, leaderEpoch, hold }: PartitionFacts): void {
+  facts({ topicId, leaderEpoch, hold }: PartitionFacts, isRevision = false): void {
     const flags =
       (topicId === undefined ? 0 : TOPIC_ID_FLAG) |
       (leaderEpoch === undefined ? 0 : LEADER_EPOCH_FLAG) |
-      (hold === undefined ? 0 : HOLD_FLAG)
+      (hold === undefined ? 0 : HOLD_FLAG) |
+      (isRevision ? REVISION_FLAG : 0)
     this.number(flags)
     if (topicId !== undefined) this.text(topicId)
     if (leaderEpoch !== undefined) this.number(leaderEpoch)
@@ -151,11 +153,12 @@ export class LedgerReader {
     }
   }
 
-  facts(): PartitionFacts {
+  facts(): PartitionFacts & { readonly isRevision: boolean } {
     const flags = this.number()
-    if (flags > (TOPIC_ID_FLAG | LEADER_EPOCH_FLAG | HOLD_FLAG))
+    if (flags > (TOPIC_ID_FLAG | LEADER_EPOCH_FLAG | HOLD_FLAG | REVISION_FLAG))
       throw this.#broken(`flags ${flags} are not known here`)
     return {
+      isRevision: (flags & REVISION_FLAG) !== 0,
       ...((flags & TOPIC_ID_FLAG) !== 0 && { topicId: this.text() }),
       ...((flags & LEADER_EPOCH_FLAG) !== 0 && { leaderEpoch: this.number() }),
       ...((flags & HOLD_FLAG) !== 0 && { hold: this.hold() }),

@@ -21,6 +21,7 @@ import type { PartitionFacts } from './partition-facts.ts'
  *   1 topic id:     s
  *   2 leader epoch: v
  *   4 hold:         u8 reason | v offset
+ *   8 revision:     nothing; in a delta only
  */
 const DELTA_KIND = 0x44
 const SNAPSHOT_KIND = 0x53
@@ -38,6 +39,8 @@ export interface Advance extends PartitionFacts {
   readonly gaps: readonly Gap[]
   /** Rises when offsets start anew (a topic made again); the position is then forgotten. 0 unless told. */
   readonly incarnation?: number
+  /** Not a step: the offsets lie before the next one and counted as stored, and those of `gaps` are not. */
+  readonly isRevision?: boolean
 }
 
 export interface DecodedDelta {
@@ -74,7 +77,7 @@ export function encodeDelta(clusterId: string, advances: readonly Advance[]): Ui
     checkAdvance(advance)
     out.text(advance.topic)
     out.number(advance.partition)
-    out.facts(advance)
+    out.facts(advance, advance.isRevision)
     out.number(advance.incarnation ?? 0)
     out.number(advance.fromOffset)
     out.number(advance.nextOffset - advance.fromOffset)
@@ -93,13 +96,14 @@ export function decodeDelta(bytes: Uint8Array): DecodedDelta {
   for (let left = source.number(); left > 0; left--) {
     const topic = source.text()
     const partition = source.number()
-    const facts = source.facts()
+    const { isRevision, ...facts } = source.facts()
     const incarnation = source.number()
     const fromOffset = source.number()
     const nextOffset = fromOffset + source.number()
     const records = source.number()
     const gaps = source.gaps()
-    const advance = { topic, partition, ...facts, incarnation, fromOffset, nextOffset, records, gaps }
+    const range = { fromOffset, nextOffset, records, gaps }
+    const advance = { topic, partition, ...facts, incarnation, ...range, ...(isRevision && { isRevision }) }
     checkAdvance(advance)
     const name = `${topic}/${partition}`
     if (seen.has(name)) throw contiguity(advance, 'is named twice in one delta')
@@ -140,7 +144,9 @@ export function decodeSnapshot(bytes: Uint8Array): LedgerRow[] {
     const clusterId = source.text()
     const topic = source.text()
     const partition = source.number()
-    const facts = source.facts()
+    const { isRevision, ...facts } = source.facts()
+    if (isRevision)
+      throw new LedgerError('ERR_LEDGER_FORMAT', `a snapshot has a revision of ${topic}/${partition}`)
     const incarnation = source.number()
     const nextOffset = source.number()
     const records = source.number()

@@ -46,6 +46,10 @@ export class OffsetLedger {
       const key = { clusterId, topic: advance.topic, partition: advance.partition }
       const name = nameOf(key)
       let row = this.#rows.get(name)
+      if (advance.isRevision) {
+        row?.revise(advance)
+        continue
+      }
       if (row === undefined || advance.incarnation > row.incarnation) {
         row = new Row(unknownRow(key, advance.incarnation))
         this.#rows.set(name, row)
@@ -74,6 +78,11 @@ export class OffsetLedger {
   #check(clusterId: string, advance: DecodedAdvance): void {
     const { topic, partition, fromOffset, incarnation } = advance
     const row = this.#rows.get(nameOf({ clusterId, topic, partition }))
+    if (advance.isRevision) {
+      if (row?.incarnation === incarnation && row.counts(advance)) return
+      const range = `${fromOffset} to ${advance.nextOffset}`
+      throw new LedgerError('ERR_LEDGER_CONTIGUITY', `${topic}/${partition} does not have ${range} as stored`)
+    }
     const isAnew = row === undefined || incarnation > row.incarnation
     const expected = isAnew ? 0 : row.nextOffset
     if (fromOffset === expected && (isAnew || incarnation === row.incarnation)) return
@@ -123,6 +132,24 @@ class Row implements LedgerRow {
     this.records += records
     this.hold = hold
     for (const gap of gaps) this.#note(gap)
+  }
+
+  /** Whether all offsets of the range are stored, as far as is known. */
+  counts({ fromOffset, nextOffset }: Pick<Advance, 'fromOffset' | 'nextOffset'>): boolean {
+    const isFree = this.gaps.every((gap) => gap.nextOffset <= fromOffset || gap.fromOffset >= nextOffset)
+    return isFree && nextOffset <= this.nextOffset && nextOffset - fromOffset <= this.records
+  }
+
+  /** Of a range that counts as stored, `gaps` are not. */
+  revise({ gaps }: Advance): void {
+    for (const gap of gaps) {
+      const offsets = gap.nextOffset - gap.fromOffset
+      this.records -= offsets
+      this.gapOffsets.set(gap.class, (this.gapOffsets.get(gap.class) ?? 0) + offsets)
+      const behind = this.gaps.findIndex((listed) => listed.fromOffset > gap.fromOffset)
+      this.gaps.splice(behind === -1 ? this.gaps.length : behind, 0, gap)
+      if (isBenign(gap.class)) this.#benignRanges += 1
+    }
   }
 
   #note(gap: Gap): void {

@@ -181,6 +181,10 @@ export const catalogue = {
     'Age of the oldest record of a bucket; once a FIFO quota binds, the time until a new record is lost.',
     { bucket: 'open' },
   ),
+  owedRecords: gauge(
+    'sediment_owed_records',
+    'Records whose content ReductStore cut off between a kill and a start: failed until it is read again from Kafka.',
+  ),
   damagedPlaces: gauge(
     'sediment_damaged_places',
     'Damaged or unreadable: the bucket itself, and entries of it. They take nothing until a restart finds them whole.',

@@ -12,6 +12,8 @@ export interface Sample {
   readonly spareBytes: number | undefined
   readonly isPoisoned: boolean
   readonly buckets: readonly BucketSample[]
+  /** Records that wait for their content. */
+  readonly owedRecords: number
   /** The bucket of each place that is damaged. */
   readonly damagedIn: readonly string[]
 }
@@ -58,6 +60,7 @@ export function applySample(metrics: MetricSet, sample: Sample): void {
     if (quotaBytes !== undefined) metrics.bucketQuotaBytes.set({ bucket }, quotaBytes)
     if (oldestAgeSeconds !== undefined) metrics.bucketOldestAge.set({ bucket }, oldestAgeSeconds)
   }
+  metrics.owedRecords.set(sample.owedRecords)
   metrics.damagedPlaces.reset()
   for (const bucket of sample.damagedIn) metrics.damagedPlaces.inc({ bucket })
   metrics.assignedPartitions.set(sample.partitions.length)

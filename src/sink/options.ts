@@ -3,6 +3,7 @@ import type { Logger } from '../base/logger.ts'
 import type { KafkaSource, TopicPartition } from '../kafka/source.ts'
 import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import type { LedgerKey } from '../ledger/offset-ledger.ts'
+import type { OwedRecord } from '../storage/index.ts'
 import type { SinkObserver } from './observer.ts'
 import type { RecordMapper } from './partition-state.ts'
 import type { DeletedPolicy, StartPolicy } from './start-plan.ts'
@@ -19,6 +20,10 @@ export interface SinkStorage {
   spareBytes(): Promise<number>
   /** Whether so many bytes fit into the quota of a bucket now. Without it a partition refused for a quota stays held. */
   hasRoom?(bucket: string, bytes: number): boolean
+  /** Records whose content ReductStore has cut off; to be read again from Kafka. */
+  readonly owed?: readonly OwedRecord[]
+  payOwed?(record: OwedRecord, content: Uint8Array): Promise<void>
+  forgetOwed?(records: readonly OwedRecord[]): Promise<void>
   /** Rises while the store works, and not while it hangs. Without it, a submission has `stuckAfterMs` to be durable. */
   readonly changes?: number
 }

@@ -22,6 +22,7 @@ import { isDoneWithin } from './deadline.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { type SinkObserver, silentSinkObserver } from './observer.ts'
 import { defaultSinkLimits, type SinkLimits, type SinkOptions } from './options.ts'
+import { OwedOffsets } from './owed-offsets.ts'
 import type { PartitionRecordMapper, PartitionState } from './partition-state.ts'
 import { PartitionTable } from './partition-table.ts'
 import { ProgressWatch } from './progress-watch.ts'
@@ -80,6 +81,7 @@ export class Sink implements SourceHandler {
   readonly #partitions: PartitionTable
   readonly #queue: SubmissionQueue
   readonly #writer: StoreWriter
+  readonly #owed: OwedOffsets
   readonly #committer: Committer
   readonly #progress: ProgressWatch
   readonly #stopping = new AbortController()
@@ -135,6 +137,13 @@ export class Sink implements SourceHandler {
       onDurableBytes: (bytes) => this.#committer.noteDurable(bytes),
       onRefused: (state) => this.#refused(state),
     })
+    this.#owed = new OwedOffsets({
+      storage,
+      ledger,
+      clusterId: () => source.clusterId,
+      logger,
+      recordLoss: (partition, gap) => this.#writer.recordLoss(partition, gap),
+    })
     this.#progress = new ProgressWatch({
       source,
       clock,
@@ -187,6 +196,9 @@ export class Sink implements SourceHandler {
     if (this.#space.isClosed) this.#options.source.pause(partitions.map(place))
     const steps = states.flatMap((state, i) => this.#firstStep(state, plans[i]!, begun[i] === true))
     await this.#writer.recordSteps(steps)
+    const starts = await this.#orFail(
+      Promise.all(decisions.map((decision, i) => this.#fromOwed(partitions[i]!, decision))),
+    )
     if (this.#failure !== undefined) throw this.#failure
     if (isOver()) return allStopping
 
@@ -195,7 +207,17 @@ export class Sink implements SourceHandler {
     const held = decisions.filter((decision) => decision.kind === 'hold').length
     this.#observer.partitionsAssigned({ partitions: partitions.length, held, epoch })
     this.#logger.info({ partitions: partitions.length, held, epoch }, 'partitions assigned')
-    return decisions
+    return starts
+  }
+
+  /** A partition with owed offsets is read from the first of them on. */
+  async #fromOwed(
+    partition: TopicPartition & { readonly lowWatermark: number },
+    decision: StartDecision,
+  ): Promise<StartDecision> {
+    if (decision.kind === 'hold' || !this.#owed.isOwed(partition)) return decision
+    const offset = await this.#owed.begin(partition, partition.lowWatermark)
+    return offset === undefined || offset >= decision.offset ? decision : { kind: 'start', offset }
   }
 
   lastRead(partition: AssignedPartition): LogPlace | undefined {
@@ -207,6 +229,10 @@ export class Sink implements SourceHandler {
     const state = this.#accepting(batch, epoch)
     if (state === undefined) return
     state.sawHighWatermark(Math.max(batch.highWatermark, batch.nextOffset), this.#clock.monotonicMs())
+    if (this.#owed.isOwed(batch)) {
+      await this.#orFail(this.#payOwed(batch, state))
+      if (this.#accepting(batch, epoch) !== state) return
+    }
     if (batch.nextOffset <= state.acceptedOffset) {
       this.#duplicatesDropped(state, batch.records.length)
       return
@@ -251,8 +277,10 @@ export class Sink implements SourceHandler {
     if (plan.gaps.length > 0) {
       await this.#writer.recordSteps([{ state, gaps: plan.gaps, nextOffset: plan.offset }])
     }
+    const decision = { kind: 'start', offset: state.acceptedOffset } as const
+    const start = await this.#orFail(this.#fromOwed({ ...place(partition), lowWatermark: low }, decision))
     if (this.#failure !== undefined) throw this.#failure
-    return { kind: 'start', offset: state.acceptedOffset }
+    return start
   }
 
   async truncated(partition: TopicPartition, cut: CheckedPlace): Promise<StartDecision> {
@@ -542,6 +570,15 @@ export class Sink implements SourceHandler {
       })
     }
     this.#observer.batchAccepted({ ...place(state), records, bytes: batch.bytes })
+  }
+
+  #payOwed(batch: SourceBatch, { mapper }: PartitionState): Promise<void> {
+    const arrivalMs = Math.floor(this.#clock.nowUs() / 1000)
+    return this.#owed.pay(batch, (record) => {
+      const outcome = mapper?.map(record, arrivalMs)
+      if (outcome === undefined || 'content' in outcome) return outcome
+      return 'rejected' in outcome ? quarantinedRecord(record, outcome.rejected, batch, arrivalMs) : undefined
+    })
   }
 
   #fateOf(

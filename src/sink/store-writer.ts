@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import type { TopicPartition } from '../kafka/source.ts'
 import { place } from '../kafka/topic-partition.ts'
 import { type Gap, gapOffsets } from '../ledger/gap.ts'
 import { type Advance, encodeDelta } from '../ledger/ledger-codec.ts'
@@ -79,6 +80,28 @@ export class StoreWriter {
     // A step behind something that the store may yet refuse must not take others with it.
     const [behind, alone] = [steps.filter(isBehind), steps.filter((step) => !isBehind(step))]
     await Promise.all([...behind.map((step) => [step]), alone].map((atom) => this.#recordAtom(atom)))
+  }
+
+  /** Offsets that count as stored become a gap. @returns whether it is durable */
+  recordLoss(partition: TopicPartition, gap: Gap): Promise<boolean> {
+    const { queue, ledger, clusterId, observer } = this.#options
+    const { fromOffset, nextOffset } = gap
+    const incarnation = ledger.position({ clusterId: clusterId(), ...place(partition) })?.incarnation ?? 0
+    const range = { fromOffset, nextOffset, records: 0, gaps: [gap], incarnation, isRevision: true }
+    const delta = encodeDelta(clusterId(), [{ ...place(partition), ...range }])
+    return new Promise((resolve) => {
+      queue.enqueue({
+        submission: { writes: [], delta },
+        bytes: delta.byteLength,
+        records: 0,
+        durable: () => {
+          observer.gapRecorded({ ...place(partition), class: gap.class, offsets: nextOffset - fromOffset })
+          resolve(true)
+        },
+        discarded: () => resolve(false),
+        refused: () => resolve(false),
+      })
+    })
   }
 
   async #recordAtom(steps: readonly Step[]): Promise<void> {

@@ -33,6 +33,7 @@ export type {
 export { weighRecord } from './record-weight.ts'
 export { Storage, type StoreIdentity } from './storage.ts'
 export { openDirectory } from './query/directory-reader.ts'
+export type { OwedRecord } from './recovery/owed-content.ts'
 export { readCompanion } from './query/read-companion.ts'
 export type { RecordResult } from './mutation/mutations.ts'
 export { repairDirectory, type RepairReport } from './repair.ts'

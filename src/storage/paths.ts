@@ -134,6 +134,8 @@ export interface StorePaths {
   readonly moving: string
   /** JSON: records have been removed, evicted or moved since. */
   readonly removals: string
+  /** JSON: records whose content ReductStore has cut off. */
+  readonly owed: string
 }
 
 export function storePaths(dataPath: string): StorePaths {
@@ -151,6 +153,7 @@ export function storePaths(dataPath: string): StorePaths {
     staged: `${sediment}/staged`,
     moving: `${sediment}/moving`,
     removals: `${sediment}/removals`,
+    owed: `${sediment}/owed`,
   }
 }
 

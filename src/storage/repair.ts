@@ -24,9 +24,10 @@ import { directorySource } from './query/directory-reader.ts'
 import { discover } from './query/discover.ts'
 import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
 import { Quarantine } from './recovery/adopt/quarantine.ts'
-import { applyPlans, type PlannedBlock } from './recovery/apply.ts'
+import { applyPlans, findLostDirectContent, type PlannedBlock } from './recovery/apply.ts'
 import type { BlockFacts, LogFacts } from './recovery/facts.ts'
 import { checkpointBefore, onlyOf } from './recovery/owed.ts'
+import { joinOwed, readOwed, writeOwed } from './recovery/owed-content.ts'
 import { planBlock, type BlockPlan } from './recovery/plan.ts'
 import { readCheckpoint } from './recovery/recover.ts'
 import { scanBlocks } from './recovery/scan-blocks.ts'
@@ -154,6 +155,12 @@ async function redoLog(
     if (plan.kind === 'damaged')
       say(`keep what can be read of ${block.bucket}/${block.entry} block ${block.blockId}: ${plan.why}`)
   say(`redo ${log.frames.length} groups in ${sound.length} blocks`)
+  const known = await readOwed(fs, paths).catch((error: unknown) => {
+    if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
+    return quarantine.take(paths.owed, 'does not match its checksum').then(() => [])
+  })
+  const cut = await findLostDirectContent(fs, paths.root, sound, damage)
+  await writeOwed(fs, paths, joinOwed(known, cut.owed))
   await applyPlans(fs, paths.root, sound, damage)
   for (const { error } of damage.places) throw error
   companion.restore(checkpoint.companion)

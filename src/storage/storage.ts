@@ -56,6 +56,7 @@ import type {
 import { readCheckpoint, recover, type Recovery } from './recovery/recover.ts'
 import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
 import { Quarantine } from './recovery/adopt/quarantine.ts'
+import type { OwedRecord } from './recovery/owed-content.ts'
 import {
   initializeStore,
   lockStore,
@@ -67,6 +68,7 @@ import {
   type StoreFormat,
 } from './store-files.ts'
 import { Maintenance } from './maintenance.ts'
+import { OwedRecords } from './upload/owed-records.ts'
 import { Uploads } from './upload/uploads.ts'
 import { checkLabels } from './label-rules.ts'
 import { WriteGate } from './write-gate.ts'
@@ -104,6 +106,7 @@ export class Storage implements RecordReader {
   readonly #maintenance: Maintenance
   readonly #live: LiveBlocks
   readonly #uploads: Uploads
+  readonly #owed: OwedRecords
   readonly #limits: StorageLimits
   readonly #log: CommitLog
   readonly #settingsOfNew: (bucket: string) => BucketSettings
@@ -210,6 +213,7 @@ export class Storage implements RecordReader {
       quotas,
       spareBytes: () => this.spareBytes(),
     })
+    this.#owed = new OwedRecords({ fs, paths, begin: (begin) => this.beginRecord(begin) })
     let staged = 0
     this.#mutation = {
       fs,
@@ -304,6 +308,7 @@ export class Storage implements RecordReader {
         observer,
         limits,
       })
+      await storage.#owed.open(storage, recovery.owed)
       observer.recovered({ ...recovery.event, quarantined: foreign.count + visit.count })
       storage.#maintenance.start()
       return storage
@@ -359,6 +364,28 @@ export class Storage implements RecordReader {
       throw new StorageError('ERR_INVALID', why, begin.target)
     }
     return this.#uploads.begin(begin)
+  }
+
+  /**
+   * Records of durable frames whose content ReductStore has cut off between a kill and a start; each stands in its place,
+   * as one that has failed, until `payOwed`, also over restarts.
+   */
+  get owed(): readonly OwedRecord[] {
+    return this.#owed.records
+  }
+
+  /**
+   * Writes the content of an owed record into its place; the record is finished, durable and visible, when it resolves.
+   * @throws {StorageError} `ERR_INVALID` when it is not its content, and as `beginRecord`: `ERR_EXISTS` when somebody has
+   *   written or removed the record since
+   */
+  payOwed(record: OwedRecord, content: Uint8Array): Promise<void> {
+    return this.#owed.pay(record, content)
+  }
+
+  /** Owed records that nobody can bring any more: they stay failed. Durable when it resolves. */
+  forgetOwed(records: readonly OwedRecord[]): Promise<void> {
+    return this.#owed.forget(records)
   }
 
   /**

@@ -1,12 +1,12 @@
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
-import { StorageError, openDirectory, verifyDirectory } from '../../src/storage/index.ts'
+import { openDirectory, verifyDirectory } from '../../src/storage/index.ts'
 import { nodeFiles } from '../support/independent/files.ts'
 import type { Random } from '../support/random.ts'
 import { countChecksums } from './checksums.ts'
 import type { Expectation, Verdict } from './expectation.ts'
-import { deltaOf, openInteropStore, type InteropStore, type Profile } from './interop-store.ts'
+import { deltaOf, openInteropStore, payOwed, type InteropStore, type Profile } from './interop-store.ts'
 import type { MessageSource } from './messages.ts'
 import type { InteropReport, VisitOutcome } from './report.ts'
 import { readThroughSediment, type Shown } from './shown.ts'
@@ -36,9 +36,6 @@ const MESSAGES_AFTER_VISIT = 80
 const SUBMISSION_MESSAGES = 16
 /** A directory is opened anew for each point read. */
 const POINT_READ_EVERY = 20
-/** What an open may say for content that the server has cut, and for nothing else. */
-const CUT_CONTENT = /ReductStore has cut the content|content of group \d+ is not there/
-
 /** Shows directories to the real server and to Sediment, and keeps count of what they showed. */
 export class Examination {
   readonly report: InteropReport
@@ -133,7 +130,6 @@ export class Examination {
       right: 0,
       wrong: 0,
       refused: 0,
-      refusedForCutContent: 0,
     })
     row[outcome]++
     return outcome === 'right'
@@ -146,8 +142,6 @@ export class Examination {
     try {
       store = await openInteropStore(tested, subject.profile)
     } catch (error) {
-      if (visit.isAfterKill && error instanceof StorageError && CUT_CONTENT.test(error.message))
-        return 'refusedForCutContent'
       this.fail(subject, `refused start, ${visit.what}: ${short(String(error))}`)
       return 'refused'
     }
@@ -160,6 +154,7 @@ export class Examination {
       }
       expectation.acknowledged = companion.next
       expectation.tried = companion.next
+      this.report.owed += await payOwed(store, subject.messages)
       const opened = await readThroughSediment(storage)
       this.#countCameBack(expectation.judge(opened), visit)
       if (!(await this.#judgeInSediment(subject, expectation, opened, visit))) return 'wrong'

@@ -7,6 +7,7 @@ import {
   type StorageObserver,
 } from '../../src/storage/index.ts'
 import { silentStorageObserver } from '../../src/storage/index.ts'
+import { NUMBER_LABEL, type MessageSource } from './messages.ts'
 import { realClock } from '../support/real-clock.ts'
 
 /** How much of the content goes home before its frame. */
@@ -33,6 +34,16 @@ class NumberCompanion implements LogCompanion {
 
 export function deltaOf(from: number, to: number): Uint8Array {
   return Buffer.from(`${from} ${to}`)
+}
+
+/** Content that the server has cut off between a kill and a start, read again by its number. @returns how many records */
+export async function payOwed({ storage }: InteropStore, messages: MessageSource): Promise<number> {
+  const { owed } = storage
+  for (const record of owed) {
+    const number = Number(record.labels[record.labels.indexOf(NUMBER_LABEL) + 1])
+    await storage.payOwed(record, messages.at(number).write.content)
+  }
+  return owed.length
 }
 
 export interface InteropStore {

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { silentStorageObserver, StorageError, type StorageObserver } from '../../src/storage/index.ts'
 import { Random } from '../support/random.ts'
-import { deltaOf, openInteropStore, type InteropStore, type Profile } from './interop-store.ts'
+import { deltaOf, openInteropStore, payOwed, type InteropStore, type Profile } from './interop-store.ts'
 import { CHANGED_LABEL, Messages, NUMBER_LABEL } from './messages.ts'
 import { Places } from './places.ts'
 import { labelsOf } from './shown.ts'
@@ -110,6 +110,7 @@ async function change({ storage }: InteropStore, acknowledged: number): Promise<
 say('opening')
 try {
   const store = await openInteropStore(dataPath, profile, observer)
+  await payOwed(store, messages)
   say(`open ${store.companion.next}`)
   await write(store)
   if (ending === 'settle') await store.storage.settle()

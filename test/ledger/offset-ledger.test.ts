@@ -220,7 +220,7 @@ describe('ledger bytes', () => {
   it.each([
     { why: 'of a newer version', at: 1, value: 2 },
     { why: 'of another kind', at: 0, value: 0x53 },
-    { why: 'with flags of a newer release', at: delta.indexOf(7) + 1, value: 1 },
+    { why: 'with flags of a newer release', at: delta.indexOf(7) + 1, value: 16 },
   ])('are refused when $why', ({ at, value }) => {
     const damaged = delta.slice()
     damaged[at] = value
@@ -253,5 +253,52 @@ describe('ledger bytes', () => {
     expect(() => encodeDelta(cluster, [{ ...stored(0, 3, 8), ...step }])).toThrow(
       expect.objectContaining({ code: 'ERR_LEDGER_CONTIGUITY' }),
     )
+  })
+})
+
+describe('a revision', () => {
+  const revision = (fromOffset: number, nextOffset: number): Advance => ({
+    topic: 'orders',
+    partition: 0,
+    fromOffset,
+    nextOffset,
+    records: 0,
+    gaps: [{ class: 'deleted', fromOffset, nextOffset }],
+    isRevision: true,
+  })
+  const ledgerOf = (...advances: Advance[]): OffsetLedger => {
+    const ledger = new OffsetLedger()
+    for (const advance of advances) ledger.apply(encodeDelta(cluster, [advance]))
+    return ledger
+  }
+
+  it('makes stored offsets a gap, in its place among the others, and survives a snapshot', () => {
+    const later: Advance = {
+      ...stored(0, 10, 14),
+      records: 3,
+      gaps: [{ class: 'control', fromOffset: 12, nextOffset: 13 }],
+    }
+    const ledger = ledgerOf(stored(0, 0, 10), later, revision(4, 6))
+    const again = new OffsetLedger()
+    again.restore(ledger.snapshot())
+    for (const one of [ledger, again]) {
+      const row = one.position(key(0))!
+      expect(row).toMatchObject({ nextOffset: 14, records: 11 })
+      expect(row.gaps.map((gap) => [gap.class, gap.fromOffset, gap.nextOffset])).toEqual([
+        ['deleted', 4, 6],
+        ['control', 12, 13],
+      ])
+      expect(Object.fromEntries(row.gapOffsets)).toEqual({ control: 1, deleted: 2 })
+    }
+  })
+
+  it('is refused of offsets that do not count as stored', () => {
+    const ledger = ledgerOf(stored(0, 0, 10), revision(4, 6))
+    for (const wrong of [revision(5, 7), revision(9, 11), { ...revision(0, 1), incarnation: 1 }])
+      expect(() => ledger.apply(encodeDelta(cluster, [wrong]))).toThrow(
+        expect.objectContaining({ code: 'ERR_LEDGER_CONTIGUITY' }),
+      )
+    expect(() => ledgerOf(revision(0, 1))).toThrow(expect.objectContaining({ code: 'ERR_LEDGER_CONTIGUITY' }))
+    expect(ledger.position(key(0))).toMatchObject({ nextOffset: 10, records: 8 })
   })
 })

@@ -33,6 +33,7 @@ const sample = (changes: Partial<Sample> = {}): Sample => ({
   gapOffsets: new Map(),
   spareBytes: undefined,
   isPoisoned: false,
+  owedRecords: 0,
   damagedIn: [],
   ...changes,
 })

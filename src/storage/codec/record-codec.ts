@@ -56,6 +56,7 @@ const labelNameTag = 0x0a
 const labelValueTag = 0x12
 /** Field 1000, fixed32. */
 const contentCrc32Tag = 8005
+const contentCrc32FieldBytes = 2 + 4
 
 /** Up to this length a loop over characters beats a call into the runtime. */
 const loopCharactersMax = 256
@@ -98,13 +99,7 @@ export function encodeRecord(target: Uint8Array, atBytes: number, fields: Record
   }
   at = writeTextField(target, at, contentTypeTag, fields.contentType)
   const crc32 = fields.contentCrc32
-  if (crc32 !== undefined) {
-    at = writeVarint(target, at, contentCrc32Tag)
-    target[at++] = crc32 & 0xff
-    target[at++] = (crc32 >>> 8) & 0xff
-    target[at++] = (crc32 >>> 16) & 0xff
-    target[at++] = crc32 >>> 24
-  }
+  if (crc32 !== undefined) at = writeContentCrc(target, at, crc32)
   // Writes beyond a typed array are dropped without an error.
   if (at > target.byteLength) throw new RangeError('no room for the record')
   return at
@@ -230,6 +225,27 @@ export function rewriteRecord(
     if (value !== 0) at = writeVarint(place, writeVarint(place, at, tag), value)
   }
   return new Uint8Array(Buffer.concat([...time, place.subarray(0, at), ...others]))
+}
+
+/** The encoded record with this CRC-32 of its content; every other field stays as it is. */
+export function addContentCrc(bytes: Uint8Array, contentCrc32: number): Uint8Array {
+  const parts: Uint8Array[] = []
+  const reader = new WireReader(bytes)
+  while (!reader.done) {
+    const fromBytes = reader.at
+    const tag = reader.tag()
+    reader.skip(tag)
+    if (tag !== contentCrc32Tag) parts.push(bytes.subarray(fromBytes, reader.at))
+  }
+  const field = new Uint8Array(contentCrc32FieldBytes)
+  writeContentCrc(field, 0, contentCrc32)
+  return new Uint8Array(Buffer.concat([...parts, field]))
+}
+
+function writeContentCrc(target: Uint8Array, atBytes: number, contentCrc32: number): number {
+  let at = writeVarint(target, atBytes, contentCrc32Tag)
+  for (let bits = 0; bits < 32; bits += 8) target[at++] = (contentCrc32 >>> bits) & 0xff
+  return at
 }
 
 function checked(

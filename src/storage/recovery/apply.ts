@@ -8,15 +8,18 @@ import type { Damage } from '../damage.ts'
 import { stripDescriptor } from '../block/strip-block.ts'
 import type { BlockChange } from '../commitlog/block-change.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
-import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
+import { decodeRecord, recordStateNumber, scanRecord } from '../codec/record-codec.ts'
 import { indexEntryOf } from '../codec/index-entry.ts'
 import { EntryPaths, blockFiles, directoriesUpTo, stagedFiles, storePaths } from '../paths.ts'
 import { rebuildIndex } from '../query/list-blocks.ts'
 import { removalIntent, scanWal, walEntryType, walStopMarker } from '../wal/wal-codec.ts'
 import type { BlockFacts, LoggedChange, LoggedItem } from './facts.ts'
-import { findCutContent, mergeIntoDescriptor } from './merge-into-descriptor.ts'
+import { mergeIntoDescriptor } from './merge-into-descriptor.ts'
+import type { OwedRecord } from './owed-content.ts'
+import { planMerge } from './plan-merge.ts'
 import { unlistCrc } from './unlist-crc.ts'
 import { isSavedByServer, type BlockPlan } from './plan.ts'
+import { recordIndex } from './scan-blocks.ts'
 import { readEntries } from './read-entries.ts'
 import { holdsContent } from './holds-content.ts'
 
@@ -32,24 +35,25 @@ const DIRECT_CHECK_BYTES_MAX = 1024 * 1024 * 1024
 const PARALLEL = 8
 
 /**
- * The last part of step R4: content that went home before its frame must be there. Entries whose files cannot be read are
- * noted in `damage`.
+ * The last part of step R4: content that went home before its frame must be there. Not so in blocks that ReductStore has
+ * saved or removed since: there it is owed. What was folded was synced, and may have been moved. Entries whose files cannot
+ * be read are noted in `damage`.
  */
 export async function findLostDirectContent(
   fs: FileSystem,
   dataPath: string,
   blocks: readonly PlannedBlock[],
   damage: Damage,
-): Promise<string[]> {
+): Promise<{ lost: string[]; owed: OwedRecord[] }> {
   const direct = blocks
-    .flatMap(({ facts, plan }) => (plan.kind === 'merge' ? [] : facts.items.filter((item) => item.direct)))
+    .flatMap(({ facts, plan }) => (plan.kind === 'open' ? facts.items.filter((item) => item.direct) : []))
     .sort((a, b) => b.sequence - a.sequence)
   const lost: string[] = []
+  const owed: OwedRecord[] = []
   for (const { facts, plan } of blocks) {
     if (plan.kind !== 'merge') continue
     await damage.contain(facts, async () => {
-      const cut = await findCutContent(fs, new EntryPaths(dataPath, facts), facts.blockId, plan.entries)
-      if (cut !== undefined) lost.push(cut)
+      owed.push(...(await planMerge(fs, dataPath, facts, plan.entries)).owed)
     })
   }
   let budgetBytes = DIRECT_CHECK_BYTES_MAX
@@ -62,7 +66,7 @@ export async function findLostDirectContent(
         lost.push(`${path}: content of group ${item.sequence} is not there`)
     })
   }
-  return lost
+  return { lost, owed }
 }
 
 /** Whether the data file holds the content of the records of `entries`. */
@@ -101,14 +105,14 @@ export async function applyPlans(
     if (adopted.length > 0) await rewriteIndex(fs, paths, adopted)
     for (const { facts, plan } of entryBlocks) {
       const data: FileRef = { path: paths.data(facts.blockId), kind: 'data' }
+      if (plan.kind === 'removed') continue
       if (plan.kind === 'change') {
         if (!isChange(plan, 'adopt')) await beginChange(fs, dataPath, paths, plan.logged)
         continue
       }
-      // ReductStore may have moved what it saved: nothing is written over it.
-      const isTheirs = plan.kind === 'folded' && isSavedByServer(facts)
-      if (plan.kind === 'merge') await mergeIntoDescriptor(fs, paths, facts.blockId, plan.entries)
-      else if (!isTheirs) await writeContents(fs, data, facts.items)
+      if (plan.kind === 'merge') await mergeIntoDescriptor(fs, dataPath, facts, plan.entries)
+      else if (plan.kind === 'open' || !(await isMoved(fs, paths, facts)))
+        await writeContents(fs, data, facts.items)
       touched.push(data)
     }
     await rewriteIndex(fs, paths, entryBlocks)
@@ -121,7 +125,8 @@ export async function applyPlans(
         await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
         await fs.unlink(`${paths.wal(facts.blockId)}.tmp`)
         // A WAL beside a changed block is one that ReductStore has begun since.
-        if (facts.change === undefined && !isSavedByServer(facts)) await fs.unlink(paths.wal(facts.blockId))
+        const isTheirs = isSavedByServer(facts) || facts.wal?.isTheirs === true
+        if (facts.change === undefined && !isTheirs) await fs.unlink(paths.wal(facts.blockId))
       }
     }
   }
@@ -170,6 +175,29 @@ async function removeFiles(fs: FileSystem, paths: EntryPaths, id: bigint): Promi
 
 function isChange(plan: BlockPlan, kind: BlockChange['kind']): boolean {
   return plan.kind === 'change' && plan.logged.change.kind === kind
+}
+
+/**
+ * ReductStore may have moved what it saved, and so may we where it had: nothing is written over it. A descriptor is read to
+ * see whether its records are where the frames put them.
+ */
+async function isMoved(fs: FileSystem, paths: EntryPaths, facts: BlockFacts): Promise<boolean> {
+  if (isSavedByServer(facts)) return true
+  const path = paths.descriptor(facts.blockId)
+  const descriptor = checkDescriptor(await fs.readFile(path), path, undefined)
+  for (const item of facts.items) {
+    const entries = await readEntries(fs, item)
+    for (const { type, payloadFromBytes, payloadToBytes } of scanWal(entries).entries) {
+      if (type !== walEntryType.writeRecord) continue
+      const logged = scanRecord(entries, payloadFromBytes, payloadToBytes)
+      const index = recordIndex(descriptor, BigInt(logged.timestampUs))
+      if (index === undefined) return true
+      const from = descriptor.recordFromBytes[index] as number
+      const held = scanRecord(descriptor.bytes, from, descriptor.recordToBytes[index] as number)
+      if (held.beginBytes !== logged.beginBytes) return true
+    }
+  }
+  return false
 }
 
 /** The blocks of each entry, in the order given: what is done to one entry is done in turn. */
@@ -238,7 +266,7 @@ async function rewriteIndex(
     if (plan.kind === 'open') {
       const listed = entries.get(id)
       entries.set(id, listed === undefined ? emptyEntry(id) : { ...listed, crc64: undefined })
-    } else if (isChange(plan, 'drop')) {
+    } else if (plan.kind === 'removed' || isChange(plan, 'drop')) {
       entries.delete(id)
     } else {
       const path = paths.descriptor(facts.blockId)

@@ -32,6 +32,8 @@ export interface LoggedItem {
   /** First byte of the inline content in the log file; meaningless for direct content. */
   readonly contentInLogBytes: number
   readonly contentBytes: number
+  /** Records that it adds to the block; 0 where it changes those that are there. */
+  readonly recordCount: number
 }
 
 /** A change of a whole block that a valid frame names. */
@@ -76,7 +78,18 @@ export interface BlockFacts extends BlockName {
   readonly change: LoggedChange | undefined
   /** Behind `change`. */
   readonly items: readonly LoggedItem[]
-  readonly wal: { readonly validEndBytes: number; readonly endsWithMarker: boolean } | undefined
+  /** Length of the data file, `undefined` where there is none. */
+  readonly dataBytes: number | undefined
+  /** The index names the block, or cannot be read. */
+  readonly isListed: boolean
+  readonly wal:
+    | {
+        readonly validEndBytes: number
+        readonly endsWithMarker: boolean
+        /** ReductStore has begun it: it holds finished records, and no CRC-32. */
+        readonly isTheirs: boolean
+      }
+    | undefined
   readonly descriptor:
     | { readonly state: 'missing' }
     | { readonly state: 'undecodable' }

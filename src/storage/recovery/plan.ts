@@ -13,6 +13,8 @@ export type BlockPlan =
   | { readonly kind: 'folded' }
   /** ReductStore saved it since: what is missing is inserted at its present end. */
   | { readonly kind: 'merge'; readonly entries: readonly LoggedItem[] }
+  /** ReductStore has removed it since, and the log holds nothing of it. */
+  | { readonly kind: 'removed' }
   /** A change of the whole block is carried out, again perhaps. */
   | { readonly kind: 'change'; readonly logged: LoggedChange }
   /** A person must look. */
@@ -54,8 +56,9 @@ function planChange({ descriptor }: BlockFacts, logged: LoggedChange): BlockPlan
 
 function planItems(facts: BlockFacts): BlockPlan {
   const { items, checkpointed, descriptor } = facts
-  // ReductStore folds every WAL that it finds: beside a descriptor that it has saved since, a WAL is its own.
-  const wal = isSavedByServer(facts) ? undefined : facts.wal
+  // ReductStore folds every WAL that it finds: beside a descriptor that it has saved since, a WAL is not the one to go on.
+  const isForeign = isSavedByServer(facts) || facts.wal?.isTheirs === true
+  const wal = isForeign ? undefined : facts.wal
   const restartAt = items.findLastIndex((item) => item.walAtBytes === 0)
   const restarts = restartAt !== -1
   const entries = restarts ? items.slice(restartAt) : items
@@ -70,27 +73,32 @@ function planItems(facts: BlockFacts): BlockPlan {
   }
   if (descriptor.state === 'undecodable') return { kind: 'damaged', why: 'descriptor cannot be decoded' }
   const lastSequence = entries.at(-1)?.sequence
+  const isOurFold = descriptor.state === 'read' && isFoldedUpTo(descriptor.lastFrame, lastSequence)
   const isComplete =
     descriptor.state === 'read' &&
-    (isFoldedUpTo(descriptor.lastFrame, lastSequence) ||
+    (isOurFold ||
       (descriptor.holdsFrames && (restarts || descriptor.recordCount >= (checkpointed?.recordCount ?? 0))))
   if (isRotten(facts, restarts ? entries[0] : undefined)) {
     return { kind: 'damaged', why: 'descriptor is not the one that was there when the WAL was begun' }
   }
 
+  if (isRemovedByServer(facts)) {
+    // What the log still has of it comes back: of that, ReductStore may have seen nothing.
+    return entries.length > 0 ? { kind: 'merge', entries } : { kind: 'removed' }
+  }
   if (restarts) {
     const baseCrc64 = (entries[0] as LoggedItem).baseCrc64
     if (descriptor.state === 'missing' && baseCrc64 !== undefined) {
       return { kind: 'damaged', why: 'descriptor is missing' }
     }
+    if (isForeign && !isOurFold) return { kind: 'merge', entries }
     if (wal === undefined && isComplete) return { kind: 'folded' }
-    const isForeign =
-      descriptor.state === 'read' && descriptor.lastFrame === undefined && descriptor.crc64 !== baseCrc64
-    if (isForeign) return { kind: 'merge', entries }
+    if (wal === undefined && isCut(facts, entries)) return { kind: 'merge', entries }
     return { kind: 'open', keepWalBytes: 0, entries, rewrite: true }
   }
 
   if (wal === undefined) {
+    if (isForeign && !isOurFold && entries.length > 0) return { kind: 'merge', entries }
     if (isComplete) return { kind: 'folded' }
     if (descriptor.state === 'read') return { kind: 'merge', entries }
     return { kind: 'damaged', why: 'WAL and descriptor are missing' }
@@ -134,6 +142,27 @@ function isRotten(facts: BlockFacts, restart: LoggedItem | undefined): boolean {
   }
   if (checkpointed === undefined || checkpointed.isFolding) return false
   return descriptor.crc64 !== checkpointed.baseCrc64 && descriptor.lastFrame < facts.checkpointSequence
+}
+
+/** Nothing is left of a block that has been there: when ReductStore removes one, its name goes from the index first. */
+function isRemovedByServer({
+  items,
+  checkpointed,
+  descriptor,
+  wal,
+  dataBytes,
+  isListed,
+}: BlockFacts): boolean {
+  const restart = items.findLast((item) => item.walAtBytes === 0)
+  const hasBeen = restart === undefined ? checkpointed !== undefined : restart.baseCrc64 !== undefined
+  return (
+    hasBeen && descriptor.state === 'missing' && wal === undefined && dataBytes === undefined && !isListed
+  )
+}
+
+/** Content went home, and was synced, before its frame; only ReductStore makes the data file shorter. */
+function isCut({ dataBytes = 0 }: BlockFacts, entries: readonly LoggedItem[]): boolean {
+  return entries.some((item) => item.direct && item.blkAtBytes + item.contentBytes > dataBytes)
 }
 
 /** ReductStore has saved the block since our WAL of it was begun. */

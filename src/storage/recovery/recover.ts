@@ -12,6 +12,7 @@ import { requireSpace } from '../store-files.ts'
 import { applyPlans, byEntry, findLostDirectContent, type PlannedBlock } from './apply.ts'
 import type { LogFacts } from './facts.ts'
 import { checkpointBefore, onlyOf } from './owed.ts'
+import { joinOwed, readOwed, writeOwed, type OwedRecord } from './owed-content.ts'
 import { planBlock } from './plan.ts'
 import { scanBlocks } from './scan-blocks.ts'
 import { scanLog } from './scan-log.ts'
@@ -23,6 +24,7 @@ export interface Recovery {
   /** What was read of the log; entries of `damage` have not got it. */
   readonly facts: LogFacts
   readonly damage: Damage
+  readonly owed: readonly OwedRecord[]
   readonly event: Omit<RecoveryEvent, 'quarantined'>
 }
 
@@ -33,6 +35,8 @@ export interface RecoveryPlan {
   readonly faults: readonly string[]
   /** Entries that have to wait: they are left out of `blocks`. */
   readonly damage: Damage
+  /** Records whose content ReductStore has cut off, those of earlier visits among them. */
+  readonly owed: readonly OwedRecord[]
 }
 
 /** @throws {StorageError} `ERR_CORRUPT` */
@@ -48,12 +52,19 @@ export async function readCheckpoint(fs: FileSystem, paths: StorePaths): Promise
 export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<RecoveryPlan> {
   const damage = new Damage(paths.root)
   const log = await scanLog(fs, paths, await readCheckpoint(fs, paths))
-  if (log.damage.length > 0) return { log, blocks: [], faults: log.damage, damage }
+  const known = await readOwed(fs, paths)
+  if (log.damage.length > 0) return { log, blocks: [], faults: log.damage, damage, owed: known }
   const blocks = await planBlocks(fs, paths, log, damage)
   const faults = blocks.flatMap(faultOf)
-  if (faults.length === 0) faults.push(...(await findLostDirectContent(fs, paths.root, blocks, damage)))
-  blocks.push(...(await planOwed(fs, paths, log.checkpoint, damage)))
-  return { log, blocks: blocks.filter(({ facts }) => damage.of(facts) === undefined), faults, damage }
+  const found: OwedRecord[] = []
+  if (faults.length === 0) {
+    const { lost, owed } = await findLostDirectContent(fs, paths.root, blocks, damage)
+    faults.push(...lost)
+    found.push(...owed)
+  }
+  blocks.push(...(await planOwed(fs, paths, log.checkpoint, damage, found)))
+  const owed = joinOwed(known, found)
+  return { log, blocks: blocks.filter(({ facts }) => damage.of(facts) === undefined), faults, damage, owed }
 }
 
 async function planBlocks(
@@ -72,6 +83,7 @@ async function planOwed(
   paths: StorePaths,
   { owed }: Checkpoint,
   damage: Damage,
+  found: OwedRecord[],
 ): Promise<PlannedBlock[]> {
   const planned: PlannedBlock[] = []
   for (const frames of owed) {
@@ -81,8 +93,11 @@ async function planOwed(
     const blocks = await planBlocks(fs, paths, onlyOf(log, frames.entries), damage)
     for (const entryBlocks of byEntry(blocks)) {
       const faults = entryBlocks.flatMap(faultOf)
-      if (faults.length === 0)
-        faults.push(...(await findLostDirectContent(fs, paths.root, entryBlocks, damage)))
+      if (faults.length === 0) {
+        const content = await findLostDirectContent(fs, paths.root, entryBlocks, damage)
+        faults.push(...content.lost)
+        found.push(...content.owed)
+      }
       const { bucket, entry } = (entryBlocks[0] as PlannedBlock).facts
       if (faults.length > 0) damage.note({ bucket, entry }, unusable({ bucket, entry }, faults))
     }
@@ -148,6 +163,7 @@ export async function recover(
     frame.set(await fs.read(last.logPath, last.atBytes, last.bytes))
     await log.append(frame, { sequence: last.sequence, chain: last.chain })
   }
+  if (plan.owed.length > 0) await writeOwed(fs, paths, plan.owed)
   await applyPlans(fs, paths.root, plan.blocks, plan.damage)
 
   companion?.restore(checkpoint.companion)
@@ -157,6 +173,7 @@ export async function recover(
     blocks: plan.blocks.filter(({ facts }) => plan.damage.of(facts) === undefined),
     facts: plan.log,
     damage: plan.damage,
+    owed: plan.owed,
     event: {
       durationMs: clock.monotonicMs() - startedMs,
       frames: frames.length,

@@ -2,11 +2,12 @@ import { crc64 } from '../../base/crc64.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor, firstRecordFrom, type Descriptor } from '../codec/descriptor-codec.ts'
-import { decodeRecord, scanRecord } from '../codec/record-codec.ts'
+import { decodeIndex } from '../codec/index-codec.ts'
+import { decodeRecord, recordStateNumber, scanRecord } from '../codec/record-codec.ts'
 import type { ExactUs } from '../codec/wire.ts'
 import type { Damage } from '../damage.ts'
 import { EntryPaths } from '../paths.ts'
-import type { EntryName } from '../record.ts'
+import type { EntryName, LabelList } from '../record.ts'
 import { entryFault } from '../query/entry-fault.ts'
 import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
 import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
@@ -66,14 +67,39 @@ export async function scanBlocks(
         checkpointed: block.change === undefined ? checkpointed.get(key) : undefined,
         checkpointSequence: log.checkpoint.sequence,
         wal:
-          scan === undefined
+          wal === undefined || scan === undefined
             ? undefined
-            : { validEndBytes: scan.endBytes, endsWithMarker: scan.ending === 'marker' },
+            : {
+                validEndBytes: scan.endBytes,
+                endsWithMarker: scan.ending === 'marker',
+                isTheirs: isTheirs(wal, scan.entries),
+              },
+        dataBytes: await fs.fileBytes(paths.data(block.blockId)),
+        isListed: await isListed(fs, paths, block.blockId),
         descriptor: await descriptorFacts(fs, paths.descriptor(block.blockId), block.items),
       }
     })
   })
   return facts.filter((block) => damage.of(block) === undefined)
+}
+
+function isTheirs(wal: Uint8Array, entries: readonly WalEntry[]): boolean {
+  let hasFinished = false
+  for (const { type, payloadFromBytes, payloadToBytes } of entries) {
+    if (type !== walEntryType.writeRecord && type !== walEntryType.updateRecord) continue
+    const { contentCrc32, state } = decodeRecord(wal, payloadFromBytes, payloadToBytes)
+    if (contentCrc32 !== undefined) return false
+    hasFinished ||= state === recordStateNumber.finished
+  }
+  return hasFinished
+}
+
+/** Asked of blocks without a descriptor only: an index may be long. */
+async function isListed(fs: FileSystem, paths: EntryPaths, blockId: number): Promise<boolean> {
+  if ((await fs.fileBytes(paths.descriptor(blockId))) !== undefined) return true
+  const bytes = await fs.readFile(paths.index)
+  const index = bytes === undefined ? undefined : decodeIndex(bytes)
+  return index?.verdict !== 'valid' || index.entries.has(BigInt(blockId))
 }
 
 type Mentioned = BlockName & { items: LoggedItem[]; change: LoggedChange | undefined }
@@ -126,7 +152,7 @@ async function holdsItems(
  * Whether the record is as an entry says, wherever its content is. Labels are looked at only where they were changed:
  * ReductStore keeps them in any order, and without the fields that it does not know.
  */
-export function isHeld(
+function isHeld(
   { bytes, recordFromBytes, recordToBytes }: Descriptor,
   index: number,
   entries: Uint8Array,
@@ -139,11 +165,18 @@ export function isHeld(
   const isSameContent =
     held.endBytes - held.beginBytes === logged.endBytes - logged.beginBytes && held.state === logged.state
   if (!isSameContent || type !== walEntryType.updateRecord) return isSameContent
-  return labelsOf(bytes, from, to) === labelsOf(entries, payloadFromBytes, payloadToBytes)
+  return sameLabels(
+    decodeRecord(bytes, from, to).labels,
+    decodeRecord(entries, payloadFromBytes, payloadToBytes).labels,
+  )
 }
 
-function labelsOf(bytes: Uint8Array, fromBytes: number, toBytes: number): string {
-  const { labels } = decodeRecord(bytes, fromBytes, toBytes)
+/** Whatever their order. */
+export function sameLabels(some: LabelList, others: LabelList): boolean {
+  return labelsText(some) === labelsText(others)
+}
+
+function labelsText(labels: LabelList): string {
   const pairs = labels.flatMap((name, index) =>
     index % 2 === 0 ? [JSON.stringify([name, labels[index + 1]])] : [],
   )

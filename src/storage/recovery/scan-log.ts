@@ -154,6 +154,7 @@ function loggedItems(frame: FoundFrame, logPath: string, atBytes: number, blocks
     entriesCrc32: crc32(item.entries),
     contentInLogBytes: atBytes + item.contentAtBytes,
     contentBytes: item.contentBytes,
+    recordCount: item.recordCount,
   }))
 }
 

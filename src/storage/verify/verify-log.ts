@@ -43,6 +43,7 @@ const PLAN_WORDS = {
   open: 'bring up to date and keep open',
   folded: 'list as sealed',
   merge: 'insert what ReductStore does not have into',
+  removed: 'forget what ReductStore has removed, of',
   change: 'carry a removal or replacement out in',
 } as const
 
@@ -66,6 +67,17 @@ export async function verifyLog(
     verdict = { ...verdict, isStore: identity !== undefined, identity }
     if (identity === undefined) return verdict
     const plan = await planRecovery(fs, paths)
+    const [first] = plan.owed
+    if (first !== undefined) {
+      const { bucket, entry, timestampUs } = first
+      const count = plan.owed.length
+      found(
+        'recoverable',
+        paths.owed,
+        `ReductStore has cut off the content of ${count} ${count === 1 ? 'record' : 'records'}, the first ` +
+          `in ${bucket}/${entry} at ${timestampUs}: the next run reads it again from Kafka`,
+      )
+    }
     for (const message of plan.faults) found('damaged', paths.sediment, message)
     const { log, damage } = plan
     if (log.frames.length > 0) {

@@ -37,7 +37,7 @@ const appendFrame =
   "await writeAllAndSync(this.#fs, 'log', [{ file: this.#file, atBytes: this.#atBytes, bytes: frame }])"
 const writeFrame = appendFrame.replace('writeAllAndSync', 'writeAll')
 const writeCheckpoint = "await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))"
-const contents = 'else if (!isTheirs) await writeContents(fs, data, facts.items)'
+const contents = "else if (plan.kind === 'open' || !(await isMoved(fs, paths, facts)))"
 const syncDirty =
   'const filesSynced = await syncAll(fs, files, directories, (path) => dirty.wasRemoved(path))'
 const dropLogs = 'const logBytesDropped = await log.drop(checkpoint.firstLog)'
@@ -264,7 +264,7 @@ export const mutants = [
       {
         file: apply,
         find: contents,
-        put: contents.replace('!isTheirs', "plan.kind === 'open'"),
+        put: "else if (plan.kind === 'open')",
       },
     ],
   },
@@ -372,9 +372,7 @@ export const mutants = [
     'recovery believes content that is there',
     apply,
     contents,
-    `else if (!isTheirs) {
-        if ((await fs.fileBytes(data.path)) === undefined) await writeContents(fs, data, facts.items)
-      }`,
+    'else if ((await fs.fileBytes(data.path)) === undefined)',
   ),
   one(
     'recovery believes content in the cache',

@@ -21,6 +21,7 @@ function item(sequence: number, walAtBytes: number, walBytes: number, baseCrc64?
     entriesCrc32: 0,
     contentInLogBytes: 0,
     contentBytes: 0,
+    recordCount: 1,
   }
 }
 
@@ -34,7 +35,11 @@ const read = (facts: Partial<Extract<Descriptor, { state: 'read' }>> = {}): Desc
   holdsFrames: false,
   ...facts,
 })
-const wal = (validEndBytes: number, endsWithMarker = true) => ({ validEndBytes, endsWithMarker })
+const wal = (validEndBytes: number, endsWithMarker = true) => ({
+  validEndBytes,
+  endsWithMarker,
+  isTheirs: false,
+})
 const open = (facts: Partial<CheckpointBlock> = {}): CheckpointBlock => ({
   ...name,
   walBytes: 100,
@@ -50,9 +55,10 @@ interface Picture {
   readonly items?: readonly LoggedItem[]
   readonly wal?: BlockFacts['wal']
   readonly descriptor?: Descriptor
+  readonly isRemoved?: boolean
 }
 
-const plan = ({ checkpointed, items = [], wal: found, descriptor = missing }: Picture) =>
+const plan = ({ checkpointed, items = [], wal: found, descriptor = missing, isRemoved = false }: Picture) =>
   planBlock({
     ...name,
     checkpointed,
@@ -60,6 +66,8 @@ const plan = ({ checkpointed, items = [], wal: found, descriptor = missing }: Pi
     change: undefined,
     items,
     wal: found,
+    dataBytes: isRemoved ? undefined : 1_000,
+    isListed: !isRemoved,
     descriptor,
   })
 
@@ -139,6 +147,14 @@ describe('a block whose WAL is gone is folded when its descriptor has everything
         descriptor: read({ crc64: 2n, lastFrame: 13, recordCount: 3, holdsFrames: true }),
       },
     ],
+    [
+      'and stock has begun another WAL since',
+      {
+        items: [begun],
+        wal: { ...wal(30), isTheirs: true },
+        descriptor: read({ crc64: 2n, lastFrame: 11, holdsFrames: true }),
+      },
+    ],
     ['begun and folded since', { items: [first], descriptor: read({ lastFrame: 11, holdsFrames: true }) }],
   ])('%s', (_name, picture) => {
     expect(plan(picture)).toEqual({ kind: 'folded' })
@@ -155,8 +171,24 @@ describe('a block that stock has saved since gets what is missing at its end', (
       'begun anew on another descriptor',
       { items: [begun], descriptor: read({ crc64: 2n, lastFrame: undefined }) },
     ],
+    [
+      'with everything, but for what stock does not keep',
+      { items: [begun], descriptor: read({ crc64: 2n, lastFrame: undefined, holdsFrames: true }) },
+    ],
+    ['of a cut data file', { items: [{ ...first, direct: true, contentBytes: 1_001 }] }],
+    [
+      'that stock has begun a WAL of, over a frame that it has not seen',
+      { items: [begun], wal: { ...wal(30), isTheirs: true }, descriptor: read() },
+    ],
+    ['removed, with all of its files', { items: [begun], isRemoved: true }],
+    ['removed, open as it was at the checkpoint', { checkpointed: open(), items: [third], isRemoved: true }],
   ])('%s', (_name, picture) => {
     expect(plan(picture)).toEqual({ kind: 'merge', entries: picture.items })
+  })
+
+  test('and is forgotten where stock has removed it and no frame names it', () => {
+    const picture = { checkpointed: open(), isRemoved: true }
+    expect(plan(picture)).toEqual({ kind: 'removed' })
   })
 })
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals'
-import { decodeDescriptor, encodeDescriptor } from '../../../src/storage/codec/descriptor-codec.ts'
 import type { EntryName } from '../../../src/storage/record.ts'
 import { verifyDirectory } from '../../../src/storage/verify/verify-directory.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
@@ -78,47 +77,5 @@ describe('a log file whose header does not verify', () => {
       expect((await storage.entries()).map(({ recordCount }) => Number(recordCount))).toEqual([3])
       await storage.close()
     }
-  })
-})
-
-describe('a block that ReductStore saved after the kill', () => {
-  /** As ReductStore saves it: without our fields and without the WAL, which it has not replayed. */
-  async function savedByStock(): Promise<{ disk: SimulatedDisk; path: string; dataBytes: number }> {
-    const disk = new SimulatedDisk({ seed: 24 })
-    const storage = await openStore(disk.fs, { limits: { directBytesMin: 100 } })
-    await storage.submit({ writes: [write(entry, t0)] })
-    await storage.settle()
-    const path = `/data/kafka/topic/0/${t0}`
-    const sealed = decodeDescriptor(disk.peek(`${path}.meta`)!)
-    await storage.submit({
-      writes: [write(entry, t0 + 5, 'x'.repeat(500)), write(entry, t0 + 6, 'y'.repeat(500))],
-    })
-    disk.killProcess()
-    const { bytes, recordFromBytes, recordToBytes, sizeBytes } = sealed
-    const record = bytes.slice(recordFromBytes[0], recordToBytes[0])
-    disk.putFile(`${path}.meta`, encodeDescriptor({ id: BigInt(t0), sizeBytes }, [record]))
-    await disk.restart().unlink(`/data/kafka/topic/0/.wal/${t0}.wal`)
-    return { disk, path, dataBytes: sizeBytes }
-  }
-
-  it('gets the records that it does not hold', async () => {
-    const { disk } = await savedByStock()
-    const storage = await openStore(disk.restart())
-    const contents: string[] = []
-    for await (const record of storage.records(entry))
-      contents.push(Buffer.from(await record.read()).toString())
-    expect(contents).toEqual([`content of ${t0}`, 'x'.repeat(500), 'y'.repeat(500)])
-    await storage.close()
-  })
-
-  it('stops the open, before anything is written, where their content was cut: with the records and what to do', async () => {
-    const { disk, path, dataBytes } = await savedByStock()
-    disk.putFile(`${path}.blk`, disk.peek(`${path}.blk`)!.slice(0, dataBytes))
-    const { code, message } = await refusal(disk)
-    expect(code).toBe('ERR_CORRUPT')
-    expect(message).toContain(
-      `${path}.blk: ReductStore has cut the content of 2 records, with times from ${t0 + 5} to ${t0 + 6}: put`,
-    )
-    expect(message).not.toContain('\n')
   })
 })

@@ -1,0 +1,79 @@
+import { crc32 } from '../../base/crc32.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
+import { StorageError } from '../errors.ts'
+import type { StorePaths } from '../paths.ts'
+import type { RecordBegin, RecordReader, RecordWriter } from '../record.ts'
+import { stillOwed, writeOwed, type OwedRecord } from '../recovery/owed-content.ts'
+
+export interface OwedRecordsOptions {
+  readonly fs: FileSystem
+  readonly paths: StorePaths
+  readonly begin: (begin: RecordBegin) => Promise<RecordWriter>
+}
+
+/**
+ * Records that have failed since ReductStore has cut their content off, until it is written again. A record is paid for by
+ * the very frame that makes it a finished one; the list on disk follows, and what it names too much is found out by the
+ * next open.
+ */
+export class OwedRecords {
+  readonly #options: OwedRecordsOptions
+  #records: readonly OwedRecord[] = []
+  #written: Promise<void> = Promise.resolve()
+  #reader: RecordReader | undefined
+
+  constructor(options: OwedRecordsOptions) {
+    this.#options = options
+  }
+
+  get records(): readonly OwedRecord[] {
+    return this.#records
+  }
+
+  /** Takes over what recovery has found, and what earlier runs have left. */
+  async open(reader: RecordReader, found: readonly OwedRecord[]): Promise<void> {
+    this.#reader = reader
+    this.#records = await stillOwed(reader, found)
+    if (this.#records.length < found.length) await this.#write()
+  }
+
+  /** @throws {StorageError} see `Storage.payOwed` */
+  async pay(record: OwedRecord, content: Uint8Array): Promise<void> {
+    const { bucket, entry, timestampUs, labels, contentType, contentBytes, contentChecksum } = record
+    const isIt = contentChecksum === undefined || crc32(content) === contentChecksum
+    if (content.byteLength !== contentBytes || !isIt) {
+      const facts = { bucket, entry, timestampUs: BigInt(timestampUs) }
+      throw new StorageError('ERR_INVALID', `${bucket}/${entry} at ${timestampUs}: not its content`, facts)
+    }
+    // A record that was removed meanwhile must not come back.
+    const still = this.#reader === undefined ? [] : await stillOwed(this.#reader, [record])
+    if (still.length === 0) {
+      this.#drop([record])
+      const why = `${bucket}/${entry} at ${timestampUs}: it is not owed any more`
+      throw new StorageError('ERR_EXISTS', why, { bucket, entry, timestampUs: BigInt(timestampUs) })
+    }
+    const begin = { target: { bucket, entry }, timestampUs, labels, contentType, contentBytes }
+    const writer = await this.#options.begin(begin)
+    await writer.write(content)
+    await writer.finish()
+    this.#drop([record])
+    // The list may name what is paid for; a write for each would cost more than the record.
+    if (this.#records.length === 0) await this.#write()
+  }
+
+  /** They stay failed. Durable when it resolves. */
+  async forget(records: readonly OwedRecord[]): Promise<void> {
+    this.#drop(records)
+    await this.#write()
+  }
+
+  #drop(records: readonly OwedRecord[]): void {
+    this.#records = this.#records.filter((record) => !records.includes(record))
+  }
+
+  #write(): Promise<void> {
+    const { fs, paths } = this.#options
+    this.#written = this.#written.then(() => writeOwed(fs, paths, this.#records))
+    return this.#written
+  }
+}

@@ -1,0 +1,254 @@
+import { crc32 } from 'node:zlib'
+import { describe, expect, it } from '@jest/globals'
+import type { FileSystem } from '../../../src/fs/file-system.ts'
+import { encodeIndex } from '../../../src/storage/codec/index-codec.ts'
+import { openDirectory } from '../../../src/storage/query/directory-reader.ts'
+import type { EntryName, LabelList, RecordReader, RecordWrite } from '../../../src/storage/record.ts'
+import { verifyDirectory } from '../../../src/storage/index.ts'
+import { checkSettled } from '../../support/independent/settled-check.ts'
+import { readAsStock } from '../../support/independent/stock-reader.ts'
+import { SimulatedDisk } from '../../support/simulated-disk.ts'
+import { independentFiles, openStore, write } from '../../support/storage/store.ts'
+import { visitBlock } from '../../support/storage/visit-block.ts'
+
+/**
+ * Goal: what ReductStore did to a directory between a kill of ours and our start never stops the start: nothing
+ * acknowledged is lost while the log has it, nothing comes twice, and content that is nowhere any more is owed.
+ * Method: killed stores on the simulated disk, their blocks saved as ReductStore saves them; what they show by our readers
+ * and by ReductStore's rules, also when the start is interrupted before each change of the disk.
+ */
+
+const t0 = 1_750_000_000_000_000
+const entry: EntryName = { bucket: 'kafka', entry: 'topic/0' }
+const path = `/data/kafka/topic/0/${t0}`
+const walPath = `/data/kafka/topic/0/.wal/${t0}.wal`
+const owedPath = '/data/.sediment/owed'
+
+const visit = (disk: SimulatedDisk, kept: readonly number[], isCut: boolean): Promise<void> =>
+  visitBlock(disk, 'kafka/topic/0', t0, (timestampUs) => kept.includes(timestampUs - t0), isCut)
+const labelsOf = (us: number): LabelList => ['offset', String(us), 'key', 'a']
+const record = (us: number, content: string): RecordWrite => write(entry, t0 + us, content, labelsOf(us))
+const direct = { limits: { directBytesMin: 100 } }
+const inline = { limits: { directBytesMin: 1_000_000 } }
+
+/** A block with one settled record, reopened by a frame with these; killed. */
+async function killedStore(writes: readonly RecordWrite[], setup = direct): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk({ seed: 24 })
+  const storage = await openStore(disk.fs, setup)
+  await storage.submit({ writes: [record(0, 'first')] })
+  await storage.settle()
+  await storage.submit({ writes })
+  disk.killProcess()
+  return disk
+}
+
+/** Time, state, checksum, and the content where there is one. */
+async function shown(reader: RecordReader): Promise<string[]> {
+  const rows: string[] = []
+  for await (const { timestampUs, state, contentChecksum, contentBytes, read } of named(reader)) {
+    const what = state === 'finished' ? (await read()).slice(0, 8) : `${contentBytes} bytes`
+    rows.push(`${Number(timestampUs) - t0} ${state} ${contentChecksum === undefined ? '-' : 'crc'} ${what}`)
+  }
+  return rows
+}
+
+async function* named(reader: RecordReader) {
+  for await (const stored of reader.records(entry, { anyState: true })) {
+    const { timestampUs, state, contentChecksum, contentBytes } = stored
+    const read = async (): Promise<string> => Buffer.from(await stored.read()).toString()
+    yield { timestampUs, state, contentChecksum, contentBytes, read }
+  }
+}
+
+const [x, y] = ['x'.repeat(500), 'y'.repeat(400)]
+const first = '0 finished - first'
+const cutRows = [first, '5 errored - 500 bytes', '6 errored - 400 bytes']
+const paidRows = [first, '5 finished crc xxxxxxxx', '6 finished crc yyyyyyyy']
+
+async function cutStore(): Promise<SimulatedDisk> {
+  const disk = await killedStore([record(5, x), record(6, y)])
+  await visit(disk, [0], true)
+  return disk
+}
+
+describe('content that ReductStore has cut off', () => {
+  it('is owed: its records stand there as failed ones, and the start goes on', async () => {
+    const disk = await cutStore()
+    const before = await verifyDirectory(disk.fs, '/data', { checkContent: true })
+    expect(before.findings).toContainEqual({
+      severity: 'recoverable',
+      path: owedPath,
+      message: expect.stringContaining(`content of 2 records, the first in kafka/topic/0 at ${t0 + 5}`),
+    })
+    const fs = disk.restart()
+    const storage = await openStore(fs)
+    expect(await shown(storage)).toEqual(cutRows)
+    expect(storage.owed).toEqual(
+      [x, y].map((content, index) => ({
+        ...entry,
+        timestampUs: t0 + 5 + index,
+        labels: labelsOf(5 + index),
+        contentType: 'text/plain',
+        contentBytes: content.length,
+        contentChecksum: crc32(content),
+      })),
+    )
+    await storage.submit({ writes: [record(7, 'behind')] })
+    await storage.settle()
+    const stock = readAsStock(await independentFiles(fs))
+    expect(stock.problems).toEqual([])
+    expect(stock.records.map(({ timestampUs, state }) => [Number(timestampUs) - t0, state])).toEqual([
+      [0, 1],
+      [5, 2],
+      [6, 2],
+      [7, 1],
+    ])
+    await storage.close()
+    expect(checkSettled(await independentFiles(fs))).toEqual([])
+    const after = await verifyDirectory(fs, '/data', { checkContent: true })
+    expect(after.findings.map((finding) => finding.path)).toEqual([owedPath])
+  })
+
+  it('is paid for in its place, and by nothing else', async () => {
+    const disk = await cutStore()
+    const fs = disk.restart()
+    const storage = await openStore(fs)
+    const [one, two] = storage.owed
+    await expect(storage.payOwed(one!, Buffer.from(y))).rejects.toMatchObject({ code: 'ERR_INVALID' })
+    await expect(storage.payOwed(one!, Buffer.from('z'.repeat(500)))).rejects.toMatchObject({
+      code: 'ERR_INVALID',
+    })
+    await storage.payOwed(one!, Buffer.from(x))
+    expect(storage.owed).toEqual([two])
+    await expect(storage.payOwed(one!, Buffer.from(x))).rejects.toMatchObject({ code: 'ERR_EXISTS' })
+    await storage.payOwed(two!, Buffer.from(y))
+    expect(storage.owed).toEqual([])
+    expect(disk.exists(owedPath)).toBe(false)
+    expect(await shown(storage)).toEqual(paidRows)
+    await storage.close()
+    expect(await shown(await openDirectory(fs, '/data'))).toEqual(paidRows)
+    expect((await verifyDirectory(fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('is owed until it is paid for, over kills; what is paid for is not owed again', async () => {
+    const disk = await cutStore()
+    let storage = await openStore(disk.restart())
+    await storage.payOwed(storage.owed[0]!, Buffer.from(x))
+    disk.killProcess()
+    storage = await openStore(disk.restart())
+    expect(storage.owed.map(({ timestampUs }) => timestampUs - t0)).toEqual([6])
+    disk.cutPower({ seed: 3 })
+    storage = await openStore(disk.restart())
+    expect(storage.owed.map(({ timestampUs }) => timestampUs - t0)).toEqual([6])
+    await storage.removeRecords(entry, [BigInt(t0 + 6)])
+    await expect(storage.payOwed(storage.owed[0]!, Buffer.from(y))).rejects.toMatchObject({
+      code: 'ERR_EXISTS',
+    })
+    await storage.close()
+    storage = await openStore(disk.restart())
+    expect(storage.owed).toEqual([])
+    expect(disk.exists(owedPath)).toBe(false)
+    await storage.close()
+  })
+
+  it('is forgotten by whoever says that nobody can bring it', async () => {
+    const disk = await cutStore()
+    const storage = await openStore(disk.restart())
+    await storage.forgetOwed([storage.owed[1]!])
+    disk.cutPower({ seed: 4 })
+    const again = await openStore(disk.restart())
+    expect(again.owed.map(({ timestampUs }) => timestampUs - t0)).toEqual([5])
+    expect(await shown(again)).toEqual(cutRows)
+    await again.close()
+  })
+
+  it('is owed once, wherever the start or the payment is interrupted', async () => {
+    const source = await cutStore()
+    source.restart()
+    let crashes = 0
+    for (let operation = 1; ; operation++) {
+      const disk = source.fork(operation)
+      disk.crashAt(disk.operations + operation)
+      if (await paysAll(disk.fs)) break
+      crashes += 1
+      disk.crashAt(undefined)
+      if (operation % 2 === 0) disk.killProcess()
+      else disk.cutPower({ seed: operation })
+      const fs = disk.restart()
+      const storage = await openStore(fs)
+      const where = { operation }
+      const rows = await shown(storage)
+      const owed = storage.owed.map(({ timestampUs }) => `${timestampUs - t0}`)
+      const failed = rows.filter((row) => row.includes('errored')).map((row) => row.split(' ')[0])
+      expect({ where, owed }).toEqual({ where, owed: failed })
+      for (const one of storage.owed)
+        await storage.payOwed(one, Buffer.from(one.contentBytes === 500 ? x : y))
+      expect({ where, rows: await shown(storage) }).toEqual({ where, rows: paidRows })
+      await storage.close()
+      const { findings } = await verifyDirectory(fs, '/data', { checkContent: true })
+      expect({ where, findings }).toEqual({ where, findings: [] })
+    }
+    expect(crashes).toBeGreaterThan(30)
+  })
+})
+
+describe('a block that ReductStore saved', () => {
+  it('gets what it does not hold, with content that lies behind its end, and its checksums again', async () => {
+    const disk = await killedStore([record(5, x), record(6, y)])
+    await visit(disk, [0], false)
+    const storage = await openStore(disk.restart())
+    expect(await shown(storage)).toEqual(paidRows)
+    await storage.close()
+  })
+
+  it('gets back content that a power cut took, and the checksums of all that the log knows', async () => {
+    const disk = await killedStore([record(5, x), record(6, y)], inline)
+    await visit(disk, [0, 5, 6], false)
+    const data = disk.peek(`${path}.blk`)!.slice()
+    disk.putFile(`${path}.blk`, data.fill(0, 5, 505))
+    const storage = await openStore(disk.restart(), inline)
+    expect(await shown(storage)).toEqual(paidRows)
+    expect(storage.owed).toEqual([])
+    await storage.close()
+  })
+
+  it('does not get back what was removed there, where it holds what stood behind it in the WAL', async () => {
+    for (const setup of [inline, direct]) {
+      const disk = await killedStore([record(5, x), record(6, y), record(7, x), record(8, y)], setup)
+      await visit(disk, [0, 7], false)
+      const storage = await openStore(disk.restart(), setup)
+      const times = (await shown(storage)).map((row) => row.split(' ')[0])
+      expect(times).toEqual(['0', '7', '8'])
+      expect(storage.owed).toEqual([])
+      await storage.close()
+    }
+  })
+
+  it('may be gone with all of its files: what the log has comes back', async () => {
+    for (const setup of [inline, direct]) {
+      const disk = await killedStore([record(5, x)], setup)
+      const fs = disk.restart()
+      for (const gone of [`${path}.meta`, `${path}.blk`, walPath, '/data/kafka/topic/0/blocks.idx'])
+        await fs.unlink(gone)
+      disk.putFile('/data/kafka/topic/0/blocks.idx', encodeIndex([]).bytes)
+      const again = disk.restart()
+      const storage = await openStore(again, setup)
+      const isOwed = setup === direct
+      expect(await shown(storage)).toEqual([isOwed ? '5 errored - 500 bytes' : '5 finished crc xxxxxxxx'])
+      expect(storage.owed).toHaveLength(isOwed ? 1 : 0)
+      await storage.close()
+      expect(checkSettled(await independentFiles(again))).toEqual([])
+    }
+  })
+})
+
+async function paysAll(fs: FileSystem): Promise<boolean> {
+  try {
+    const storage = await openStore(fs)
+    for (const one of storage.owed) await storage.payOwed(one, Buffer.from(one.contentBytes === 500 ? x : y))
+    await storage.close()
+    return true
+  } catch {
+    return false
+  }
+}
