@@ -1,7 +1,9 @@
+import { IntervalSet } from '../base/interval-set.ts'
 import type { Logger } from '../base/logger.ts'
 import type { SourceBatch, SourceRecord, TopicPartition } from '../kafka/source.ts'
 import { place } from '../kafka/topic-partition.ts'
 import type { Gap } from '../ledger/gap.ts'
+import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import { unmapRecord } from '../mapping/unmap.ts'
 import { type OwedRecord, type RecordWrite, StorageError, type StorageErrorCode } from '../storage/index.ts'
 import type { SinkLedger, SinkStorage } from './options.ts'
@@ -37,11 +39,13 @@ export class OwedOffsets {
 
   /** Where the partition is to be read from for what it owes; what lies below `lowWatermark` is lost. */
   async begin(partition: TopicPartition, lowWatermark: number): Promise<number | undefined> {
-    for (const [offset, record] of this.#of(partition) ?? [])
-      if (offset < lowWatermark)
-        await this.#lose(partition, offset, record, 'Kafka does not hold it any more')
+    await this.#forget(partition, this.#inGaps(partition))
     const offsets = [...(this.#of(partition)?.keys() ?? [])]
-    return offsets.length === 0 ? undefined : Math.min(...offsets)
+    const lost = offsets.filter((offset) => offset < lowWatermark)
+    await this.#lose(partition, lost, 'Kafka does not hold it any more')
+    let first: number | undefined
+    for (const offset of this.#of(partition)?.keys() ?? []) first = Math.min(offset, first ?? offset)
+    return first
   }
 
   /** Writes what the batch has of the owed content. What it should have and has not is lost. */
@@ -49,10 +53,12 @@ export class OwedOffsets {
     const owed = [...(this.#of(batch) ?? [])].filter(
       ([offset]) => offset >= batch.fromOffset && offset < batch.nextOffset,
     )
+    const found = new Map(batch.records.map((one) => [one.offset, one]))
+    const missing = owed.flatMap(([offset]) => (found.has(offset) ? [] : [offset]))
+    await this.#lose(batch, missing, 'Kafka has no record there')
     for (const [offset, record] of owed) {
-      const found = batch.records.find((one) => one.offset === offset)
-      if (found === undefined) await this.#lose(batch, offset, record, 'Kafka has no record there')
-      else await this.#payOne(batch, offset, record, toWrite(found)?.content)
+      const message = found.get(offset)
+      if (message !== undefined) await this.#payOne(batch, offset, record, toWrite(message)?.content)
     }
   }
 
@@ -75,20 +81,37 @@ export class OwedOffsets {
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       if (error.code === 'ERR_INVALID')
-        return this.#lose(partition, offset, record, 'Kafka has another record there')
+        return this.#lose(partition, [offset], 'Kafka has another record there')
       if (error.code !== 'ERR_EXISTS' && !STAYS_OWED.has(error.code)) throw error
       this.#drop(partition, offset)
       logger.warn({ ...place(partition), offset, error }, 'content that is owed was not stored again')
     }
   }
 
-  async #lose(partition: TopicPartition, offset: number, record: OwedRecord, why: string): Promise<void> {
-    const { storage, logger, recordLoss } = this.#options
-    if (!(await recordLoss(partition, { class: 'deleted', fromOffset: offset, nextOffset: offset + 1 })))
+  /** Named as gaps first: an offset in a gap that is still listed as owed is forgotten by the next start. */
+  async #lose(partition: TopicPartition, offsets: readonly number[], why: string): Promise<void> {
+    const { logger, recordLoss } = this.#options
+    if (this.#isAnew(partition)) {
+      for (const offset of offsets) this.#drop(partition, offset)
+      if (offsets.length > 0)
+        logger.warn({ ...place(partition), offsets: offsets.length, why }, 'content stays owed')
       return
-    await storage.forgetOwed?.([record])
-    this.#drop(partition, offset)
-    logger.error({ ...place(partition), offset, why }, 'content that ReductStore had cut off is lost')
+    }
+    const lost = new IntervalSet()
+    for (const offset of offsets) lost.add(offset)
+    for (const { start, end } of lost.runs()) {
+      if (!(await recordLoss(partition, { class: 'deleted', fromOffset: start, nextOffset: end }))) return
+      const range = { fromOffset: start, nextOffset: end, why }
+      logger.error({ ...place(partition), ...range }, 'content that ReductStore had cut off is lost')
+    }
+    await this.#forget(partition, offsets)
+  }
+
+  async #forget(partition: TopicPartition, offsets: readonly number[]): Promise<void> {
+    if (offsets.length === 0) return
+    const owed = this.#of(partition)
+    await this.#options.storage.forgetOwed?.(offsets.flatMap((offset) => owed?.get(offset) ?? []))
+    for (const offset of offsets) this.#drop(partition, offset)
   }
 
   #of(partition: TopicPartition): ReadonlyMap<number, OwedRecord> | undefined {
@@ -103,9 +126,27 @@ export class OwedOffsets {
     if (owed?.size === 0) this.#owed?.delete(name)
   }
 
-  /** Once the cluster is known. What does not come from there, or is lost already, nobody can bring. */
+  #row(partition: TopicPartition): LedgerRow | undefined {
+    const { ledger, clusterId } = this.#options
+    return ledger.position({ clusterId: clusterId(), ...place(partition) })
+  }
+
+  /** Then a record may be of an earlier incarnation: it does not say, and a gap might be named in the wrong one. */
+  #isAnew(partition: TopicPartition): boolean {
+    return (this.#row(partition)?.incarnation ?? 0) > 0
+  }
+
+  /** Owed offsets that the ledger has as gaps by now. */
+  #inGaps(partition: TopicPartition): number[] {
+    const gaps = this.#isAnew(partition) ? [] : (this.#row(partition)?.gaps ?? [])
+    return [...(this.#of(partition)?.keys() ?? [])].filter((offset) =>
+      gaps.some((gap) => gap.fromOffset <= offset && offset < gap.nextOffset),
+    )
+  }
+
+  /** Once the cluster is known. What does not come from there nobody can bring. */
   #find(): Map<string, Map<number, OwedRecord>> {
-    const { storage, ledger, clusterId, logger } = this.#options
+    const { storage, logger } = this.#options
     const owed = new Map<string, Map<number, OwedRecord>>()
     for (const record of storage.owed ?? []) {
       const { bucket, entry, timestampUs, labels } = record
@@ -115,11 +156,8 @@ export class OwedOffsets {
         labels,
         content: new Uint8Array(0),
       })
-      const row = origin && ledger.position({ clusterId: clusterId(), ...place(origin) })
-      const isLost = row?.gaps.some(
-        (gap) => gap.fromOffset <= origin!.offset && origin!.offset < gap.nextOffset,
-      )
-      if (origin === undefined || row === undefined || origin.offset >= row.nextOffset || isLost === true) {
+      const row = origin && this.#row(origin)
+      if (origin === undefined || row === undefined || origin.offset >= row.nextOffset) {
         logger.warn(
           { bucket, entry, timestampUs },
           'content that ReductStore has cut off cannot be read again',

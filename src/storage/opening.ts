@@ -13,7 +13,7 @@ import { StorageError } from './errors.ts'
 import type { StorageOptions } from './options.ts'
 import type { StorePaths } from './paths.ts'
 import { byEntry } from './recovery/apply.ts'
-import { owedFrames } from './recovery/owed.ts'
+import { waitingFrames } from './recovery/waiting-frames.ts'
 import type { Recovery } from './recovery/recover.ts'
 import { makeRoot } from './store-files.ts'
 
@@ -57,20 +57,20 @@ export async function adoptOpenBlocks(
 }
 
 /**
- * Blocks that no frame has given a place; frames that are owed may name some. And a mark of removals that was not
+ * Blocks that no frame has given a place; frames that wait may name some. And a mark of removals that was not
  * finished: nothing was removed yet.
  */
 export async function clearStaged(fs: FileSystem, paths: StorePaths, log: CommitLog): Promise<void> {
   const unfinished = `${paths.removals}.tmp`
   if ((await fs.fileBytes(unfinished)) !== undefined) await fs.unlink(unfinished)
-  if (log.owed.length > 0) return
+  if (log.waiting.length > 0) return
   for (const { name } of (await fs.list(paths.staged)) ?? []) await fs.unlink(`${paths.staged}/${name}`)
 }
 
 /** What could not be carried out stays in the log: its last frame too, which the new file begins with. */
-export async function keepOwed({ log, facts, damage }: Recovery): Promise<void> {
-  log.owed = owedFrames(facts, damage, log)
-  if (log.owed.some(({ endLog }) => endLog > log.fileNumber)) await log.roll()
+export async function keepWaiting({ log, facts, damage }: Recovery): Promise<void> {
+  log.waiting = waitingFrames(facts, damage, log)
+  if (log.waiting.some(({ endLog }) => endLog > log.fileNumber)) await log.roll()
 }
 
 /** R10: a checkpoint at the last frame, and only then the older logs go. */

@@ -26,8 +26,8 @@ import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
 import { Quarantine } from './recovery/adopt/quarantine.ts'
 import { applyPlans, findLostDirectContent, type PlannedBlock } from './recovery/apply.ts'
 import type { BlockFacts, LogFacts } from './recovery/facts.ts'
-import { checkpointBefore, onlyOf } from './recovery/owed.ts'
-import { joinOwed, readOwed, writeOwed } from './recovery/owed-content.ts'
+import { checkpointBefore, onlyOf } from './recovery/waiting-frames.ts'
+import { joinOwed, readOwed, writeOwed, type OwedRecord } from './recovery/owed-content.ts'
 import { planBlock, type BlockPlan } from './recovery/plan.ts'
 import { readCheckpoint } from './recovery/recover.ts'
 import { scanBlocks } from './recovery/scan-blocks.ts'
@@ -45,8 +45,9 @@ export interface RepairOptions {
   /**
    * Called when every block is as it stays, and before the checkpoint is written: the value that the companion has
    * afterwards is what the checkpoint says. Without it a companion whose checkpoint is lost is lost, too.
+   * @param owed records whose content ReductStore has cut off
    */
-  readonly completeCompanion?: () => Promise<void>
+  readonly completeCompanion?: (owed: readonly OwedRecord[]) => Promise<void>
 }
 
 export interface RepairReport {
@@ -87,13 +88,17 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
       steps.push(step)
       options.progress?.(step)
     }
+    await readOwed(fs, paths).catch(async (error: unknown) => {
+      if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
+      await quarantine.take(paths.owed, 'does not match its checksum')
+    })
     const log = await redoLog(fs, paths, quarantine, companion, say)
     await mendSettings(fs, paths, quarantine, say)
     say('take over every block by itself')
     const progress = (done: number, total: number): void =>
       options.progress?.(`taking over entry ${done} of ${total}`)
     await adoptEntries({ fs, paths, logger, quarantine, progress })
-    await options.completeCompanion?.()
+    await options.completeCompanion?.(await readOwed(fs, paths))
     const hasCompanion = log.position !== undefined || options.completeCompanion !== undefined
     const position = log.position ?? (await positionBehind(fs, paths))
     const fresh = await CommitLog.begin(fs, paths, generation, (await logNumberMax(fs, paths)) + 1, position)
@@ -103,7 +108,7 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
       generation,
       companion: hasCompanion ? companion.snapshot() : undefined,
       openBlocks: [],
-      owed: [],
+      waiting: [],
     }
     const old = await fs.readFile(paths.checkpoint)
     if (old !== undefined) await quarantine.copy(paths.checkpoint, old, 'replaced by a repair')
@@ -139,12 +144,12 @@ async function redoLog(
     return { position: undefined }
   }
   const log = await scanLog(fs, paths, checkpoint)
-  const owed = await scanOwed(fs, paths, checkpoint)
-  await setAside(fs, paths, [log, ...owed], quarantine, say)
+  const waiting = await scanWaiting(fs, paths, checkpoint)
+  await setAside(fs, paths, [log, ...waiting], quarantine, say)
   // Nothing is left that cannot be read, and what fails now stops the repair.
   const damage = new Damage(paths.root)
   const facts: BlockFacts[] = []
-  for (const one of [...owed, log]) facts.push(...(await scanBlocks(fs, paths.root, one, damage)))
+  for (const one of [...waiting, log]) facts.push(...(await scanBlocks(fs, paths.root, one, damage)))
   const blocks = facts.map((block): PlannedBlock => ({
     facts: block,
     plan: keepLongerWal(block, planBlock(block)),
@@ -155,12 +160,8 @@ async function redoLog(
     if (plan.kind === 'damaged')
       say(`keep what can be read of ${block.bucket}/${block.entry} block ${block.blockId}: ${plan.why}`)
   say(`redo ${log.frames.length} groups in ${sound.length} blocks`)
-  const known = await readOwed(fs, paths).catch((error: unknown) => {
-    if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
-    return quarantine.take(paths.owed, 'does not match its checksum').then(() => [])
-  })
   const cut = await findLostDirectContent(fs, paths.root, sound, damage)
-  await writeOwed(fs, paths, joinOwed(known, cut.owed))
+  await writeOwed(fs, paths, joinOwed(await readOwed(fs, paths), cut.owed))
   await applyPlans(fs, paths.root, sound, damage)
   for (const { error } of damage.places) throw error
   companion.restore(checkpoint.companion)
@@ -170,9 +171,9 @@ async function redoLog(
 }
 
 /** What the log has kept for entries that could not be read, as far as it can be read itself. */
-async function scanOwed(fs: FileSystem, paths: StorePaths, { owed }: Checkpoint): Promise<LogFacts[]> {
+async function scanWaiting(fs: FileSystem, paths: StorePaths, { waiting }: Checkpoint): Promise<LogFacts[]> {
   const found: LogFacts[] = []
-  for (const frames of owed) {
+  for (const frames of waiting) {
     const log = await scanLog(fs, paths, checkpointBefore(frames), frames.endLog)
     found.push(onlyOf(log, frames.entries))
   }

@@ -21,7 +21,7 @@ import { DirtySet } from './dirty-set.ts'
 import { StorageError } from './errors.ts'
 import { silentStorageObserver, type StorageObserver } from './observer.ts'
 import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageOptions } from './options.ts'
-import { adoptOpenBlocks, clearStaged, finishRecovery, keepOwed, makeDirectories } from './opening.ts'
+import { adoptOpenBlocks, clearStaged, finishRecovery, keepWaiting, makeDirectories } from './opening.ts'
 import { storePaths, type StorePaths } from './paths.ts'
 import { QuotaKeeper } from './quota/quota-keeper.ts'
 import { RemovalMark } from './removal-mark.ts'
@@ -292,7 +292,7 @@ export class Storage implements RecordReader {
       })
       const dirty = new DirtySet()
       await adoptOpenBlocks(fs, recovery, catalogue, manager)
-      await keepOwed(recovery)
+      await keepWaiting(recovery)
       await clearStaged(fs, paths, recovery.log)
       await finishRecovery(fs, paths, recovery.log, manager, options)
       const storage = new Storage({
@@ -539,6 +539,7 @@ export class Storage implements RecordReader {
         await this.#checkpointer.settled()
         await this.#checkpointer.begin()
         await this.#checkpointer.settled()
+        await this.#owed.close()
       }
     } catch (cause) {
       this.#fail(cause)

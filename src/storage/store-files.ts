@@ -120,7 +120,7 @@ export async function initializeStore(
     generation: 0,
     companion: undefined,
     openBlocks: [],
-    owed: [],
+    waiting: [],
   }
   await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
   await fs.syncDirectories([paths.root])

@@ -135,7 +135,7 @@ const checkpointTarget: FuzzTarget = {
       generation: fc.nat(),
       companion: fc.option(fc.uint8Array({ maxLength: 50 }), { nil: undefined }),
       openBlocks,
-      owed: fc.array(
+      waiting: fc.array(
         fc.record({
           firstLog: safeNat,
           endLog: safeNat,

@@ -152,8 +152,8 @@ describe('OffsetLedger', () => {
     ledger.restore(undefined)
     ledger.apply(delta)
     expect(ledger.position({ clusterId: 'c', topic: 't', partition: 0 })).toMatchObject({ nextOffset: 2 })
-    delta[8] = 8
-    expect(() => decodeDelta(delta)).toThrow('flags 8 are not known here')
+    delta[8] = 16
+    expect(() => decodeDelta(delta)).toThrow('flags 16 are not known here')
   })
 
   it('keeps clusters apart', () => {

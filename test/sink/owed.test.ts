@@ -1,6 +1,7 @@
 // Goal: content that ReductStore cut off between a kill and a start comes again from Kafka, into its place, once; what Kafka
 // has no more is a named gap. Method: the real store and ledger on a simulated disk, killed, visited and started again.
 import { expect, it } from '@jest/globals'
+import { encodeDelta } from '../../src/ledger/ledger-codec.ts'
 import { OffsetLedger } from '../../src/ledger/offset-ledger.ts'
 import { Sink } from '../../src/sink/sink.ts'
 import type { Storage } from '../../src/storage/index.ts'
@@ -79,7 +80,7 @@ it('is read again from the first owed offset on, and stored once', async () => {
   source.produce(p0, 5)
   const life = await start(disk, source)
   expect(life.storage.owed.map(({ labels }) => labels[1])).toEqual(['4', '5', '6', '7', '8', '9'])
-  expect(await source.assign(p0)).toEqual([{ kind: 'start', offset: 4 }])
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 4 }])
   await life.deliver(3)
   expect(life.storage.owed).toHaveLength(3)
   await life.deliver(8)
@@ -87,7 +88,7 @@ it('is read again from the first owed offset on, and stored once', async () => {
   expect(await states(life.storage)).toEqual(finished(15))
   expect(life.gaps()).toEqual([])
   expect(life.ledger.positions()[0]).toMatchObject({ nextOffset: 15, records: 15 })
-  expect(await source.assign(p0)).toEqual([{ kind: 'start', offset: 15 }])
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 15 }])
 })
 
 it('is owed on when the process dies in between', async () => {
@@ -98,7 +99,7 @@ it('is owed on when the process dies in between', async () => {
   disk.killProcess()
   disk.restart()
   const again = await start(disk, source)
-  expect(await source.assign(p0)).toEqual([{ kind: 'start', offset: 7 }])
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 7 }])
   await again.deliver(3)
   expect(await states(again.storage)).toEqual(finished(10))
 })
@@ -108,14 +109,13 @@ it('is a gap where Kafka has no such record any more, also for the start after i
   source.log(p0).low = 6
   source.log(p0).missing.add(8)
   const life = await start(disk, source)
-  expect(await source.assign(p0)).toEqual([{ kind: 'start', offset: 6 }])
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 6 }])
   await life.deliver(4)
-  const deleted = [4, 5, 8].map((offset) => ({
-    class: 'deleted',
-    fromOffset: offset,
-    nextOffset: offset + 1,
-  }))
-  expect(life.gaps()).toEqual(deleted.map(() => ({ ...p0, class: 'deleted', offsets: 1 })))
+  const deleted = [
+    { class: 'deleted', fromOffset: 4, nextOffset: 6 },
+    { class: 'deleted', fromOffset: 8, nextOffset: 9 },
+  ]
+  expect(life.gaps()).toEqual([2, 1].map((offsets) => ({ ...p0, class: 'deleted', offsets })))
   expect(life.ledger.positions()[0]).toMatchObject({ nextOffset: 10, records: 7, gaps: deleted })
   expect(life.storage.owed).toEqual([])
   const failed = (await states(life.storage)).filter((row) => row.includes('errored'))
@@ -125,5 +125,35 @@ it('is a gap where Kafka has no such record any more, also for the start after i
   const again = await start(disk, source)
   expect(again.storage.owed).toEqual([])
   expect(again.ledger.positions()[0]).toMatchObject({ nextOffset: 10, records: 7, gaps: deleted })
-  expect(await source.assign(p0)).toEqual([{ kind: 'start', offset: 10 }])
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 10 }])
+})
+
+it('is forgotten by a start after a death between naming the gap and forgetting', async () => {
+  const { disk, source } = await visited()
+  source.log(p0).low = 6
+  const life = await start(disk, source)
+  const gaps = [{ class: 'deleted', fromOffset: 4, nextOffset: 6 } as const]
+  const revision = { ...p0, fromOffset: 4, nextOffset: 6, records: 0, gaps, isRevision: true }
+  const { clusterId } = life.ledger.positions()[0]!
+  await life.storage.submit({ writes: [], delta: encodeDelta(clusterId, [revision]) })
+  disk.killProcess()
+  disk.restart()
+  const again = await start(disk, source)
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 6 }])
+  expect(again.storage.owed.map(({ labels }) => labels[1])).toEqual(['6', '7', '8', '9'])
+  expect(again.gaps()).toEqual([])
+  expect(again.ledger.positions()[0]).toMatchObject({ nextOffset: 10, records: 8, gaps })
+})
+
+it('stays owed where offsets began anew since, and Kafka has other records there', async () => {
+  const { disk, source } = await visited()
+  const life = await start(disk, source)
+  const { clusterId } = life.ledger.positions()[0]!
+  const gaps = [{ class: 'before-start', fromOffset: 0, nextOffset: 10 } as const]
+  const anew = { ...p0, fromOffset: 0, nextOffset: 10, records: 0, gaps: [], incarnation: 1 }
+  await life.storage.submit({ writes: [], delta: encodeDelta(clusterId, [{ ...anew, gaps }]) })
+  source.log(p0).low = 6
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 6 }])
+  expect(life.storage.owed).toHaveLength(6)
+  expect(life.ledger.positions()[0]).toMatchObject({ incarnation: 1, nextOffset: 10, records: 0, gaps })
 })

@@ -1,7 +1,13 @@
 import type { FileSystem } from '../../fs/file-system.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { ReadableLedger } from './readable-ledger.ts'
-import { verifyDirectory, type Finding, type VerifyOptions, type VerifyReport } from '../../storage/index.ts'
+import {
+  verifyDirectory,
+  type Finding,
+  type OwedRecord,
+  type VerifyOptions,
+  type VerifyReport,
+} from '../../storage/index.ts'
 import { checkLedger } from './check-ledger.ts'
 import { StoredOffsets, type PartitionOffsets } from './stored-offsets.ts'
 
@@ -38,13 +44,16 @@ export async function checkStore(
 ): Promise<CheckedStore> {
   const ledger = new ReadableLedger()
   const offsets = new StoredOffsets()
+  const owed: OwedRecord[] = []
   const verified = await verifyDirectory(fs, dataPath, {
     ...options,
     companion: ledger,
     visitLogged: (record) => offsets.visitLogged(record),
+    visitOwed: (record) => owed.push(record),
     visit: (record) => offsets.visit(record),
   })
   const rows = ledger.positions()
+  for (const record of owed) offsets.visitOwed(record, rows)
   const stored = offsets.partitions()
   const unchecked = ledger.failure ?? uncheckedWhy(verified)
   const { findings, notes } =

@@ -40,8 +40,9 @@ export async function repairStore(options: RepairStoreOptions): Promise<StoreRep
   const report = await repairDirectory({
     ...common,
     companion: ledger,
-    completeCompanion: async () => {
+    completeCompanion: async (owed) => {
       const stored = await readOffsets(fs, dataPath, progress)
+      for (const record of owed) stored.visitOwed(record, ledger.positions())
       rebuilt = planRebuild(ledger.positions(), stored.partitions(), clusterId)
       ledger.restore(encodeSnapshot(rebuilt.rows))
     },

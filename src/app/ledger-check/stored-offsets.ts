@@ -1,8 +1,9 @@
 import { IntervalSet } from '../../base/interval-set.ts'
 import type { Run } from '../../base/runs.ts'
 import type { Offsets } from '../../ledger/reconcile.ts'
+import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { recordOrigin } from '../../mapping/unmap.ts'
-import type { LabelList, RecordState } from '../../storage/index.ts'
+import type { LabelList, OwedRecord, RecordState } from '../../storage/index.ts'
 
 /** Memory for the offsets of all partitions: 16 bytes a run, so 64 MiB. */
 const RUNS_MAX = 4 * 1024 * 1024
@@ -94,9 +95,23 @@ export class StoredOffsets {
     if (record.state === 'finished') this.#add(this.#partitions, record)
   }
 
-  /** A record that the log brings, whether a file has it yet or not. Before the first `visit`. */
+  /** A record that the log brings, whether a file has it yet or not. */
   visitLogged({ bucket, entry, labels }: Pick<PlacedRecord, 'bucket' | 'entry' | 'labels'>): void {
     this.#add(this.#logged, { bucket, entry, labels, timestampUs: 0n, state: 'finished' })
+  }
+
+  /** A record whose content will be read again from Kafka; not one that the ledger has given up since. */
+  visitOwed(record: OwedRecord, rows: readonly LedgerRow[]): void {
+    const origin = recordOrigin(record.labels, record.entry)
+    if (origin === undefined) return
+    const { topic, partition, offset } = origin
+    const isGivenUp = rows.some(
+      (row) =>
+        row.topic === topic &&
+        row.partition === partition &&
+        row.gaps.some((gap) => gap.fromOffset <= offset && offset < gap.nextOffset),
+    )
+    if (!isGivenUp) this.visitLogged(record)
   }
 
   /** By topic and partition, once everything was visited. */

@@ -90,7 +90,7 @@ export function checkpointOf(
     generation: log.generation,
     companion: companion?.snapshot(),
     openBlocks: [...manager.openBlocks].map((block) => block.checkpointed()),
-    owed: log.owed,
+    waiting: log.waiting,
   }
 }
 

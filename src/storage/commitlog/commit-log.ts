@@ -1,7 +1,7 @@
 import type { FileRef, FileSystem } from '../../fs/file-system.ts'
 import { writeAllAndSync } from '../../fs/write-all.ts'
 import { logPath, parseLogName, type StorePaths } from '../paths.ts'
-import { LOG_HEADER_BYTES, encodeLogHeader, type OwedFrames } from './log-file.ts'
+import { LOG_HEADER_BYTES, encodeLogHeader, type WaitingFrames } from './log-file.ts'
 
 /** Where the log stands: the last durable frame. */
 export interface LogPosition {
@@ -24,7 +24,7 @@ export class CommitLog {
   /** Log files that recovery would replay, oldest first, with their size. */
   #files: { number: number; bytes: number }[]
   /** Older files are kept for these. */
-  owed: readonly OwedFrames[] = []
+  waiting: readonly WaitingFrames[] = []
 
   private constructor(
     fs: FileSystem,
@@ -95,15 +95,15 @@ export class CommitLog {
     return dropped.reduce((sum, file) => sum + file.bytes, 0)
   }
 
-  /** Removes every other log file but those that are owed: recovery has read them. */
+  /** Removes every other log file but those that wait: recovery has read them. */
   async dropOlder(): Promise<void> {
     this.#files = this.#files.filter(({ number }) => number === this.#number)
     for (const item of (await this.#fs.list(this.#paths.logDirectory)) ?? []) {
       const number = parseLogName(item.name)
-      const isOwed = this.owed.some(
+      const isWaiting = this.waiting.some(
         ({ firstLog, endLog }) => number !== undefined && number >= firstLog && number < endLog,
       )
-      if (number !== undefined && number < this.#number && !isOwed)
+      if (number !== undefined && number < this.#number && !isWaiting)
         await this.#fs.unlink(logPath(this.#paths.logDirectory, number))
     }
   }

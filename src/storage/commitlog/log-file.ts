@@ -57,7 +57,7 @@ export interface CheckpointBlock {
 }
 
 /** Frames that were not carried out for some entries, because these could not be read: the log is kept for them. */
-export interface OwedFrames {
+export interface WaitingFrames {
   /** Log files from this one up to `endLog`, which is not one of them. */
   readonly firstLog: number
   readonly endLog: number
@@ -71,7 +71,7 @@ export interface OwedFrames {
 
 /**
  * `checkpoint`: the state at one sequence. `magic u64, first log u64, sequence u64, chain u64, generation u64,
- * companion run, block count u32, blocks, crc64 u64`. Replaced by tmp, sync, rename, directory sync. With owed frames it
+ * companion run, block count u32, blocks, crc64 u64`. Replaced by tmp, sync, rename, directory sync. With waiting frames it
  * has another magic, which older releases refuse, and in front of the crc64 `count u32` and for each: `first log u64, end
  * log u64, sequence u64, chain u64, entry count u32, entries (bucket text, entry text), block count u32, blocks`.
  */
@@ -84,17 +84,17 @@ export interface Checkpoint {
   /** `undefined` = the companion had nothing to say. */
   readonly companion: Uint8Array | undefined
   readonly openBlocks: readonly CheckpointBlock[]
-  readonly owed: readonly OwedFrames[]
+  readonly waiting: readonly WaitingFrames[]
 }
 
 const FLAG_BASE = 1
 const FLAG_FOLDING = 2
 const CHECKPOINT_MAGIC = 0x3130_5043_4453n
-const OWING_CHECKPOINT_MAGIC = 0x3230_5043_4453n
+const WAITING_CHECKPOINT_MAGIC = 0x3230_5043_4453n
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const writer = new BinaryWriter(1024)
-  writer.u64big(checkpoint.owed.length > 0 ? OWING_CHECKPOINT_MAGIC : CHECKPOINT_MAGIC)
+  writer.u64big(checkpoint.waiting.length > 0 ? WAITING_CHECKPOINT_MAGIC : CHECKPOINT_MAGIC)
   writer.u64(checkpoint.firstLog)
   writer.u64(checkpoint.sequence)
   writer.u64big(checkpoint.chain)
@@ -102,9 +102,9 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   writer.u8(checkpoint.companion === undefined ? 0 : 1)
   writer.run(checkpoint.companion ?? new Uint8Array(0))
   writeBlocks(writer, checkpoint.openBlocks)
-  if (checkpoint.owed.length > 0) {
-    writer.u32(checkpoint.owed.length)
-    for (const owed of checkpoint.owed) writeOwed(writer, owed)
+  if (checkpoint.waiting.length > 0) {
+    writer.u32(checkpoint.waiting.length)
+    for (const waiting of checkpoint.waiting) writeWaiting(writer, waiting)
   }
   writer.u64big(crc64(writer.written()))
   return writer.written().slice()
@@ -124,17 +124,17 @@ function writeBlocks(writer: BinaryWriter, blocks: readonly CheckpointBlock[]): 
   }
 }
 
-function writeOwed(writer: BinaryWriter, owed: OwedFrames): void {
-  writer.u64(owed.firstLog)
-  writer.u64(owed.endLog)
-  writer.u64(owed.sequence)
-  writer.u64big(owed.chain)
-  writer.u32(owed.entries.length)
-  for (const { bucket, entry } of owed.entries) {
+function writeWaiting(writer: BinaryWriter, waiting: WaitingFrames): void {
+  writer.u64(waiting.firstLog)
+  writer.u64(waiting.endLog)
+  writer.u64(waiting.sequence)
+  writer.u64big(waiting.chain)
+  writer.u32(waiting.entries.length)
+  for (const { bucket, entry } of waiting.entries) {
     writer.text(bucket)
     writer.text(entry)
   }
-  writeBlocks(writer, owed.openBlocks)
+  writeBlocks(writer, waiting.openBlocks)
 }
 
 /** @throws {StorageError} `ERR_CORRUPT` */
@@ -146,7 +146,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   }
   const reader = new BinaryReader(bytes.subarray(0, bodyBytes), 'checkpoint')
   const magic = reader.u64big()
-  if (magic !== CHECKPOINT_MAGIC && magic !== OWING_CHECKPOINT_MAGIC)
+  if (magic !== CHECKPOINT_MAGIC && magic !== WAITING_CHECKPOINT_MAGIC)
     throw new StorageError('ERR_CORRUPT', 'not a checkpoint')
   const firstLog = reader.u64()
   const sequence = reader.u64()
@@ -155,9 +155,9 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const hasCompanion = reader.u8() === 1
   const companion = reader.run()
   const openBlocks = readBlocks(reader)
-  const owed: OwedFrames[] = []
-  const owedCount = magic === OWING_CHECKPOINT_MAGIC ? reader.u32() : 0
-  for (let index = 0; index < owedCount; index++) owed.push(readOwed(reader))
+  const waiting: WaitingFrames[] = []
+  const waitingCount = magic === WAITING_CHECKPOINT_MAGIC ? reader.u32() : 0
+  for (let index = 0; index < waitingCount; index++) waiting.push(readWaiting(reader))
   return {
     firstLog,
     sequence,
@@ -165,11 +165,11 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     generation,
     companion: hasCompanion ? companion : undefined,
     openBlocks,
-    owed,
+    waiting,
   }
 }
 
-function readOwed(reader: BinaryReader): OwedFrames {
+function readWaiting(reader: BinaryReader): WaitingFrames {
   const firstLog = reader.u64()
   const endLog = reader.u64()
   const sequence = reader.u64()

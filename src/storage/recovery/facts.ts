@@ -80,8 +80,8 @@ export interface BlockFacts extends BlockName {
   readonly items: readonly LoggedItem[]
   /** Length of the data file, `undefined` where there is none. */
   readonly dataBytes: number | undefined
-  /** The index names the block, or cannot be read. */
-  readonly isListed: boolean
+  /** It has no file, and the index of its entry does not name it; or the entry is gone. */
+  readonly isGone: boolean
   readonly wal:
     | {
         readonly validEndBytes: number

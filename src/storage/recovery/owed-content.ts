@@ -64,18 +64,20 @@ export function joinOwed(known: readonly OwedRecord[], found: readonly OwedRecor
 export async function stillOwed(reader: RecordReader, owed: readonly OwedRecord[]): Promise<OwedRecord[]> {
   const still: OwedRecord[] = []
   for (const record of owed) {
-    if (await isAsLeft(reader, record)) still.push(record)
+    if ((await labelsAsLeft(reader, record)) !== undefined) still.push(record)
   }
   return still
 }
 
-async function isAsLeft(reader: RecordReader, record: OwedRecord): Promise<boolean> {
+/** The labels that it has by now; `undefined` when it is not owed any more. */
+export async function labelsAsLeft(reader: RecordReader, record: OwedRecord): Promise<LabelList | undefined> {
   try {
     const stored = await reader.get(record, BigInt(record.timestampUs))
-    return stored?.state === 'errored' && stored.contentBytes === record.contentBytes
+    const isOwed = stored?.state === 'errored' && stored.contentBytes === record.contentBytes
+    return isOwed ? stored.labels : undefined
   } catch (error) {
     // Nothing is paid for by a block that cannot be read.
-    if (error instanceof StorageError && error.code === 'ERR_CORRUPT') return true
+    if (error instanceof StorageError && error.code === 'ERR_CORRUPT') return record.labels
     throw error
   }
 }

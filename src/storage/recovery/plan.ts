@@ -145,19 +145,10 @@ function isRotten(facts: BlockFacts, restart: LoggedItem | undefined): boolean {
 }
 
 /** Nothing is left of a block that has been there: when ReductStore removes one, its name goes from the index first. */
-function isRemovedByServer({
-  items,
-  checkpointed,
-  descriptor,
-  wal,
-  dataBytes,
-  isListed,
-}: BlockFacts): boolean {
+function isRemovedByServer({ items, checkpointed, isGone }: BlockFacts): boolean {
   const restart = items.findLast((item) => item.walAtBytes === 0)
   const hasBeen = restart === undefined ? checkpointed !== undefined : restart.baseCrc64 !== undefined
-  return (
-    hasBeen && descriptor.state === 'missing' && wal === undefined && dataBytes === undefined && !isListed
-  )
+  return hasBeen && isGone
 }
 
 /** Content went home, and was synced, before its frame; only ReductStore makes the data file shorter. */

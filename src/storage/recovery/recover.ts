@@ -11,7 +11,7 @@ import type { EntryName } from '../record.ts'
 import { requireSpace } from '../store-files.ts'
 import { applyPlans, byEntry, findLostDirectContent, type PlannedBlock } from './apply.ts'
 import type { LogFacts } from './facts.ts'
-import { checkpointBefore, onlyOf } from './owed.ts'
+import { checkpointBefore, onlyOf } from './waiting-frames.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './owed-content.ts'
 import { planBlock } from './plan.ts'
 import { scanBlocks } from './scan-blocks.ts'
@@ -62,7 +62,7 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
     faults.push(...lost)
     found.push(...owed)
   }
-  blocks.push(...(await planOwed(fs, paths, log.checkpoint, damage, found)))
+  blocks.push(...(await planWaiting(fs, paths, log.checkpoint, damage, found)))
   const owed = joinOwed(known, found)
   return { log, blocks: blocks.filter(({ facts }) => damage.of(facts) === undefined), faults, damage, owed }
 }
@@ -78,15 +78,15 @@ async function planBlocks(
 }
 
 /** What entries still have to get that could not be read before. Whatever stands in the way harms these entries only. */
-async function planOwed(
+async function planWaiting(
   fs: FileSystem,
   paths: StorePaths,
-  { owed }: Checkpoint,
+  { waiting }: Checkpoint,
   damage: Damage,
   found: OwedRecord[],
 ): Promise<PlannedBlock[]> {
   const planned: PlannedBlock[] = []
-  for (const frames of owed) {
+  for (const frames of waiting) {
     const log = await scanLog(fs, paths, checkpointBefore(frames), frames.endLog)
     for (const entry of log.damage.length > 0 ? frames.entries : [])
       damage.note(entry, unusable(entry, log.damage))

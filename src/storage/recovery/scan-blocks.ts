@@ -62,9 +62,13 @@ export async function scanBlocks(
       const paths = new EntryPaths(dataPath, block)
       const wal = await fs.readFile(paths.wal(block.blockId))
       const scan = wal === undefined ? undefined : scanWal(wal)
+      const dataBytes = await fs.fileBytes(paths.data(block.blockId))
+      const descriptor = await descriptorFacts(fs, paths.descriptor(block.blockId), block.items)
+      const hasFile = wal !== undefined || dataBytes !== undefined || descriptor.state !== 'missing'
+      const known = checkpointed.get(key)
       facts[index] = {
         ...block,
-        checkpointed: block.change === undefined ? checkpointed.get(key) : undefined,
+        checkpointed: block.change === undefined ? known : undefined,
         checkpointSequence: log.checkpoint.sequence,
         wal:
           wal === undefined || scan === undefined
@@ -72,18 +76,21 @@ export async function scanBlocks(
             : {
                 validEndBytes: scan.endBytes,
                 endsWithMarker: scan.ending === 'marker',
-                isTheirs: isTheirs(wal, scan.entries),
+                isTheirs:
+                  knowsNoChecksum(wal, scan.entries) &&
+                  !(await isBegunByUs(fs, wal.subarray(0, scan.endBytes), block.items, known, descriptor)),
               },
-        dataBytes: await fs.fileBytes(paths.data(block.blockId)),
-        isListed: await isListed(fs, paths, block.blockId),
-        descriptor: await descriptorFacts(fs, paths.descriptor(block.blockId), block.items),
+        dataBytes,
+        isGone: !hasFile && !(await isListed(fs, paths, block.blockId)),
+        descriptor,
       }
     })
   })
   return facts.filter((block) => damage.of(block) === undefined)
 }
 
-function isTheirs(wal: Uint8Array, entries: readonly WalEntry[]): boolean {
+/** Of finished records. ReductStore never knows one; we do not of records that ReductStore has written. */
+function knowsNoChecksum(wal: Uint8Array, entries: readonly WalEntry[]): boolean {
   let hasFinished = false
   for (const { type, payloadFromBytes, payloadToBytes } of entries) {
     if (type !== walEntryType.writeRecord && type !== walEntryType.updateRecord) continue
@@ -94,12 +101,28 @@ function isTheirs(wal: Uint8Array, entries: readonly WalEntry[]): boolean {
   return hasFinished
 }
 
-/** Asked of blocks without a descriptor only: an index may be long. */
+/** Whether a WAL begins as the frames say, or is the one of the checkpoint. */
+async function isBegunByUs(
+  fs: FileSystem,
+  wal: Uint8Array,
+  items: readonly LoggedItem[],
+  checkpointed: BlockFacts['checkpointed'],
+  descriptor: BlockFacts['descriptor'],
+): Promise<boolean> {
+  const restart = items.findLast((item) => item.walAtBytes === 0)
+  if (restart === undefined)
+    return descriptor.state === 'read' && descriptor.crc64 === checkpointed?.baseCrc64
+  const entries = await readEntries(fs, restart)
+  const bytes = Math.min(wal.byteLength, entries.byteLength)
+  return Buffer.compare(wal.subarray(0, bytes), entries.subarray(0, bytes)) === 0
+}
+
+/** Whether the index names the block, or cannot be read. */
 async function isListed(fs: FileSystem, paths: EntryPaths, blockId: number): Promise<boolean> {
-  if ((await fs.fileBytes(paths.descriptor(blockId))) !== undefined) return true
   const bytes = await fs.readFile(paths.index)
-  const index = bytes === undefined ? undefined : decodeIndex(bytes)
-  return index?.verdict !== 'valid' || index.entries.has(BigInt(blockId))
+  if (bytes === undefined) return (await fs.list(paths.directory)) !== undefined
+  const index = decodeIndex(bytes)
+  return index.verdict !== 'valid' || index.entries.has(BigInt(blockId))
 }
 
 type Mentioned = BlockName & { items: LoggedItem[]; change: LoggedChange | undefined }

@@ -3,7 +3,7 @@ import type { FileSystem } from '../../fs/file-system.ts'
 import { StorageError } from '../errors.ts'
 import type { StorePaths } from '../paths.ts'
 import type { RecordBegin, RecordReader, RecordWriter } from '../record.ts'
-import { stillOwed, writeOwed, type OwedRecord } from '../recovery/owed-content.ts'
+import { labelsAsLeft, stillOwed, writeOwed, type OwedRecord } from '../recovery/owed-content.ts'
 
 export interface OwedRecordsOptions {
   readonly fs: FileSystem
@@ -18,7 +18,9 @@ export interface OwedRecordsOptions {
  */
 export class OwedRecords {
   readonly #options: OwedRecordsOptions
-  #records: readonly OwedRecord[] = []
+  #records = new Set<OwedRecord>()
+  /** The list on disk names records that are paid for. */
+  #isBehind = false
   #written: Promise<void> = Promise.resolve()
   #reader: RecordReader | undefined
 
@@ -27,27 +29,27 @@ export class OwedRecords {
   }
 
   get records(): readonly OwedRecord[] {
-    return this.#records
+    return [...this.#records]
   }
 
   /** Takes over what recovery has found, and what earlier runs have left. */
   async open(reader: RecordReader, found: readonly OwedRecord[]): Promise<void> {
     this.#reader = reader
-    this.#records = await stillOwed(reader, found)
-    if (this.#records.length < found.length) await this.#write()
+    this.#records = new Set(await stillOwed(reader, found))
+    if (this.#records.size < found.length) await this.#write()
   }
 
   /** @throws {StorageError} see `Storage.payOwed` */
   async pay(record: OwedRecord, content: Uint8Array): Promise<void> {
-    const { bucket, entry, timestampUs, labels, contentType, contentBytes, contentChecksum } = record
+    const { bucket, entry, timestampUs, contentType, contentBytes, contentChecksum } = record
     const isIt = contentChecksum === undefined || crc32(content) === contentChecksum
     if (content.byteLength !== contentBytes || !isIt) {
       const facts = { bucket, entry, timestampUs: BigInt(timestampUs) }
       throw new StorageError('ERR_INVALID', `${bucket}/${entry} at ${timestampUs}: not its content`, facts)
     }
     // A record that was removed meanwhile must not come back.
-    const still = this.#reader === undefined ? [] : await stillOwed(this.#reader, [record])
-    if (still.length === 0) {
+    const labels = this.#reader && (await labelsAsLeft(this.#reader, record))
+    if (labels === undefined) {
       this.#drop([record])
       const why = `${bucket}/${entry} at ${timestampUs}: it is not owed any more`
       throw new StorageError('ERR_EXISTS', why, { bucket, entry, timestampUs: BigInt(timestampUs) })
@@ -58,7 +60,7 @@ export class OwedRecords {
     await writer.finish()
     this.#drop([record])
     // The list may name what is paid for; a write for each would cost more than the record.
-    if (this.#records.length === 0) await this.#write()
+    if (this.#records.size === 0) await this.#write()
   }
 
   /** They stay failed. Durable when it resolves. */
@@ -67,13 +69,20 @@ export class OwedRecords {
     await this.#write()
   }
 
+  /** The list on disk names only what is owed when it resolves. */
+  async close(): Promise<void> {
+    if (this.#isBehind) await this.#write()
+  }
+
   #drop(records: readonly OwedRecord[]): void {
-    this.#records = this.#records.filter((record) => !records.includes(record))
+    for (const record of records) this.#records.delete(record)
+    this.#isBehind = true
   }
 
   #write(): Promise<void> {
+    this.#isBehind = false
     const { fs, paths } = this.#options
-    this.#written = this.#written.then(() => writeOwed(fs, paths, this.#records))
+    this.#written = this.#written.then(() => writeOwed(fs, paths, this.records))
     return this.#written
   }
 }

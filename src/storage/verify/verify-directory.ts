@@ -20,7 +20,7 @@ export interface VerifyOptions extends LogListener {
   /** Reads all content and compares it with its CRC-32. */
   readonly checkContent: boolean
   readonly progress?: (done: { blocks: number; blocksTotal: number; records: number }) => void
-  /** Called with every record that can be read in a file, behind all of `visitLogged`. */
+  /** Called with every record that can be read in a file. */
   readonly visit?: (record: StoredRecord) => void
 }
 

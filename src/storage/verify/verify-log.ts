@@ -6,6 +6,7 @@ import type { LogCompanion } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
 import type { EntryName, LabelList } from '../record.ts'
 import type { LoggedFrame } from '../recovery/facts.ts'
+import type { OwedRecord } from '../recovery/owed-content.ts'
 import { readEntries } from '../recovery/read-entries.ts'
 import { planRecovery, type RecoveryPlan } from '../recovery/recover.ts'
 import { readFormat, type StoreFormat } from '../store-files.ts'
@@ -37,6 +38,8 @@ export interface LogListener {
   readonly companion?: LogCompanion | undefined
   /** Called with every record of the groups behind the checkpoint, but for such as have no content. */
   readonly visitLogged?: ((record: LoggedRecord) => void) | undefined
+  /** Called with every record whose content ReductStore has cut off, behind the last call of `companion`. */
+  readonly visitOwed?: ((record: OwedRecord) => void) | undefined
 }
 
 const PLAN_WORDS = {
@@ -52,7 +55,7 @@ export async function verifyLog(
   fs: FileSystem,
   paths: StorePaths,
   found: Found,
-  { companion, visitLogged }: LogListener = {},
+  { companion, visitLogged, visitOwed }: LogListener = {},
 ): Promise<LogVerdict> {
   let verdict: LogVerdict = {
     isStore: true,
@@ -89,6 +92,7 @@ export async function verifyLog(
     companion?.restore(log.checkpoint.companion)
     for (const frame of log.frames) for (const delta of frame.deltas) companion?.apply(delta)
     if (visitLogged !== undefined) for (const frame of log.frames) await visitFrame(fs, frame, visitLogged)
+    if (visitOwed !== undefined) for (const record of plan.owed) visitOwed(record)
     return { ...verdict, isWhole: true }
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error

@@ -12,11 +12,12 @@ import { encodeDelta } from '../../../src/ledger/ledger-codec.ts'
 import { OffsetLedger } from '../../../src/ledger/offset-ledger.ts'
 import { defaultRule } from '../../../src/mapping/default-rule.ts'
 import { createMapper } from '../../../src/mapping/mapper.ts'
-import type { RecordWrite } from '../../../src/storage/index.ts'
+import type { RecordWrite, StorageLimits } from '../../../src/storage/index.ts'
 import type { Storage } from '../../../src/storage/storage.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
 import { openStore } from '../../support/storage/store.ts'
+import { visitBlock } from '../../support/storage/visit-block.ts'
 
 const CLUSTER = 'cluster'
 const ARRIVAL_MS = 1_750_000_000_000
@@ -40,9 +41,10 @@ class Store {
   ledger = new OffsetLedger()
   storage!: Storage
 
-  async open(blockRecordsMax = 4): Promise<this> {
+  async open(blockRecordsMax = 4, limits: Partial<StorageLimits> = {}): Promise<this> {
     this.ledger = new OffsetLedger()
-    this.storage = await openStore(this.disk.fs, { companion: this.ledger, settings: { blockRecordsMax } })
+    const settings = { blockRecordsMax }
+    this.storage = await openStore(this.disk.fs, { companion: this.ledger, settings, limits })
     await this.storage.claim(CLUSTER, 'group')
     return this
   }
@@ -300,4 +302,74 @@ it('offsets that are scattered over more runs than there is memory for are given
     ['scattered', true, 0],
     ['whole', false, 1],
   ])
+})
+
+describe('content that ReductStore has cut off', () => {
+  const revision = (fromOffset: number, nextOffset: number): Uint8Array => {
+    const gaps: Gap[] = [{ class: 'deleted', fromOffset, nextOffset }]
+    const range = { topic: 'a', partition: 0, fromOffset, nextOffset, records: 0, gaps, isRevision: true }
+    return encodeDelta(CLUSTER, [range])
+  }
+
+  /** Of ten records that went home before their frame, those from 6 on. */
+  const cut = async (): Promise<Store> => {
+    const store = await new Store().open(100, { directBytesMin: 1 })
+    await store.store('a', 10)
+    store.disk.killProcess()
+    const firstUs = Number(recordOf('a', 0, 0).timestampUs)
+    const isKept = (timestampUs: number): boolean => timestampUs < firstUs + 6_000
+    await visitBlock(store.disk, 'kafka/a/0', firstUs, isKept, true)
+    store.disk.restart()
+    return store
+  }
+  const severities = async (store: Store): Promise<string[]> =>
+    (await store.check()).report.findings.map(({ severity }) => severity)
+
+  it('is no loss while it is owed, nor when it is paid for', async () => {
+    const store = await cut()
+    expect(await store.damage()).toEqual([])
+    await store.open()
+    expect(store.storage.owed).toHaveLength(4)
+    await store.storage.close()
+    expect(await severities(store)).toEqual(['recoverable'])
+    await store.open()
+    for (const record of store.storage.owed) {
+      const offset = Number(record.labels[record.labels.indexOf('offset') + 1])
+      await store.storage.payOwed(record, recordOf('a', 0, offset).content)
+    }
+    await store.storage.close()
+    expect(await severities(store)).toEqual([])
+  })
+
+  it('is no loss where the ledger has named it as a gap, forgotten yet or not', async () => {
+    const store = await cut()
+    await store.open()
+    await store.storage.submit({ writes: [], delta: revision(6, 8) })
+    store.disk.killProcess()
+    store.disk.restart()
+    expect(await store.damage()).toEqual([])
+    await store.open()
+    await store.storage.forgetOwed(store.storage.owed.slice(0, 2))
+    await store.storage.close()
+    expect(await severities(store)).toEqual(['recoverable'])
+    expect(store.ledger.positions()[0]).toMatchObject({ nextOffset: 10, records: 8 })
+  })
+
+  it('is one where nobody owes it any more', async () => {
+    const store = await cut()
+    await store.open()
+    await store.storage.forgetOwed(store.storage.owed)
+    await store.storage.close()
+    expect(await store.damage()).toEqual([
+      expect.stringContaining('acknowledged and not there; nothing was ever removed from this store'),
+    ])
+  })
+
+  it('counts as stored in a rebuilt ledger, but for what was given up', async () => {
+    const store = await cut()
+    await store.open()
+    await store.storage.submit({ writes: [], delta: revision(6, 7) })
+    await store.storage.close()
+    expect(await store.rebuild()).toEqual([{ topic: 'a', nextOffset: 10, records: 9, deleted: 1 }])
+  })
 })

@@ -67,7 +67,7 @@ const plan = ({ checkpointed, items = [], wal: found, descriptor = missing, isRe
     items,
     wal: found,
     dataBytes: isRemoved ? undefined : 1_000,
-    isListed: !isRemoved,
+    isGone: isRemoved,
     descriptor,
   })
 

@@ -242,6 +242,38 @@ describe('a block that ReductStore saved', () => {
   })
 })
 
+describe('an entry that ReductStore removed', () => {
+  it('stays away but for what the log has', async () => {
+    const disk = await killedStore([record(5, x)], inline)
+    let storage = await openStore(disk.restart(), inline)
+    await storage.submit({ writes: [record(6, y)] })
+    disk.killProcess()
+    const fs = disk.restart()
+    await fs.removeTree('/data/kafka/topic')
+    storage = await openStore(fs, inline)
+    expect(await shown(storage)).toEqual(['6 finished crc yyyyyyyy'])
+    await storage.close()
+  })
+})
+
+it('labels that a power cut took from the WAL come back, also of a record without a checksum', async () => {
+  const disk = await killedStore([])
+  await visit(disk, [0], false)
+  disk.unlink('/data/kafka/topic/0/blocks.idx')
+  const storage = await openStore(disk.restart())
+  const relabel = (value: string): Promise<unknown> =>
+    storage.updateLabels(entry, [{ timestampUs: BigInt(t0), set: new Map([['key', value]]) }])
+  await relabel('b')
+  const early = disk.peek(walPath)!.slice()
+  await relabel('c')
+  disk.killProcess()
+  disk.putFile(walPath, early)
+  const again = await openStore(disk.restart())
+  const found = await again.get(entry, BigInt(t0))
+  expect(found).toMatchObject({ contentChecksum: undefined, labels: ['offset', '0', 'key', 'c'] })
+  await again.close()
+})
+
 async function paysAll(fs: FileSystem): Promise<boolean> {
   try {
     const storage = await openStore(fs)

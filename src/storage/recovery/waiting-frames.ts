@@ -1,12 +1,12 @@
 import type { CommitLog } from '../commitlog/commit-log.ts'
-import type { Checkpoint, OwedFrames } from '../commitlog/log-file.ts'
+import type { Checkpoint, WaitingFrames } from '../commitlog/log-file.ts'
 import type { Damage } from '../damage.ts'
 import type { EntryName } from '../record.ts'
 import type { LogFacts } from './facts.ts'
 
-/** The state that owed frames follow, as a checkpoint of these entries alone. */
-export function checkpointBefore({ firstLog, sequence, chain, openBlocks }: OwedFrames): Checkpoint {
-  return { firstLog, sequence, chain, openBlocks, generation: 0, companion: undefined, owed: [] }
+/** The state that waiting frames follow, as a checkpoint of these entries alone. */
+export function checkpointBefore({ firstLog, sequence, chain, openBlocks }: WaitingFrames): Checkpoint {
+  return { firstLog, sequence, chain, openBlocks, generation: 0, companion: undefined, waiting: [] }
 }
 
 /** Of what the log says, what is about these entries. */
@@ -27,10 +27,14 @@ export function onlyOf(log: LogFacts, entries: readonly EntryName[]): LogFacts {
  * recovery's frames where they name them.
  * @param log begun by this recovery, with the last frame in it
  */
-export function owedFrames({ checkpoint, frames }: LogFacts, damage: Damage, log: CommitLog): OwedFrames[] {
+export function waitingFrames(
+  { checkpoint, frames }: LogFacts,
+  damage: Damage,
+  log: CommitLog,
+): WaitingFrames[] {
   const isDamaged = (name: EntryName): boolean => damage.of(name) !== undefined
-  const kept = checkpoint.owed
-    .map((owed) => ({ ...owed, ...partOf(owed.entries, owed.openBlocks, isDamaged) }))
+  const kept = checkpoint.waiting
+    .map((waiting) => ({ ...waiting, ...partOf(waiting.entries, waiting.openBlocks, isDamaged) }))
     .filter(({ entries }) => entries.length > 0)
   const named = new Map<string, EntryName>()
   const name = ({ bucket, entry }: EntryName): unknown => named.set(`${bucket}/${entry}`, { bucket, entry })
@@ -46,10 +50,10 @@ export function owedFrames({ checkpoint, frames }: LogFacts, damage: Damage, log
 }
 
 function partOf(
-  entries: OwedFrames['entries'],
-  openBlocks: OwedFrames['openBlocks'],
+  entries: WaitingFrames['entries'],
+  openBlocks: WaitingFrames['openBlocks'],
   isWanted: (name: EntryName) => boolean,
-): Pick<OwedFrames, 'entries' | 'openBlocks'> {
+): Pick<WaitingFrames, 'entries' | 'openBlocks'> {
   return { entries: entries.filter(isWanted), openBlocks: openBlocks.filter(isWanted) }
 }
 
