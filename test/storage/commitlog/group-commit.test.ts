@@ -28,7 +28,7 @@ describe('a store that is never idle', () => {
   it('lets go of what is durable while more is waiting', async () => {
     const { fs } = new SimulatedDisk({ seed: 31 })
     const storage = await openStore(fs, { limits: { groupBytesMax: 1000 } })
-    const { durable, contents } = submitMany(storage, 40)
+    const { durable, contents } = submitMany(storage, 120)
     let isAllDurable = false
     const all = Promise.all(durable).then(() => (isAllDurable = true))
 
