@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly allowed: Allowed
   readonly place: string
   readonly command: string
+  /** Paths of blocks, without an ending, whose descriptor a removal had unlinked by then. */
+  readonly removed: ReadonlySet<string>
 }
 
 /** Crashes within recovery that follow each other, and of one recovery. */
@@ -37,6 +39,7 @@ export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOf
         if (contradiction !== undefined) throw new SimulationFailure(`stock ${contradiction}`)
       }
       await recover(tools, image, snapshot.allowed, settingsOfNew, 0)
+      requireNoContent(image, snapshot.removed)
     } catch (error) {
       const what = `${way} before ${snapshot.place} during ${snapshot.command}`
       const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -92,10 +95,17 @@ async function goOn(process: StoreProcess, shown: State, evictions: readonly Evi
   expectation.requireOfStock(stockState(disk))
 }
 
+/** @throws {SimulationFailure} where a removed block still takes up space after a clean stop */
+function requireNoContent(disk: SimulatedDisk, removed: ReadonlySet<string>): void {
+  const paths = new Set(disk.paths(DATA_PATH))
+  const left = [...removed].find((block) => paths.has(`${block}.blk`) && !paths.has(`${block}.meta`))
+  if (left !== undefined) throw new SimulationFailure(`content of the removed block ${left} was left`)
+}
+
 /** @throws {SimulationFailure} where an open has left what an interrupted change was about */
 function requireNothingLeft(disk: SimulatedDisk): void {
   const left = disk
     .paths(`${DATA_PATH}/.sediment`)
-    .find((path) => /\/(removed-|new-|staged\/|moving)/.test(path))
+    .find((path) => /\/(removed-|new-|staged\/|moving|quarantine\/)/.test(path))
   if (left !== undefined) throw new SimulationFailure(`${left} was left`)
 }

@@ -21,6 +21,9 @@ export type Command =
     }
   | { readonly kind: 'remove'; readonly entry: number; readonly picks: readonly number[] }
   | { readonly kind: 'removeRange'; readonly entry: number; readonly from: number; readonly count: number }
+  /** Opens the content of a record, and keeps it open until `readOn`, a move or the end of the process. */
+  | { readonly kind: 'read'; readonly entry: number; readonly pick: number }
+  | { readonly kind: 'readOn' }
   | { readonly kind: 'begin'; readonly entry: number; readonly time: number; readonly contentBytes: number }
   | { readonly kind: 'beginAgain'; readonly pick: number }
   | { readonly kind: 'piece' | 'finish' | 'abort'; readonly pick: number }

@@ -24,6 +24,8 @@ const change = fc.oneof(
     count: fc.integer({ min: 1, max: 12 }),
   }),
 )
+const read = fc.record({ kind: fc.constant('read' as const), entry, pick })
+const readOn = fc.constant<Command>({ kind: 'readOn' })
 const refill = fc.constant<Command>({ kind: 'refill' })
 const upkeep = fc.record({
   kind: fc.constantFrom(
@@ -64,10 +66,17 @@ const together = fc.record({
   commands: fc.array(fc.oneof(write, change, begin, upload), { minLength: 2, maxLength: 3 }),
 })
 
-/** Everything of an entry goes; then the same times, or a checkpoint: what a power cut may bring back. */
+/**
+ * Everything of an entry goes, also while it is read; then the same times, or a checkpoint: what a power cut may bring
+ * back.
+ */
 const clearing = fc
-  .tuple(entry, fc.constantFrom<Command>({ kind: 'refill' }, { kind: 'checkpoint' }))
-  .map(([of, next]): Command[] => [{ kind: 'removeRange', entry: of, from: 0, count: 30 }, next])
+  .tuple(entry, fc.option(pick), fc.constantFrom<Command>({ kind: 'refill' }, { kind: 'checkpoint' }))
+  .map(([of, opened, next]): Command[] => [
+    ...(opened === null ? [] : [{ kind: 'read' as const, entry: of, pick: opened }]),
+    { kind: 'removeRange', entry: of, from: 0, count: 30 },
+    next,
+  ])
 
 /** Late records take a block over its limits, and it is split. */
 const splitting = fc
@@ -76,6 +85,24 @@ const splitting = fc
     { kind: 'write', entry: of, times: [0, 6, 12], large: false },
     { kind: 'write', entry: of, times: late, large: false },
     { kind: 'settle' },
+  ])
+
+/** An entry goes, and another one like it takes its place: nothing that was remembered of the first may be shown. */
+const replacing = fc
+  .tuple(
+    write,
+    fc.oneof(
+      fc.record({ kind: fc.constant('removeEntry' as const), pick: fc.nat(2) }),
+      fc.record({ kind: fc.constant('renameEntry' as const), pick: fc.nat(2), to: fc.nat(paths.length - 1) }),
+    ),
+    pick,
+  )
+  .map(([written, gone, opened]): Command[] => [
+    written,
+    { kind: 'read', entry: written.entry, pick: opened },
+    gone,
+    written,
+    { kind: 'read', entry: written.entry, pick: opened },
   ])
 
 interface Weighted {
@@ -99,6 +126,8 @@ const changes = about(
   { arbitrary: write, weight: 4 },
   { arbitrary: change, weight: 5 },
   { arbitrary: refill, weight: 1 },
+  { arbitrary: read, weight: 1 },
+  { arbitrary: readOn, weight: 1 },
   { arbitrary: clearing, weight: 2 },
   { arbitrary: splitting, weight: 2 },
   { arbitrary: upkeep, weight: 3 },
@@ -107,6 +136,7 @@ const changes = about(
 const quotas = about(
   [settings, write],
   9,
+  { arbitrary: read, weight: 1 },
   { arbitrary: write, weight: 8 },
   { arbitrary: change, weight: 2 },
   { arbitrary: settings, weight: 2 },
@@ -120,6 +150,7 @@ const moves = about(
   8,
   { arbitrary: write, weight: 4 },
   { arbitrary: move, weight: 6 },
+  { arbitrary: replacing, weight: 2 },
   { arbitrary: change, weight: 1 },
   { arbitrary: begin, weight: 1 },
   { arbitrary: upkeep, weight: 2 },

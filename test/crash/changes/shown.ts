@@ -5,9 +5,15 @@ import { filesOf } from '../judge.ts'
 import { SimulationFailure } from '../store-process.ts'
 import { State, keyOf, settingsText } from './model.ts'
 
+const NO_MEANING = 'bytes that mean nothing'
+
 /** Of a record in a state other than finished. */
 export function failedContent(contentBytes: number): string {
-  return `${contentBytes} bytes that mean nothing`
+  return `${contentBytes} ${NO_MEANING}`
+}
+
+export function isFailed(content: string): boolean {
+  return content.endsWith(NO_MEANING)
 }
 
 export function labelled(labels: LabelList): Map<string, string> {

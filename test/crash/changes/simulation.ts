@@ -13,6 +13,7 @@ import { evictionOf } from './evicted.ts'
 import { Expectation } from './expectation.ts'
 import { State, settingsText } from './model.ts'
 import { changingSettings, isMove, moving } from './moves.ts'
+import { Readers } from './readers.ts'
 import { refilling, relabelling, removing, removingRange, writing, type Removed } from './records.ts'
 import { allDone, shownBy, stockState } from './shown.ts'
 import { knownRecords, type Stage, type Work } from './stage.ts'
@@ -77,6 +78,8 @@ export class ChangeSimulation {
   readonly #perCommandMax: number
   readonly #expectation = new Expectation(new State(settingsOfNew))
   readonly #uploads = new Uploads()
+  readonly #readers = new Readers()
+  readonly #removedBlocks = new Set<string>()
   #points: CrashPoints<Snapshot>
   #process: StoreProcess
   #removed: Removed | undefined
@@ -108,6 +111,7 @@ export class ChangeSimulation {
 
   #newProcess(): StoreProcess {
     const process = new StoreProcess(this.#tools, this.#disk, (place, _operation, call, path) => {
+      if (call === 'unlink' && path.endsWith('.meta')) this.#removedBlocks.add(path.replace(/\.meta$/, ''))
       if (place !== 'creation')
         this.#points.offer(fragility(call, path), () => this.#snapshot(`${call} ${path}`))
     })
@@ -117,7 +121,8 @@ export class ChangeSimulation {
 
   #snapshot(place: string): Snapshot {
     const disk = this.#disk.fork(this.#tools.random.seed())
-    return { disk, allowed: this.#expectation.allowed(), place, command: this.#command }
+    const removed = new Set(this.#removedBlocks)
+    return { disk, allowed: this.#expectation.allowed(), place, command: this.#command, removed }
   }
 
   async #do(command: Command): Promise<void> {
@@ -175,7 +180,10 @@ export class ChangeSimulation {
       this.#removed = removed
     }
     for (const name of this.#entryNames()) stage.hasUploads(name)
-    if (isMove(command)) return moving(stage, command, this.#uploads)
+    if (isMove(command)) {
+      await this.#finishReading()
+      return moving(stage, command, this.#uploads)
+    }
     switch (command.kind) {
       case 'write':
         return writing(stage, command)
@@ -187,6 +195,10 @@ export class ChangeSimulation {
         return removing(stage, command, note)
       case 'removeRange':
         return removingRange(stage, command, note)
+      case 'read':
+        return this.#readers.opening(stage, command)
+      case 'readOn':
+        return () => this.#readers.finish()
       case 'begin':
         return this.#uploads.beginning(stage, command)
       case 'beginAgain':
@@ -228,7 +240,12 @@ export class ChangeSimulation {
     this.#expectation.evictionsDone(count)
   }
 
+  #finishReading(): Promise<void> {
+    return this.#process.run(this.#readers.finish())
+  }
+
   async #close(): Promise<void> {
+    await this.#finishReading()
     await this.#process.run(this.#process.storage.close())
     requireReason(this.#process, false)
     this.#process.kill()

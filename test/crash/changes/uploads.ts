@@ -2,7 +2,7 @@ import { StorageError, type EntryName, type RecordWriter } from '../../../src/st
 import { SimulationFailure } from '../store-process.ts'
 import { entries, type CommandOf } from './commands.ts'
 import { Change, isQuota } from './model.ts'
-import { failedContent, labelled, printedLabels } from './shown.ts'
+import { failedContent, isFailed, labelled, printedLabels } from './shown.ts'
 import { SECOND_US, T0, knownRecords, nothing, type Stage, type Work } from './stage.ts'
 
 interface OpenUpload {
@@ -68,9 +68,7 @@ export class Uploads {
     const { process, expectation, touched } = stage
     const failed = [...expectation.state.records].filter(
       ([id, { content }]) =>
-        content.endsWith('that mean nothing') &&
-        !touched.has(id) &&
-        !this.#open.some((upload) => upload.id === id),
+        isFailed(content) && !touched.has(id) && !this.#open.some((upload) => upload.id === id),
     )
     const chosen = failed[pick % failed.length]
     if (chosen === undefined || expectation.evictionsCount > 0) return nothing

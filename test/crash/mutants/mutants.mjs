@@ -29,6 +29,13 @@ const manager = 'src/storage/block/block-manager.ts'
 const removal = 'src/storage/mutation/remove-records.ts'
 const rewrite = 'src/storage/mutation/rewrite-block.ts'
 const scanBlocks = 'src/storage/recovery/scan-blocks.ts'
+const storage = 'src/storage/storage.ts'
+const liveBlocks = 'src/storage/query/live-blocks.ts'
+const moving = 'src/storage/mutation/moving.ts'
+const relocate = 'src/storage/mutation/relocate.ts'
+const upload = 'src/storage/upload/record-upload.ts'
+const uploads = 'src/storage/upload/uploads.ts'
+const victim = 'src/storage/quota/choose-victim.ts'
 
 const ofChanges = (name, file, find, put) => ({ name, patches: [{ file, find, put }], simulation: 'changes' })
 const one = (name, file, find, put) => ({ name, patches: [{ file, find, put }] })
@@ -460,5 +467,111 @@ export const mutants = [
     changer,
     'this.#dirty.directory(dirname(path))',
     '',
+  ),
+
+  // Quotas.
+  ofChanges(
+    'evicted blocks left out of the frame',
+    group,
+    '      { changes },\n',
+    '      { changes: [] },\n',
+  ),
+  ofChanges(
+    'blocks evicted while their frame is written',
+    group,
+    'await log.append(built.frame, { sequence: built.sequence, chain: built.chain })',
+    `if (built.submissions.length > 0 && built.changes.length > 0)
+      await projector.project({ ...built, blocks: [] })
+    await log.append(built.frame, { sequence: built.sequence, chain: built.chain })`,
+  ),
+  {
+    name: 'block evicted that content is uploaded into',
+    patches: [
+      { file: victim, find: 'open.pendingGroups > 0 || open.uploads > 0', put: 'open.pendingGroups > 0' },
+      {
+        file: fold,
+        find: 'block.pendingGroups > 0 || block.uploads > 0) return false',
+        put: 'block.pendingGroups > 0) return false',
+      },
+    ],
+    simulation: 'changes',
+  },
+
+  // Buckets and entries as a whole.
+  ofChanges('moved without a checkpoint', relocate, 'await context.checkpoint()\n', ''),
+  ofChanges(
+    'moved with open blocks',
+    relocate,
+    'for (const block of [...entry.open.values()]) if (!(await context.close(block))) throw uploadRuns(entry)',
+    '',
+  ),
+  ofChanges(
+    'directories of a move not synced',
+    relocate,
+    'await fs.syncDirectories([...new Set([dirname(toDirectory), dirname(fromDirectory)])])',
+    '',
+  ),
+  ofChanges(
+    'made parents not noted',
+    relocate,
+    'if (parents.length + left.length > 0) await noteDirectories(fs, paths, [...parents, ...left])',
+    '',
+  ),
+  ofChanges(
+    'empty directories of a move not removed by the next open',
+    storage,
+    'await removeEmptyDirectories(fs, paths)',
+    '',
+  ),
+  ofChanges(
+    'left directory removed before the move out of it is durable',
+    moving,
+    'await fs.syncDirectories([path])',
+    '',
+  ),
+  ofChanges(
+    'what was removed is not deleted by the next open',
+    catalogue,
+    "(item.name.startsWith('new-') || isRemovedName(item.name))",
+    "(item.name.startsWith('new-') || (isRemovedName(item.name) && item.name === ''))",
+  ),
+  ofChanges(
+    'block read from the cache of one that had its place',
+    liveBlocks,
+    '`open ${open.life} ${open.walProjectedBytes}`',
+    '`open ${open.baseCrc64} ${open.walProjectedBytes}`',
+  ),
+
+  // Uploads.
+  ofChanges(
+    'range of an upload not logged',
+    uploads,
+    'await commit({ entries: [{ block, entries, recordCount: 1 }] })',
+    '',
+  ),
+  {
+    name: 'upload finished before its content is synced',
+    patches: [
+      { file: upload, find: 'if (contentBytes > 0) await fs.syncFiles([block.data])', put: '' },
+      { file: upload, find: ', ...(direct && { direct })', put: '' },
+      {
+        file: upload,
+        find: 'const direct = contentBytes > 0 ? { blkAtBytes: beginBytes, contentBytes } : undefined',
+        put: '',
+      },
+    ],
+    simulation: 'changes',
+  },
+  ofChanges(
+    'block folded that content is uploaded into',
+    fold,
+    'block.pendingGroups > 0 || block.uploads > 0) return false',
+    'block.pendingGroups > 0) return false',
+  ),
+  ofChanges(
+    'upload finished without a frame',
+    upload,
+    'await commit({ entries: [{ block, entries, recordCount: 0, ...(direct && { direct }) }] })',
+    'if (direct === undefined) await commit({ entries: [{ block, entries, recordCount: 0 }] })',
   ),
 ]
