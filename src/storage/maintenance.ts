@@ -28,6 +28,7 @@ export class Maintenance {
   readonly #stop = new AbortController()
   #running: Promise<void> = Promise.resolve()
   readonly #folds = new Map<OpenBlock, Promise<boolean>>()
+  #rewrites: Promise<void> = Promise.resolve()
   /** Blocks that may be too full, or have holes. */
   readonly #toRewrite = new Map<string, { readonly entry: Entry; readonly blockId: number }>()
 
@@ -85,8 +86,15 @@ export class Maintenance {
     this.#toRewrite.set(entry.paths.data(blockId), { entry, blockId })
   }
 
+  /** When it resolves no rewrite is under way that was due before. */
+  rewriteDue(): Promise<void> {
+    const turn = this.#rewrites.then(() => this.#rewriteDue())
+    this.#rewrites = turn.catch(() => {})
+    return turn
+  }
+
   /** One after the other: each copies a block. A block that stands in the way stays as it is, and readers tell why. */
-  async rewriteDue(): Promise<void> {
+  async #rewriteDue(): Promise<void> {
     const { rewrite, observer } = this.#options
     for (const [key, { entry, blockId }] of this.#toRewrite) {
       this.#toRewrite.delete(key)
@@ -109,7 +117,7 @@ export class Maintenance {
     const blocks = [...manager.openBlocks]
     let done = 0
     await inParallel(FOLDS_MAX_IDLE, blocks, async (block) => {
-      if (clock.monotonicMs() < (options.untilMs ?? Infinity)) await this.fold(block)
+      if (clock.monotonicMs() < (options.untilMs ?? Infinity)) await this.close(block)
       options.progress?.(++done, blocks.length)
     })
   }
