@@ -5,20 +5,20 @@ import { PartitionState } from './partition-state.ts'
 
 /** The partitions of this generation, and those of earlier ones of which something is still under way. */
 export class PartitionTable {
-  readonly #durable: (partition: TopicPartition) => LedgerRow | undefined
+  /** What the ledger has, `undefined` for a partition never begun. */
+  readonly row: (partition: TopicPartition) => LedgerRow | undefined
   readonly #states = new Map<string, PartitionState>()
   #owned = new Map<string, PartitionState>()
 
-  /** @param durable - what the ledger has, `undefined` for a partition never begun */
-  constructor(durable: (partition: TopicPartition) => LedgerRow | undefined) {
-    this.#durable = durable
+  constructor(row: (partition: TopicPartition) => LedgerRow | undefined) {
+    this.row = row
   }
 
   /** Where a partition goes on. What is under way to the store counts: it cannot be taken back. */
   nextOffset(partition: TopicPartition): number | undefined {
     const state = this.#states.get(partitionName(partition))
     if (state !== undefined && state.pending > 0) return state.acceptedOffset
-    return this.#durable(partition)?.nextOffset
+    return this.row(partition)?.nextOffset
   }
 
   /** The same as a place in the log, where the leader of its last record is known. */
@@ -26,7 +26,7 @@ export class PartitionTable {
     const state = this.#states.get(partitionName(partition))
     const { acceptedOffset: offset, leaderEpoch, pending = 0 } = state ?? {}
     if (pending > 0 && offset !== undefined && leaderEpoch !== undefined) return { offset, leaderEpoch }
-    const row = this.#durable(partition)
+    const row = this.row(partition)
     return row?.leaderEpoch === undefined
       ? undefined
       : { offset: row.nextOffset, leaderEpoch: row.leaderEpoch }
@@ -37,7 +37,7 @@ export class PartitionTable {
     const states = partitions.map((partition) => {
       const underway = this.#states.get(partitionName(partition))
       if (underway !== undefined && underway.pending > 0) return underway
-      return new PartitionState(partition, this.#durable(partition)?.nextOffset ?? 0)
+      return new PartitionState(partition, this.row(partition)?.nextOffset ?? 0)
     })
     this.#owned = new Map(states.map((state) => [partitionName(state), state]))
     for (const [name, state] of this.#states) if (state.pending === 0) this.#states.delete(name)

@@ -1,0 +1,241 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type {
+  AssignedPartition,
+  CheckedPlace,
+  KafkaSource,
+  LogPlace,
+  StartDecision,
+  TopicPartition,
+} from '../kafka/source.ts'
+import { place } from '../kafka/topic-partition.ts'
+import type { LedgerRow } from '../ledger/ledger-codec.ts'
+import type { Committer } from './committer.ts'
+import type { Generation } from './generation.ts'
+import type { Holds } from './holds.ts'
+import type { Life } from './life.ts'
+import type { SinkObserver } from './observer.ts'
+import type { SinkOptions } from './options.ts'
+import type { OwedOffsets } from './owed-offsets.ts'
+import type { PartitionState, RecordMapper } from './partition-state.ts'
+import type { PartitionTable } from './partition-table.ts'
+import type { SpaceGate } from './space-gate.ts'
+import {
+  type DeletedPolicy,
+  type HoldPlan,
+  type HoldReason,
+  placeToCheck,
+  planCut,
+  planInRange,
+  planStart,
+  type StartFacts,
+  type StartPlan,
+  type StartPolicy,
+} from './start-plan.ts'
+import type { Step, StoreWriter } from './store-writer.ts'
+
+const NO_RULE =
+  'no mapping rule takes this topic, or it would share an entry with another: give it a rule of its own'
+
+const stoppingHold: StartDecision = { kind: 'hold', reason: 'stopping' satisfies HoldReason }
+
+export interface AssignmentOptions {
+  readonly source: Pick<KafkaSource, 'pause'>
+  /** Whose commits are ours; known once the source has started. */
+  readonly self: () => StartFacts['self']
+  /** Binds the store to the cluster and group of `self`. */
+  readonly claim: () => Promise<void>
+  readonly start: StartPolicy
+  readonly offsetAtTime: SinkOptions['offsetAtTime'] | undefined
+  readonly onDeleted: DeletedPolicy
+  readonly mapper: RecordMapper
+  readonly life: Life
+  readonly generation: Generation
+  readonly partitions: PartitionTable
+  readonly space: SpaceGate
+  readonly holds: Holds
+  readonly owed: OwedOffsets
+  readonly writer: StoreWriter
+  readonly committer: Committer
+  readonly clock: Clock
+  readonly observer: SinkObserver
+  readonly logger: Logger
+}
+
+/** Decides where partitions are read from: when they are assigned, and when their log is not what it was. */
+export class Assignment {
+  readonly #options: AssignmentOptions
+  #isClaimed = false
+
+  constructor(options: AssignmentOptions) {
+    this.#options = options
+  }
+
+  /** Begins a generation; resolves when what the ledger is to know of it is durable. */
+  async assigned(partitions: readonly AssignedPartition[], epoch: number): Promise<readonly StartDecision[]> {
+    const { source, claim, life, generation, space, writer, committer, observer, logger } = this.#options
+    generation.begin(epoch)
+    committer.end()
+    const isOver = (): boolean => life.phase !== 'running' || generation.epoch !== epoch
+    const allStopping = partitions.map(() => stoppingHold)
+    if (isOver()) return allStopping
+    if (!this.#isClaimed) {
+      await life.orFail(claim())
+      this.#isClaimed = true
+    }
+    const plans = await life.orFail(Promise.all(partitions.map((partition) => this.#plan(partition))))
+    if (isOver()) return allStopping
+
+    const begun = partitions.map((partition) => this.#options.partitions.nextOffset(partition) !== undefined)
+    const states = this.#options.partitions.assign(partitions)
+    const decisions = states.map((state, i) => this.#begin(state, partitions[i]!, plans[i]!))
+    // The source pauses nothing in a new generation.
+    if (space.isClosed) source.pause(partitions.map(place))
+    const steps = states.flatMap((state, i) => this.#firstStep(state, plans[i]!, begun[i] === true))
+    await writer.recordSteps(steps)
+    const starts = await life.orFail(
+      Promise.all(decisions.map((decision, i) => this.#fromOwed(partitions[i]!, decision))),
+    )
+    if (life.failure !== undefined) throw life.failure
+    if (isOver()) return allStopping
+
+    committer.begin(epoch)
+    generation.accept()
+    const held = decisions.filter((decision) => decision.kind === 'hold').length
+    observer.partitionsAssigned({ partitions: partitions.length, held, epoch })
+    logger.info({ partitions: partitions.length, held, epoch }, 'partitions assigned')
+    return starts
+  }
+
+  lastRead(partition: AssignedPartition): LogPlace | undefined {
+    const { partitions } = this.#options
+    const read = partitions.lastRead(partition)
+    return placeToCheck(read, partitions.nextOffset(partition), this.#commitFacts(partition))
+  }
+
+  async outOfRange(
+    partition: TopicPartition,
+    wanted: number,
+    low: number,
+    high: number,
+  ): Promise<StartDecision> {
+    const { life, generation, onDeleted, writer, logger } = this.#options
+    const state = await generation.reached(partition, wanted)
+    if (state === undefined) return stoppingHold
+    const plan = planInRange(state.acceptedOffset, { lowWatermark: low, highWatermark: high, onDeleted })
+    const facts = { ...place(partition), wanted, low, high, decision: plan.kind }
+    logger.warn(facts, 'position is out of range')
+    if (plan.kind === 'hold') return this.#holdForGood(state, plan)
+    if (plan.gaps.length > 0) {
+      await writer.recordSteps([{ state, gaps: plan.gaps, nextOffset: plan.offset }])
+    }
+    const decision = { kind: 'start', offset: state.acceptedOffset } as const
+    const start = await life.orFail(this.#fromOwed({ ...place(partition), lowWatermark: low }, decision))
+    if (life.failure !== undefined) throw life.failure
+    return start
+  }
+
+  async truncated(partition: TopicPartition, cut: CheckedPlace): Promise<StartDecision> {
+    const state = await this.#options.generation.reached(partition, cut.offset)
+    return state === undefined ? stoppingHold : this.#holdForGood(state, planCut(cut))
+  }
+
+  /** The record batch at `offset` is damaged, again and again: held, so that nothing is skipped. */
+  async undecodable(partition: TopicPartition, offset: number, error: Error): Promise<StartDecision> {
+    const { generation, holds } = this.#options
+    const state = await generation.reached(partition, offset)
+    return state === undefined ? stoppingHold : holds.hold(state, 'undecodable', error.message)
+  }
+
+  async #plan(partition: AssignedPartition): Promise<StartPlan> {
+    const { start, offsetAtTime, onDeleted, partitions } = this.#options
+    const atTime =
+      start.kind === 'time' ? await offsetAtTime?.(place(partition), start.timestampMs) : undefined
+    return planStart({
+      ...this.#commitFacts(partition),
+      knownOffset: partitions.nextOffset(partition),
+      knownTopicId: partitions.row(partition)?.topicId,
+      lowWatermark: partition.lowWatermark,
+      highWatermark: partition.highWatermark,
+      onDeleted,
+      checked: partition.checked,
+      start,
+      offsetAtTime: atTime,
+    })
+  }
+
+  #commitFacts({
+    committedOffset,
+    committedMetadata,
+    topicId,
+    ...partition
+  }: AssignedPartition): Parameters<typeof placeToCheck>[2] {
+    const { self, partitions } = this.#options
+    const incarnation = partitions.row(partition)?.incarnation ?? 0
+    return { committedOffset, committedMetadata, self: self(), topicId, incarnation }
+  }
+
+  #begin(state: PartitionState, partition: AssignedPartition, plan: StartPlan): StartDecision {
+    const { mapper: rules, partitions, holds, clock } = this.#options
+    const mapper = rules.forPartition(partition.topic, partition.partition)
+    state.wasAssigned(mapper, partition.committedOffset)
+    state.sawHighWatermark(partition.highWatermark, clock.monotonicMs())
+    if (plan.isForeignCommitIgnored) this.#foreignCommitIgnored(partition)
+    // What was refused for a quota is refused again until all of it is back; then the partition goes on by itself.
+    if (state.refusal !== undefined && state.refusal.reason !== 'quota')
+      return holds.hold(state, state.refusal.reason, state.refusal.detail)
+    if (mapper === undefined) return holds.hold(state, 'no-rule', NO_RULE)
+    if (plan.kind === 'hold') return holds.hold(state, plan.reason, withAdvice(plan, partition))
+    state.topicId = partition.topicId ?? partitions.row(partition)?.topicId
+    return { kind: 'start', offset: plan.offset, leaderEpoch: plan.leaderEpoch }
+  }
+
+  /** What the ledger is to know before anything is read. */
+  #firstStep(state: PartitionState, plan: StartPlan, isBegun: boolean): Step[] {
+    const row = this.#options.partitions.row(state)
+    if (plan.kind === 'hold')
+      return isBegun && state.hold?.reason === plan.reason ? markStep(state, plan, row) : []
+    if (state.hold !== undefined) return []
+    const isKnown =
+      isBegun && plan.gaps.length === 0 && row?.hold === undefined && row?.topicId === state.topicId
+    return isKnown ? [] : [{ ...plan, state, nextOffset: plan.offset }]
+  }
+
+  /** A partition with owed offsets is read from the first of them on. */
+  async #fromOwed(
+    partition: TopicPartition & { readonly lowWatermark: number },
+    decision: StartDecision,
+  ): Promise<StartDecision> {
+    const { owed } = this.#options
+    if (decision.kind === 'hold' || !owed.isOwed(partition)) return decision
+    const offset = await owed.begin(partition, partition.lowWatermark)
+    return offset === undefined || offset >= decision.offset ? decision : { kind: 'start', offset }
+  }
+
+  /** Resolves when the hold is durable: then a person can accept it. */
+  async #holdForGood(state: PartitionState, plan: HoldPlan): Promise<StartDecision> {
+    const { holds, writer, partitions } = this.#options
+    const decision = holds.hold(state, plan.reason, withAdvice(plan, state))
+    await writer.recordSteps(markStep(state, plan, partitions.row(state)))
+    return decision
+  }
+
+  #foreignCommitIgnored(partition: AssignedPartition): void {
+    const { observer, logger } = this.#options
+    const { committedOffset, committedMetadata } = partition
+    const facts = { ...place(partition), offset: committedOffset ?? -1, metadata: committedMetadata }
+    observer.foreignCommitIgnored(facts)
+    logger.warn(facts, 'committed offset of a stranger ignored: the ledger decides')
+  }
+}
+
+/** Makes a hold durable that is not. */
+function markStep(state: PartitionState, { reason, offset }: HoldPlan, row: LedgerRow | undefined): Step[] {
+  if (row?.hold?.reason === reason && row.hold.offset === offset) return []
+  return [{ state, gaps: [], nextOffset: state.acceptedOffset, hold: { reason, offset } }]
+}
+
+function withAdvice({ reason, detail }: HoldPlan, { topic, partition }: TopicPartition): string {
+  const command = reason === 'deleted' ? 'gap accept' : 'offsets accept'
+  return `${detail}; to go on all the same: stop, run \`sediment ${command} ${topic} ${partition}\`, start`
+}

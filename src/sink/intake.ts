@@ -1,0 +1,189 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { heldBytes } from '../kafka/held-bytes.ts'
+import type { SourceBatch, SourceRecord } from '../kafka/source.ts'
+import { place } from '../kafka/topic-partition.ts'
+import { cutBatch, type Piece, type RecordFate } from './cut-batch.ts'
+import type { Generation } from './generation.ts'
+import type { Holds } from './holds.ts'
+import type { Life } from './life.ts'
+import type { MemoryBudget } from './memory-budget.ts'
+import type { SinkObserver } from './observer.ts'
+import type { OwedOffsets } from './owed-offsets.ts'
+import type { PartitionRecordMapper, PartitionState } from './partition-state.ts'
+import { quarantinedRecord } from './quarantine.ts'
+import type { SpaceGate } from './space-gate.ts'
+import type { StoreWriter } from './store-writer.ts'
+
+export interface IntakeOptions {
+  readonly life: Life
+  readonly generation: Generation
+  readonly budget: MemoryBudget
+  readonly space: SpaceGate
+  readonly holds: Holds
+  readonly owed: OwedOffsets
+  readonly writer: StoreWriter
+  /** A batch is cut into submissions of about this size. */
+  readonly submissionBytesMax: number
+  readonly clock: Clock
+  readonly observer: SinkObserver
+  readonly logger: Logger
+}
+
+/** The door of the sink: a batch waits here for disk and memory, is mapped, and goes to the writer. */
+export class Intake {
+  readonly #options: IntakeOptions
+  readonly #rejectionsLogged = new Set<string>()
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the batch is accepted, or dropped because it is not to be. */
+  async batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void> {
+    const { generation, owed, life, budget, clock } = this.#options
+    const state = generation.accepting(batch, epoch)
+    if (state === undefined) return
+    state.sawHighWatermark(Math.max(batch.highWatermark, batch.nextOffset), clock.monotonicMs())
+    if (owed.isOwed(batch)) {
+      await life.orFail(this.#payOwed(batch, state))
+      if (generation.accepting(batch, epoch) !== state) return
+    }
+    if (batch.nextOffset <= state.acceptedOffset) {
+      this.#duplicatesDropped(state, batch.records.length)
+      return
+    }
+    const { stream } = state
+    if (!(await this.#takeMemory(batch, epoch, signal))) return
+    if (state.stream !== stream) {
+      // While it waited the partition was held and went on from an earlier offset: this comes again.
+      budget.release(heldBytes(batch))
+      return
+    }
+    let isHeld = false
+    try {
+      isHeld = this.#accept(batch, state)
+    } catch (error) {
+      throw life.fail(error)
+    } finally {
+      if (!isHeld) budget.release(heldBytes(batch))
+    }
+  }
+
+  /** Waits while paused, then for memory; false when the batch must not be accepted any more. */
+  async #takeMemory(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<boolean> {
+    const { generation, space, budget } = this.#options
+    const bytes = heldBytes(batch)
+    for (;;) {
+      await space.opened(signal)
+      if (signal.aborted || generation.accepting(batch, epoch) === undefined) return false
+      if (!(await this.#acquire(bytes, signal))) return false
+      const isWanted = !signal.aborted && generation.accepting(batch, epoch) !== undefined
+      if (isWanted && !space.isClosed) return true
+      budget.release(bytes)
+      if (!isWanted) return false
+    }
+  }
+
+  /** False when the wait ended without the bytes. */
+  async #acquire(bytes: number, signal: AbortSignal): Promise<boolean> {
+    const { budget, clock, observer } = this.#options
+    const startedMs = clock.monotonicMs()
+    const waitingBefore = budget.waiting
+    const asked = budget.acquire(bytes, signal)
+    if (budget.waiting === 0) return asked
+    if (waitingBefore === 0) observer.paused({ reason: 'memory' })
+    const isGranted = await asked
+    if (budget.waiting === 0) observer.resumed({ reason: 'memory' })
+    if (isGranted) observer.memoryWaited({ durationMs: clock.monotonicMs() - startedMs })
+    return isGranted
+  }
+
+  /** Whether something of the batch holds on to its memory now. */
+  #accept(batch: SourceBatch, state: PartitionState): boolean {
+    const { holds, submissionBytesMax } = this.#options
+    const arrivalMs = this.#arrivalMs()
+    const { mapper } = state
+    if (mapper === undefined) return false
+    const heldAtOnce = mapper.holdOf?.(batch.records, arrivalMs)
+    if (heldAtOnce !== undefined) {
+      holds.heldByRule(state, heldAtOnce)
+      return false
+    }
+    const { pieces, duplicates, hold } = cutBatch(
+      batch,
+      state.acceptedOffset,
+      (record) => this.#fateOf(record, state, mapper, arrivalMs),
+      submissionBytesMax,
+    )
+    this.#duplicatesDropped(state, duplicates)
+    if (pieces.length > 0) this.#submit(batch, state, pieces)
+    if (hold !== undefined) holds.heldByRule(state, hold)
+    return pieces.length > 0
+  }
+
+  #submit(batch: SourceBatch, state: PartitionState, pieces: readonly Piece[]): void {
+    const { space, budget, writer, observer } = this.#options
+    // The callbacks live until the records are durable: they must not hold on to the batch.
+    const bytes = heldBytes(batch)
+    const { release, leaderEpoch } = batch
+    space.take(bytes)
+    let piecesLeft = pieces.length
+    let areDurable = true
+    let records = 0
+    for (const piece of pieces) {
+      records += piece.writes.length
+      writer.write(state, { ...piece, leaderEpoch }, (isDurable) => {
+        piecesLeft -= 1
+        areDurable &&= isDurable
+        if (piecesLeft > 0) return
+        budget.release(bytes)
+        // What the store refused it may still look at.
+        if (areDurable) release?.()
+      })
+    }
+    observer.batchAccepted({ ...place(state), records, bytes: batch.bytes })
+  }
+
+  #payOwed(batch: SourceBatch, { mapper }: PartitionState): Promise<void> {
+    const arrivalMs = this.#arrivalMs()
+    return this.#options.owed.pay(batch, (record) => {
+      const outcome = mapper?.map(record, arrivalMs)
+      if (outcome === undefined || 'content' in outcome) return outcome
+      return 'rejected' in outcome ? quarantinedRecord(record, outcome.rejected, batch, arrivalMs) : undefined
+    })
+  }
+
+  #fateOf(
+    record: SourceRecord,
+    state: PartitionState,
+    mapper: PartitionRecordMapper,
+    arrivalMs: number,
+  ): RecordFate {
+    const outcome = mapper.map(record, arrivalMs)
+    if ('skipped' in outcome) return 'filtered'
+    if (!('rejected' in outcome)) return outcome
+    const cause = outcome.rejected
+    this.#rejected(state, record.offset, cause, outcome.detail)
+    return quarantinedRecord(record, cause, state, arrivalMs)
+  }
+
+  /** Logs the first of each cause in each partition: there may be millions. */
+  #rejected(state: PartitionState, offset: number, cause: string, detail: string | undefined): void {
+    const { observer, logger } = this.#options
+    const facts = { ...place(state), offset, cause, detail }
+    observer.recordRejected({ ...place(state), offset, cause })
+    const kind = `${state.topic}/${state.partition} ${cause}`
+    if (this.#rejectionsLogged.has(kind)) return
+    this.#rejectionsLogged.add(kind)
+    logger.warn(facts, 'message cannot be mapped: kept whole in the quarantine entry; more are only counted')
+  }
+
+  #duplicatesDropped(state: PartitionState, records: number): void {
+    if (records > 0) this.#options.observer.duplicatesDropped({ ...place(state), records })
+  }
+
+  #arrivalMs(): number {
+    return Math.floor(this.#options.clock.nowUs() / 1000)
+  }
+}
