@@ -22,6 +22,7 @@ import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
 import { Identity, type KnownPartitions } from './identity.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
 import { causes, errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
+import { KnownTopics } from './known-topics.ts'
 import { logBridge } from './log-bridge.ts'
 import { pinnedAssigner } from './pinned-assigner.ts'
 import { probe } from './probe.ts'
@@ -39,8 +40,6 @@ const STOP_TIMEOUT_MS = 15_000
 const STOPPING_TURN_MS = 10
 const RETRY_MS = 250
 const RETRY_MAX_MS = 2_000
-/** A broker that has not told what topics are by then is asked again. */
-const IDENTITY_MS = 3_000
 /** A broker that has not told watermarks by then keeps those of its own partitions only. */
 const WATERMARKS_MS = 3_000
 const UNKNOWN_TOPIC_CODE = 3
@@ -84,9 +83,7 @@ export class KafkajsSource implements KafkaSource {
   private cluster: Cluster | undefined
   private topology: Topology | undefined
   private identity: Identity | undefined
-  /** Topic ids that the present epoch was told, by name. */
-  private readonly topicIds = new Map<string, string>()
-  private readonly asking = new Map<string, ReturnType<Identity['topics']>>()
+  private knownTopics: KnownTopics | undefined
   private loop: FetchLoop | undefined
   private epochs: Epochs | undefined
   /** Of the partitions being read, those whose watermarks nobody told when last asked. */
@@ -330,13 +327,16 @@ export class KafkajsSource implements KafkaSource {
       clock,
       logger,
       cameBack: () => this.epochs?.again(),
-      refreshed: () => void this.lookForOtherTopics(),
+      refreshed: () => void this.knownTopics!.lookForOthers(),
     })
     const { topology } = this
-    this.identity = new Identity({
-      cluster,
-      leaderOf: (partition) => topology.leaderOf(partition),
-      clock,
+    const leaderOf = (partition: TopicPartition): number | undefined => topology.leaderOf(partition)
+    this.identity = new Identity({ cluster, leaderOf, clock, logger })
+    this.knownTopics = new KnownTopics({
+      identity: this.identity,
+      leaderOf,
+      assigned: () => this.epochs?.assigned ?? [],
+      again: () => this.epochs?.again(),
       logger,
     })
     const hooks: GroupHooks = {
@@ -364,7 +364,7 @@ export class KafkajsSource implements KafkaSource {
         return known[0]!
       },
       check: (partition, place) => this.identity!.checkOne(partition, place, REQUEST_TIMEOUT_MS),
-      confirmTopic: (partition) => this.confirmTopic(partition),
+      confirmTopic: (partition) => this.knownTopics!.confirm(partition),
       explain: (topic, absent) => policies.explain(topic, absent),
       failed: (error) => this.fail(error),
     })
@@ -399,60 +399,8 @@ export class KafkajsSource implements KafkaSource {
       (partition) => handler.lastRead?.(partition),
       answerMs,
     )
-    for (const { topic, topicId } of known) {
-      if (topicId === undefined) this.topicIds.delete(topic)
-      else this.topicIds.set(topic, topicId)
-    }
+    this.knownTopics!.told(known)
     return { known, unreadable: [...edges.unreadable, ...unreadable] }
-  }
-
-  /** @throws {SourceError} `ERR_BROKER` where the topic is not, or is another one now: then a new epoch begins */
-  private async confirmTopic(partition: TopicPartition): Promise<void> {
-    const { topic: name } = partition
-    const leader = this.topology!.leaderOf(partition)
-    if (leader === undefined || leader < 0) throw new SourceError('ERR_BROKER', `${name} has no leader`)
-    const topics = await this.askTopic(name, leader)
-    if (topics === undefined) return
-    const topic = topics.get(name)
-    if (topic?.errorCode !== 0) throw new SourceError('ERR_BROKER', `topic ${name} is not known`)
-    if (!this.isOther(name, topic.topicId)) return
-    this.epochs?.again()
-    throw new SourceError('ERR_BROKER', `topic ${name} was deleted and made again`)
-  }
-
-  /** All partitions of a topic that ask a broker at the same time share one answer. */
-  private askTopic(name: string, nodeId: number): ReturnType<Identity['topics']> {
-    const key = `${nodeId}/${name}`
-    let asked = this.asking.get(key)
-    if (asked === undefined) {
-      asked = this.identity!.topics([name], IDENTITY_MS, nodeId)
-        .catch((error: unknown) => {
-          const why = `topic ${name} could not be asked for: ${errorText(error)}`
-          throw new SourceError('ERR_BROKER', why, error)
-        })
-        .finally(() => this.asking.delete(key))
-      this.asking.set(key, asked)
-    }
-    return asked
-  }
-
-  /** A topic can be deleted and made again between two looks at it. Never rejects. */
-  private async lookForOtherTopics(): Promise<void> {
-    const names = [...new Set(this.epochs?.assigned.map(({ topic }) => topic))]
-    try {
-      const topics = await this.identity!.topics(names, IDENTITY_MS)
-      const other = names.find((name) => this.isOther(name, topics?.get(name)?.topicId))
-      if (other === undefined) return
-      this.logger.warn({ topic: other }, 'a topic was deleted and made again')
-      this.epochs?.again()
-    } catch (error) {
-      this.logger.warn({ error: errorText(error) }, 'topic ids could not be asked')
-    }
-  }
-
-  private isOther(name: string, topicId: string | undefined): boolean {
-    const known = this.topicIds.get(name)
-    return known !== undefined && topicId !== undefined && topicId !== known
   }
 
   /** Resolves when a broker answered and every named topic exists; retries until `signal` says that nobody waits. */
