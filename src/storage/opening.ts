@@ -17,7 +17,7 @@ import { waitingFrames } from './recovery/waiting-frames.ts'
 import type { Recovery } from './recovery/recover.ts'
 import { makeRoot } from './store-files.ts'
 
-/** Steps of opening a store, in the order in which `Storage.open` takes them. */
+/** Steps of opening a store, in the order in which `openStore` takes them. */
 
 const ENTRIES_ADOPTED_AT_ONCE = 8
 

@@ -63,6 +63,13 @@ export class Checkpointer {
     await this.#running
   }
 
+  /** A checkpoint of everything so far, finished when it resolves. Only where no group is built meanwhile. */
+  async complete(): Promise<void> {
+    await this.settled()
+    await this.begin()
+    await this.settled()
+  }
+
   async #finish(checkpoint: Checkpoint, startedMs: number): Promise<void> {
     const { fs, dirty, projector, manager, paths, log, observer, clock } = this.#options
     // Behind every projection and fold up to here: their marks are all in the set that is taken.

@@ -29,7 +29,7 @@ const manager = 'src/storage/block/block-manager.ts'
 const removal = 'src/storage/mutation/remove-records.ts'
 const rewrite = 'src/storage/mutation/rewrite-block.ts'
 const scanBlocks = 'src/storage/recovery/scan-blocks.ts'
-const storage = 'src/storage/storage.ts'
+const openStore = 'src/storage/open-store.ts'
 const liveBlocks = 'src/storage/query/live-blocks.ts'
 const moving = 'src/storage/mutation/moving.ts'
 const relocate = 'src/storage/mutation/relocate.ts'
@@ -519,7 +519,7 @@ export const mutants = [
   ),
   ofChanges(
     'empty directories of a move not removed by the next open',
-    storage,
+    openStore,
     'await removeEmptyDirectories(fs, paths)',
     '',
   ),
