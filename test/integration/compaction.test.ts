@@ -2,9 +2,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import kafkajs, { type Producer } from 'kafkajs'
 import { startBroker } from '../../dev/kafka/broker.mjs'
 import { createTopics } from '../../dev/kafka/protocol.mjs'
-import { silentLogger } from '../../src/base/logger.ts'
-import { KafkajsSource } from '../../src/kafka/kafkajs/kafkajs-source.ts'
 import type { AbsentOffsets } from '../../src/kafka/source.ts'
+import { testSource } from '../support/kafka/test-source.ts'
 import { requireTool } from '../support/needs.ts'
 import { realClock } from '../support/real-clock.ts'
 import { RecordingHandler } from '../support/recording-handler.ts'
@@ -30,18 +29,10 @@ describeWithKafka('a log that Kafka compacts', () => {
 
   const readAll = async (topic: string, groupId: string, end: number): Promise<Map<number, string>> => {
     const handler = new RecordingHandler()
-    const source = new KafkajsSource({
+    const source = testSource({
       brokers: [broker.bootstrap],
-      clientId: 'test',
       groupId,
       topics: [topic],
-      startTimeoutMs: 20_000,
-      sessionTimeoutMs: 10_000,
-      maxBytes: 8 << 20,
-      maxBytesPerPartition: 1 << 20,
-      maxWaitMs: 100,
-      logger: silentLogger,
-      clock: realClock,
     })
     await source.start(handler)
     await handler.until('the end', () => handler.batches.at(-1)?.batch.nextOffset === end)

@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { startBroker } from '../../dev/kafka/broker.mjs'
 import { createTopics } from '../../dev/kafka/protocol.mjs'
-import { silentLogger } from '../../src/base/logger.ts'
-import { KafkajsSource } from '../../src/kafka/kafkajs/kafkajs-source.ts'
+import type { KafkajsSource } from '../../src/kafka/kafkajs/kafkajs-source.ts'
 import type { LogPlace, SourceHandler } from '../../src/kafka/source.ts'
 import { acceptHold } from '../../src/ledger/acceptance.ts'
 import { encodeDelta } from '../../src/ledger/ledger-codec.ts'
 import { Sink } from '../../src/sink/sink.ts'
 import type { DeletedPolicy } from '../../src/sink/start-plan.ts'
 import type { PartitionStatus } from '../../src/sink/status.ts'
+import { testSource } from '../support/kafka/test-source.ts'
 import { requireTool } from '../support/needs.ts'
 import { realClock } from '../support/real-clock.ts'
 import { RecordingHandler } from '../support/recording-handler.ts'
@@ -81,19 +81,11 @@ describeWithKafka('a partition on a real broker', () => {
       await producer.send({ topic, messages: [{ partition: 0, value: `${number}` }] })
   }
   const newSource = (topic: string, groupId = `group-${++count}`): KafkajsSource => {
-    const source = new KafkajsSource({
+    const source = testSource({
       brokers: [broker.bootstrap],
-      clientId: 'test',
       groupId,
       topics: [topic],
-      startTimeoutMs: 20_000,
-      sessionTimeoutMs: 10_000,
-      maxBytes: 8 << 20,
-      maxBytesPerPartition: 1 << 20,
-      maxWaitMs: 100,
       metadataMaxAgeMs: 2_000,
-      logger: silentLogger,
-      clock: realClock,
     })
     sources.push(source)
     return source

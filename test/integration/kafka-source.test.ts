@@ -9,6 +9,7 @@ import { createTopics } from '../../dev/kafka/protocol.mjs'
 import { silentLogger } from '../../src/base/logger.ts'
 import { KafkajsSource, type KafkajsSourceOptions } from '../../src/kafka/kafkajs/kafkajs-source.ts'
 import { SourceError } from '../../src/kafka/source.ts'
+import { testSource } from '../support/kafka/test-source.ts'
 import { requireTool } from '../support/needs.ts'
 import { realClock } from '../support/real-clock.ts'
 import { RecordingHandler } from '../support/recording-handler.ts'
@@ -62,18 +63,10 @@ describeWithKafka('a source on a real broker', () => {
     topics: (string | RegExp)[],
     options: Partial<KafkajsSourceOptions> = {},
   ): KafkajsSource => {
-    const source = new KafkajsSource({
+    const source = testSource({
       brokers: [broker.bootstrap],
-      clientId: 'test',
       groupId: `group-${++count}`,
       topics,
-      startTimeoutMs: 20_000,
-      sessionTimeoutMs: 10_000,
-      maxBytes: 8 << 20,
-      maxBytesPerPartition: 1 << 20,
-      maxWaitMs: 100,
-      logger: silentLogger,
-      clock: realClock,
       ...options,
     })
     started.push(source)
@@ -531,18 +524,10 @@ describeWithKafka('a source on two real brokers', () => {
         await producer.send({ topic, messages })
       }
       await second.stop()
-      source = new KafkajsSource({
+      source = testSource({
         brokers: [first.bootstrap],
-        clientId: 'test',
         groupId: 'two',
         topics: [topic],
-        startTimeoutMs: 20_000,
-        sessionTimeoutMs: 10_000,
-        maxBytes: 8 << 20,
-        maxBytesPerPartition: 1 << 20,
-        maxWaitMs: 100,
-        logger: silentLogger,
-        clock: realClock,
       })
       await source.start(handler)
       await handler.until('what has a leader', () => handler.offsets(topic, 0).length === 3)
