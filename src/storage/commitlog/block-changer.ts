@@ -90,7 +90,10 @@ export class BlockChanger {
     await entry.indexFile.rewrite(this.#fs, listingOnDisk(entry))
     this.#dirty.forgetFile(paths.wal(id))
     for (const path of blockFiles(paths, id).descriptors) await this.#unlink(path)
-    if (!entry.pins.isPinned(id)) return this.#dropData(entry, id)
+    if (!entry.pins.isPinned(id)) {
+      await this.#dropData(entry, id)
+      return this.#unlink(paths.wal(id))
+    }
     entry.lingering.add(blockId)
     void entry.pins.free(id).then(() => {
       const drop = async (): Promise<void> => {
@@ -109,13 +112,16 @@ export class BlockChanger {
 
   async #dropLingering(entry: Entry, id: number): Promise<void> {
     if (!entry.lingering.has(id)) return
-    await this.#dropData(entry, BigInt(id))
+    const blockId = BigInt(id)
+    await this.#dropData(entry, blockId)
+    // The log may have forgotten the frame by now, and the intent alone says whose content this is.
+    await this.#fs.syncDirectories([entry.paths.directory])
+    await this.#unlink(entry.paths.wal(blockId))
     entry.lingering.delete(id)
   }
 
   async #dropData({ paths }: Entry, id: bigint): Promise<void> {
     for (const path of blockFiles(paths, id).data) await this.#unlink(path)
-    await this.#unlink(paths.wal(id))
   }
 
   async #unlink(path: string): Promise<void> {

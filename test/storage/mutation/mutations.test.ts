@@ -127,6 +127,28 @@ it('an entry can be emptied and written again, but for the id that the log still
   await expectEverywhere(disk, storage, [row(0), row(1)])
 })
 
+it('content kept for a reader is gone after a power cut, whatever names come back', async () => {
+  const { disk, storage } = await storeOf([0, 1, 2, 3])
+  await storage.settle()
+  for await (const record of storage.records(name)) {
+    if (record.timestampUs > at(0)) break
+    await storage.removeRange(name)
+    await storage.checkpoint()
+  }
+  const isContent = (path: string): boolean => path.endsWith('.blk')
+  const after = await new Promise<SimulatedDisk>((resolve) => {
+    disk.onOperation = (call, path) => {
+      if (call === 'unlink' && path.endsWith('.wal')) setImmediate(() => resolve(disk.fork()))
+    }
+  })
+  for (let seed = 0; seed < 20; seed++) {
+    const image = after.fork()
+    image.cutPower({ seed, names: 'subset' })
+    await (await openStore(image.restart(), { settings: { blockRecordsMax: 4 } })).close()
+    expect({ seed, left: image.paths('/data').filter(isContent) }).toEqual({ seed, left: [] })
+  }
+})
+
 it('an entry that is not there is named', async () => {
   const { storage } = await storeOf([0])
   const other = { bucket: 'kafka', entry: 'none' }
