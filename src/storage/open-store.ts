@@ -6,7 +6,7 @@ import { loadColdBlock } from './block/load-block.ts'
 import { Catalogue } from './catalogue.ts'
 import type { CommitLog } from './commitlog/commit-log.ts'
 import { DirtySet } from './dirty-set.ts'
-import { removeEmptyDirectories } from './mutation/moving.ts'
+import { settleMove } from './mutation/moving.ts'
 import { silentStorageObserver, type RecoveryEvent, type StorageObserver } from './observer.ts'
 import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageOptions } from './options.ts'
 import { adoptOpenBlocks, clearStaged, finishRecovery, keepWaiting, makeDirectories } from './opening.ts'
@@ -91,7 +91,7 @@ async function recoverStore(
   lock: DirectoryLock,
 ): Promise<{ opened: OpenedStore; findings: RecoveryFindings }> {
   const { fs, clock, logger, observer } = options
-  await removeEmptyDirectories(fs, paths)
+  await settleMove(fs, paths)
   const known = await readFormat(fs, paths)
   const aside = { fs, logger, root: paths.root, directory: paths.quarantine }
   const foreign = new Quarantine({ ...aside, generation: 0 })

@@ -9,7 +9,7 @@ import { StorageError } from '../errors.ts'
 import { BucketPaths, EntryPaths, directoriesUpTo, removedPath, type StorePaths } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import type { DiscardedTrees } from './discarded-trees.ts'
-import { noteDirectories, removeEmptyDirectories } from './moving.ts'
+import { noteDirectories, settleMove } from './moving.ts'
 import type { MutationContext } from './mutations.ts'
 
 const FOLDS_AT_ONCE = 16
@@ -87,13 +87,13 @@ function relocate(context: RelocationContext, from: Place, to: Place | undefined
     const toDirectory = to === undefined ? await freeRemovedPath(fs, paths) : directoryOf(paths, to)
     const parents = to?.entry === undefined ? [] : await missingParents(fs, paths, to as EntryName)
     const left = from.entry === undefined ? [] : plainParents(context, from as EntryName)
-    if (parents.length + left.length > 0) await noteDirectories(fs, paths, [...parents, ...left])
+    await noteDirectories(fs, paths, [...parents, ...left, dirname(toDirectory), dirname(fromDirectory)])
     for (const path of parents) {
       await fs.makeDirectory(path)
       await fs.syncDirectories([dirname(path)])
     }
     await fs.rename(fromDirectory, toDirectory)
-    await fs.syncDirectories([...new Set([dirname(toDirectory), dirname(fromDirectory)])])
+    await settleMove(fs, paths)
 
     try {
       await followMove(context, entries, from, to)
@@ -107,7 +107,7 @@ function relocate(context: RelocationContext, from: Place, to: Place | undefined
 
 /** Memory and lists of names after the directory has its new place. */
 async function followMove(
-  { fs, paths, catalogue }: RelocationContext,
+  { catalogue }: RelocationContext,
   entries: readonly Entry[],
   from: Place,
   to: Place | undefined,
@@ -118,7 +118,6 @@ async function followMove(
     const names = entries.map((entry) => movedName(entry, from, to))
     await catalogue.loadMoved(to.bucket, names)
   }
-  await removeEmptyDirectories(fs, paths)
   if (from.entry === undefined) await catalogue.writeFolder()
   else await catalogue.writeBucketFolder(from.bucket)
 }
