@@ -2,6 +2,7 @@ import { describe, expect, it, test } from '@jest/globals'
 import { cutIntoParts, isHollow, isOverfull } from '../../../src/storage/block/plan-rewrite.ts'
 import { openDirectory } from '../../../src/storage/query/directory-reader.ts'
 import type { EntryName, RecordReader } from '../../../src/storage/record.ts'
+import type { Storage } from '../../../src/storage/storage.ts'
 import { verifyDirectory } from '../../../src/storage/verify/verify-directory.ts'
 import { checkSettled } from '../../support/independent/settled-check.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
@@ -93,4 +94,45 @@ describe('a block that removals have hollowed out', () => {
     expect(disk.paths('/data/kafka/camera/0').filter((path) => path.endsWith('.blk'))).toHaveLength(1)
     expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
   })
+
+  it.each<[string, (disk: SimulatedDisk) => Promise<void> | void]>([
+    ['cannot be read', (disk) => disk.failNext('read', { path: /blk$/ })],
+    ['is not there', (disk) => disk.fs.unlink(blockIn(disk))],
+  ])('stays as it is while its content %s, and the store goes on', async (_what, damage) => {
+    const { disk, storage } = await hollowed()
+    await damage(disk)
+    await storage.settle()
+    await storage.submit({ writes: [write({ bucket: 'kafka', entry: 'other' }, t0)] })
+    expect(await storage.entries()).toMatchObject([{ recordCount: 2 }, { recordCount: 1 }])
+    await storage.close()
+  })
+
+  it('may go with its entry while it is copied', async () => {
+    const { disk, storage } = await hollowed()
+    const { fs } = disk
+    const read = fs.read.bind(fs)
+    let removal: Promise<void> | undefined
+    fs.read = async (path, ...range) => {
+      if (path.endsWith('.blk')) await (removal ??= storage.removeEntry(name))
+      return read(path, ...range)
+    }
+    await storage.settle()
+    await removal
+    await storage.submit({ writes: [write(name, t0, 'new')] })
+    expect(await shown(storage)).toEqual(['0 new'])
+    await storage.close()
+  })
 })
+
+function blockIn(disk: SimulatedDisk): string {
+  return disk.paths('/data/kafka').find((path) => path.endsWith('.blk')) ?? ''
+}
+
+async function hollowed(): Promise<{ disk: SimulatedDisk; storage: Storage }> {
+  const disk = new SimulatedDisk({ seed: 3 })
+  const storage = await openStore(disk.fs)
+  const content = 'x'.repeat(1_000_000)
+  await storage.submit({ writes: [0, 1, 2, 3].map((us) => write(name, t0 + us, content)) })
+  await storage.removeRecords(name, [BigInt(t0 + 1), BigInt(t0 + 2)])
+  return { disk, storage }
+}
