@@ -9,7 +9,6 @@ import { startHttpServer, type HttpServer } from '../http/server.ts'
 import type { KafkaSource } from '../kafka/source.ts'
 import { OffsetLedger } from '../ledger/offset-ledger.ts'
 import type { ExistingEntry } from '../mapping/entry-names.ts'
-import { createMapper } from '../mapping/mapper.ts'
 import { Metrics } from '../metrics/metrics.ts'
 import { isDoneWithin } from '../sink/deadline.ts'
 import { Sink } from '../sink/sink.ts'
@@ -28,8 +27,7 @@ import {
   storageLimitsOf,
 } from './room-options.ts'
 import { sumGapOffsets, type AppPhase, type AppStatus } from './status.ts'
-import { mapperLog } from './mapper-log.ts'
-import { guardTopics } from './topic-guard.ts'
+import { createRecordMapper } from './topic-guard.ts'
 import { countGroups, type Totals } from './totals.ts'
 
 /** How often the disk is asked again while it is too full to join the group. */
@@ -251,7 +249,6 @@ export class App {
 
   #createSink(source: KafkaSource, storage: Storage, existing: readonly ExistingEntry[]): Sink {
     const { clock, logger } = this.#parts
-    const mappingLogger = logger('mapping')
     const { mapping, kafka } = this.#settings
     const ledgerTopics = this.#ledger.positions().map(({ topic }) => topic)
     return new Sink({
@@ -267,12 +264,7 @@ export class App {
         },
       },
       ledger: this.#ledger,
-      mapper: guardTopics(
-        createMapper(mapping.rules, { existing, observer: mapperLog(mappingLogger) }),
-        mapping.rules,
-        ledgerTopics,
-        mappingLogger,
-      ),
+      mapper: createRecordMapper(mapping.rules, existing, ledgerTopics, logger('mapping')),
       clock,
       groupId: kafka.groupId,
       start: startPolicyOf(kafka.start),

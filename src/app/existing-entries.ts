@@ -1,6 +1,6 @@
 import { inParallel } from '../base/in-parallel.ts'
 import type { ExistingEntry } from '../mapping/entry-names.ts'
-import { hasFixedPath, pathPattern } from '../mapping/entry-template.ts'
+import { hasFixedPath, pathPattern, QUARANTINE_BUCKET } from '../mapping/entry-template.ts'
 import type { MappingRule } from '../mapping/rule.ts'
 import { recordOrigin } from '../mapping/unmap.ts'
 import { StorageError, type EntryInfo, type RecordReader } from '../storage/index.ts'
@@ -22,12 +22,13 @@ export async function existingEntries(
   return storedTopics(store, isWanted)
 }
 
-/** Every entry, or those that are wanted, with the topic of its latest record. */
+/** Every entry but those of the quarantine, or those that are wanted, with the topic of its latest record. */
 export async function storedTopics(
   store: Pick<RecordReader, 'entries' | 'records'>,
   isWanted: (entry: EntryInfo) => boolean = () => true,
 ): Promise<ExistingEntry[]> {
-  const entries = (await store.entries()).filter(isWanted)
+  const all = await store.entries()
+  const entries = all.filter((entry) => entry.bucket !== QUARANTINE_BUCKET && isWanted(entry))
   const existing: ExistingEntry[] = []
   await inParallel(READ_AT_A_TIME, entries, async (info) => {
     const { bucket, entry } = info

@@ -1,6 +1,6 @@
 import { parseQuota } from '../config/quota-format.ts'
 import type { Settings } from '../config/settings.ts'
-import { bucketPattern } from '../mapping/entry-template.ts'
+import { bucketPattern, QUARANTINE_BUCKET } from '../mapping/entry-template.ts'
 import type { MappingRule } from '../mapping/rule.ts'
 import { defaultSinkLimits, type SinkLimits } from '../sink/options.ts'
 import type { StartPolicy } from '../sink/start-plan.ts'
@@ -39,6 +39,7 @@ export function differingBuckets(
 }
 
 function limitsOf(rules: readonly MappingRule[], bucket: string): Partial<BucketSettings> {
+  if (bucket === QUARANTINE_BUCKET) return {}
   const isSaying = ({ limits }: MappingRule): boolean => Object.values(limits).some((value) => value !== null)
   const limits = rules.find((rule) => isSaying(rule) && bucketPattern(rule).test(bucket))?.limits
   const quota = limits?.quota == null ? undefined : parseQuota(limits.quota)

@@ -1,7 +1,23 @@
 import type { Logger } from '../base/logger.ts'
 import { TopicEntries } from '../mapping/entry-conflicts.ts'
+import type { ExistingEntry } from '../mapping/entry-names.ts'
+import { createMapper } from '../mapping/mapper.ts'
 import type { MappingRule } from '../mapping/rule.ts'
 import type { RecordMapper } from '../sink/partition-state.ts'
+import { mapperLog } from './mapper-log.ts'
+
+/**
+ * The mapping as a process uses it: it knows the entries and topics that the store has.
+ * @param known - topics that the ledger has
+ */
+export function createRecordMapper(
+  rules: readonly MappingRule[],
+  existing: readonly ExistingEntry[],
+  known: readonly string[],
+  logger: Logger,
+): RecordMapper {
+  return guardTopics(createMapper(rules, { existing, observer: mapperLog(logger) }), rules, known, logger)
+}
 
 /**
  * Keeps topics that would meet in one entry apart: the one that comes later gets no mapper, so its partitions are

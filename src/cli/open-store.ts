@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { NodeFileSystem } from '../fs/node/node-file-system.ts'
 import { systemClock } from '../fs/system-clock.ts'
 import { OffsetLedger } from '../ledger/offset-ledger.ts'
-import { openDirectory, readCompanion, Storage, type RecordReader } from '../storage/index.ts'
+import {
+  openDirectory,
+  readCompanion,
+  Storage,
+  type RecordReader,
+  type StorageOptions,
+} from '../storage/index.ts'
 
 /** Reads a directory without lock or write, also while `sediment run` writes it. */
 export async function withReader<Result>(
@@ -30,10 +36,15 @@ export async function readLedger(
   }
 }
 
-/** Opens a directory that exists, for itself alone. @throws {StorageError} `ERR_LOCKED` while `sediment run` writes it */
+/**
+ * Opens a directory that exists, for itself alone.
+ * @param bucketSettings of buckets that are made meanwhile
+ * @throws {StorageError} `ERR_LOCKED` while `sediment run` writes it
+ */
 export async function withStore<Result>(
   dataPath: string,
   use: (storage: Storage, ledger: OffsetLedger) => Promise<Result>,
+  bucketSettings?: StorageOptions['bucketSettings'],
 ): Promise<Result> {
   const fs = await NodeFileSystem.open()
   try {
@@ -47,6 +58,7 @@ export async function withStore<Result>(
       clock: systemClock,
       randomUuid: randomUUID,
       companion,
+      ...(bucketSettings && { bucketSettings }),
     })
     try {
       return await use(storage, companion)

@@ -19,6 +19,14 @@ import { explain, type ExplainOptions } from './commands/explain.ts'
 import { gaps, type GapsOptions } from './commands/gaps.ts'
 import { ls, type LsOptions } from './commands/ls.ts'
 import { plan, type PlanOptions } from './commands/plan.ts'
+import {
+  quarantineLs,
+  quarantineReplay,
+  quarantineShow,
+  type QuarantineLsOptions,
+  type QuarantineReplayOptions,
+  type QuarantineShowOptions,
+} from './commands/quarantine.ts'
 import { query, type QueryOptions } from './commands/query.ts'
 import { run, type RunOptions } from './commands/run.ts'
 import { recordLabel, recordRm, type RecordRemovalOptions } from './commands/record.ts'
@@ -303,6 +311,73 @@ Examples:
       '\nExit codes: 0 ok · 1 topics would meet in one entry\n\nExample:\n  sediment plan --config new.yaml --against config/local.yaml --topic sensor-7',
     )
     .action(withExit((options: PlanOptions) => plan(options, context)))
+
+  const quarantine = program
+    .command('quarantine')
+    .description(
+      'Messages that their rule could not map: kept whole, with why, until a mended rule takes them.',
+    )
+    .addHelpText(
+      'after',
+      `
+Each is a record of the bucket quarantine, entry TOPIC/PARTITION, at the time of its arrival. A replayed one stays there, marked.
+
+Examples:
+  sediment quarantine ls
+  sediment quarantine show orders 3 4711
+  sediment quarantine replay --config new.yaml             what would become of them
+  sediment quarantine replay --config new.yaml --apply`,
+    )
+  configurable(quarantine.command('ls'))
+    .argument('[topic]', 'only this topic')
+    .argument('[partition]', 'only this partition')
+    .description('Count messages by partition, cause and rule.')
+    .option('--cause <cause>', 'only with this cause')
+    .option('--messages', 'each message instead of counts')
+    .option('--json', 'one JSON object a message')
+    .action(
+      withExit((topic: string | undefined, partition: string | undefined, options: QuarantineLsOptions) =>
+        quarantineLs(topic, partition, options, context),
+      ),
+    )
+  configurable(quarantine.command('show'))
+    .argument('<topic>')
+    .argument('<partition>')
+    .argument('<offset>')
+    .description('Show one message as Kafka had it, and why it is here.')
+    .option('--json', 'as one JSON object, with the value')
+    .option('--payload', 'the value alone, raw')
+    .addHelpText('after', '\nExample:\n  sediment quarantine show orders 3 4711 --payload > message.json')
+    .action(
+      withExit((topic: string, partition: string, offset: string, options: QuarantineShowOptions) =>
+        quarantineShow(topic, partition, offset, options, context),
+      ),
+    )
+  configurable(quarantine.command('replay'))
+    .argument('[topic]', 'only this topic')
+    .argument('[partition]', 'only this partition')
+    .description(
+      'Map messages again by the rules of now, and store those that can be, each once. Without --apply only say what would become of them.',
+    )
+    .option('--cause <cause>', 'only those with this cause')
+    .option('--apply', 'do it; needs the directory for itself')
+    .option('--json', 'as one JSON object')
+    .addHelpText(
+      'after',
+      `
+A message keeps the time of its first arrival. One that its rule rejects, holds or filters stays as it is. Ended early – even
+by kill -9 – it is run again: what was stored is found, and not stored again.
+
+Exit codes: 0 ok · 1 some stay in quarantine
+
+Example:
+  sediment quarantine replay orders --config new.yaml --apply`,
+    )
+    .action(
+      withExit((topic: string | undefined, partition: string | undefined, options: QuarantineReplayOptions) =>
+        quarantineReplay(topic, partition, options, context),
+      ),
+    )
 
   configurable(program.command('gaps'))
     .argument('[topic]', 'only this topic')

@@ -1,3 +1,4 @@
+import { QUARANTINE_BUCKET } from '../mapping/entry-template.ts'
 import { unmapRecord } from '../mapping/unmap.ts'
 import type { StoredRecord } from '../storage/index.ts'
 import { labelObject } from './labels.ts'
@@ -27,7 +28,9 @@ export function recordToJson(record: StoredRecord, content?: Uint8Array): string
 }
 
 function kafkaPart(record: StoredRecord): { kafka?: object } {
-  const { entry, timestampUs, labels } = record
+  const { bucket, entry, timestampUs, labels } = record
+  // There the content holds the message, not the labels.
+  if (bucket === QUARANTINE_BUCKET) return {}
   const message = unmapRecord({ entry, timestampUs, labels, content: NO_CONTENT })
   if (message === undefined) return {}
   return {
@@ -46,7 +49,7 @@ function kafkaPart(record: StoredRecord): { kafka?: object } {
   }
 }
 
-function bytesField(name: string, bytes: Uint8Array | null): Record<string, string | null> {
+export function bytesField(name: string, bytes: Uint8Array | null): Record<string, string | null> {
   if (bytes === null) return { [name]: null }
   try {
     return { [name]: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }

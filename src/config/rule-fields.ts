@@ -1,4 +1,4 @@
-import { parseEntryTemplate, type EntryTemplate } from '../mapping/entry-template.ts'
+import { parseEntryTemplate, QUARANTINE_BUCKET, type EntryTemplate } from '../mapping/entry-template.ts'
 import type { FieldSource } from '../mapping/field.ts'
 import type { Filter } from '../mapping/filter.ts'
 import { isJsonPointer } from '../mapping/json-pointer.ts'
@@ -15,8 +15,12 @@ const TEMPLATE_LENGTH_MAX = 512
 
 const PLACES = '{topic}, {partition}, {key}, {header:NAME}, {json:/pointer}, {yyyy}, {MM}, {dd}, {HH}'
 
-export const bucket = simple(`letters, digits, - and _, but not wal, and of ${PLACES}`, (raw) =>
-  isText(raw) && raw.length <= 255 && templateOf(raw)?.length === 1 ? raw : undefined,
+export const bucket = simple(
+  `letters, digits, - and _, but neither wal nor ${QUARANTINE_BUCKET}, and of ${PLACES}`,
+  (raw) =>
+    isText(raw) && raw.length <= 255 && raw !== QUARANTINE_BUCKET && templateOf(raw)?.length === 1
+      ? raw
+      : undefined,
 )
 
 export const entry = simple(

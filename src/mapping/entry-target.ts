@@ -4,6 +4,7 @@ import {
   fieldsIn,
   fillEntryTemplate,
   hasFixedPath,
+  legalBucket,
   parseEntryTemplate,
   pathPattern,
   segmentBytesMax,
@@ -44,7 +45,7 @@ export class RuleTargets {
     const unfit = this.isFixed ? undefined : this.#unfit(fields)
     if (unfit !== undefined) return unfit
     const values = { topic, partition, fields, timeUs }
-    const bucket = fillEntryTemplate(this.bucket, values)
+    const bucket = legalBucket(fillEntryTemplate(this.bucket, values))
     const entry = fillEntryTemplate(this.entry, values)
     const path = `${bucket}/${entry}`
     const known = this.#names.known(path, topic)

@@ -62,6 +62,14 @@ export function legalSegment(segment: string): string {
   return legal === 'wal' ? 'wal_' : legal
 }
 
+/** Where messages are kept that cannot be mapped: no rule can name it, and none of their limits hold in it. */
+export const QUARANTINE_BUCKET = 'quarantine'
+
+/** A bucket made of what a message says may not be the one of the quarantine. */
+export function legalBucket(name: string): string {
+  return name === QUARANTINE_BUCKET ? `${name}_` : name
+}
+
 /** The fields of a message that a template asks for. */
 export function fieldsIn(template: EntryTemplate): FieldSource[] {
   return template.flat().flatMap((token): FieldSource[] => {

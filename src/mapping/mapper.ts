@@ -9,6 +9,7 @@ import { FieldReader } from './field.ts'
 import { RecordLabels } from './record-labels.ts'
 import type { MapHold, MapOutcome, Rejection, Skip } from './rejection.ts'
 import type { MappingRule } from './rule.ts'
+import { ruleName } from './rule-name.ts'
 import { pointersOf } from './rule-pointers.ts'
 import { OUT_OF_BOUNDS, TimePolicy, type TimeReading } from './time-policy.ts'
 import { ruleFinder } from './topic-pattern.ts'
@@ -22,6 +23,8 @@ export interface Mapper {
 /** The rule of a topic, worked out for one partition. */
 export interface PartitionMapper {
   readonly rule: MappingRule
+  /** As people call it. */
+  readonly ruleName: string
   /**
    * `content` of the record is `message.value`, not a copy.
    * @param arrivalMs - milliseconds since the epoch
@@ -53,7 +56,8 @@ export function createMapper(rules: readonly MappingRule[], options: MapperOptio
       if (rule === undefined) return undefined
       let target = targets.get(rule)
       if (target === undefined) targets.set(rule, (target = new RuleTargets(rule, names, observer)))
-      return new RulePartitionMapper(rule, topic, partition, target, observer)
+      const name = ruleName(rules.indexOf(rule), rules.length)
+      return new RulePartitionMapper(rule, name, topic, partition, target, observer)
     },
   }
 }
@@ -62,6 +66,7 @@ const EMPTY = new Uint8Array(0)
 
 class RulePartitionMapper implements PartitionMapper {
   readonly rule: MappingRule
+  readonly ruleName: string
   readonly #topic: string
   readonly #partition: number
   readonly #targets: RuleTargets
@@ -74,12 +79,14 @@ class RulePartitionMapper implements PartitionMapper {
 
   constructor(
     rule: MappingRule,
+    name: string,
     topic: string,
     partition: number,
     targets: RuleTargets,
     observer: MapperObserver,
   ) {
     this.rule = rule
+    this.ruleName = name
     this.#topic = topic
     this.#partition = partition
     this.#targets = targets

@@ -11,7 +11,7 @@ import type { MemoryBudget } from './memory-budget.ts'
 import type { SinkObserver } from './observer.ts'
 import type { OwedOffsets } from './owed-offsets.ts'
 import type { PartitionRecordMapper, PartitionState } from './partition-state.ts'
-import { quarantinedRecord } from './quarantine.ts'
+import { quarantinedRecord, type RejectionReason } from './quarantine.ts'
 import type { SpaceGate } from './space-gate.ts'
 import type { StoreWriter } from './store-writer.ts'
 
@@ -150,7 +150,9 @@ export class Intake {
     return this.#options.owed.pay(batch, (record) => {
       const outcome = mapper?.map(record, arrivalMs)
       if (outcome === undefined || 'content' in outcome) return outcome
-      return 'rejected' in outcome ? quarantinedRecord(record, outcome.rejected, batch, arrivalMs) : undefined
+      return 'rejected' in outcome
+        ? quarantinedRecord(record, causeOf(outcome, mapper), batch, arrivalMs)
+        : undefined
     })
   }
 
@@ -163,9 +165,8 @@ export class Intake {
     const outcome = mapper.map(record, arrivalMs)
     if ('skipped' in outcome) return 'filtered'
     if (!('rejected' in outcome)) return outcome
-    const cause = outcome.rejected
-    this.#rejected(state, record.offset, cause, outcome.detail)
-    return quarantinedRecord(record, cause, state, arrivalMs)
+    this.#rejected(state, record.offset, outcome.rejected, outcome.detail)
+    return quarantinedRecord(record, causeOf(outcome, mapper), state, arrivalMs)
   }
 
   /** Logs the first of each cause in each partition: there may be millions. */
@@ -186,4 +187,11 @@ export class Intake {
   #arrivalMs(): number {
     return Math.floor(this.#options.clock.nowUs() / 1000)
   }
+}
+
+function causeOf(
+  { rejected, detail = '' }: { readonly rejected: string; readonly detail?: string },
+  mapper: PartitionRecordMapper | undefined,
+): RejectionReason {
+  return { cause: rejected, detail, rule: mapper?.ruleName ?? '' }
 }

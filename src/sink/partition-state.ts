@@ -13,6 +13,8 @@ export interface RecordMapper {
 }
 
 export interface PartitionRecordMapper {
+  /** What people call the rule that maps. */
+  readonly ruleName?: string
   map(
     record: SourceRecord,
     arrivalMs: number,

@@ -29,7 +29,7 @@ describe('a filtered message', () => {
     await source.deliver(p0, 5)
 
     // What is no JSON might have been wanted.
-    expect(storage.stored.map((write) => write.target.entry)).toEqual(
+    expect(storage.stored.map(({ target }) => `${target.bucket}/${target.entry}`)).toEqual(
       Array.from({ length: 5 }, () => 'quarantine/orders/0'),
     )
     expect(eventsOf('recordRejected')).toHaveLength(5)

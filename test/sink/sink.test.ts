@@ -173,7 +173,7 @@ describe('acceptance and durability', () => {
     await settled()
 
     expect(storedOffsets(p0)).toEqual([0, 2])
-    const kept = storage.stored.find((write) => write.target.entry === 'quarantine/orders/0')
+    const kept = storage.stored.find((write) => write.target.bucket === 'quarantine')
     expect(kept?.labels).toEqual(['offset', '1', 'topic', 'orders', 'partition', '0', 'cause', 'it is bad'])
     expect(eventsOf('recordRejected')).toEqual([{ ...p0, offset: 1, cause: 'it is bad' }])
     expect(warnings).toEqual([{ ...p0, offset: 1, cause: 'it is bad' }])

@@ -3,6 +3,7 @@ import type { Run } from '../../base/runs.ts'
 import type { Offsets } from '../../ledger/reconcile.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { recordOrigin } from '../../mapping/unmap.ts'
+import { replayState } from '../../sink/quarantine.ts'
 import type { LabelList, OwedRecord, RecordState } from '../../storage/index.ts'
 
 /** Memory for the offsets of all partitions: 16 bytes a run, so 64 MiB. */
@@ -92,7 +93,10 @@ export class StoredOffsets {
 
   /** A record in a file. */
   visit(record: PlacedRecord): void {
-    if (record.state === 'finished') this.#add(this.#partitions, record)
+    if (record.state !== 'finished') return
+    const replay = replayState(record)
+    if (replay === 'begun') this.visitLogged(record)
+    else if (replay === undefined) this.#add(this.#partitions, record)
   }
 
   /** A record that the log brings, whether a file has it yet or not. */

@@ -3,6 +3,7 @@ import type { Settings } from '../../config/settings.ts'
 import { systemClock } from '../../fs/system-clock.ts'
 import { explainMessage, type Explanation } from '../../mapping/explanation.ts'
 import type { KafkaMessage } from '../../mapping/message.ts'
+import { ruleName } from '../../mapping/rule-name.ts'
 import { loadConfiguration, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -74,16 +75,14 @@ function wholeNumber(name: string, text: string | undefined): number {
   return Number(text)
 }
 
-/** The default rule is behind those of the configuration. */
-function ruleName(index: number | undefined, rules: number): string {
-  if (index === undefined) return 'none'
-  return index === rules - 1 ? 'default' : `mapping.rules[${index}]`
+function ruleText(index: number | undefined, rules: number): string {
+  return index === undefined ? 'none' : ruleName(index, rules)
 }
 
 function explanationLines({ ruleIndex, steps, outcome }: Explanation, place: Place, rules: number): string[] {
   return [
     `message   ${place.topic}/${place.partition} offset ${place.offset}`,
-    `rule      ${ruleName(ruleIndex, rules)}`,
+    `rule      ${ruleText(ruleIndex, rules)}`,
     ...steps.map(({ step, what }) => `${step.padEnd(9)} ${what}`),
     ...outcomeLines(outcome),
   ]
@@ -105,7 +104,7 @@ function outcomeLines(outcome: Explanation['outcome']): string[] {
 }
 
 function explanationToJson({ ruleIndex, steps, outcome }: Explanation, place: Place, rules: number): string {
-  return JSON.stringify({ ...place, rule: ruleName(ruleIndex, rules), steps, ...outcomeJson(outcome) })
+  return JSON.stringify({ ...place, rule: ruleText(ruleIndex, rules), steps, ...outcomeJson(outcome) })
 }
 
 function outcomeJson(outcome: Explanation['outcome']): object {

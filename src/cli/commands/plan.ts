@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { storedTopics } from '../../app/existing-entries.ts'
 import type { ExistingEntry } from '../../mapping/entry-names.ts'
+import { ruleName } from '../../mapping/rule-name.ts'
 import { planRules, type RulePlan, type TopicPlan } from '../../mapping/rule-plan.ts'
 import { topicExpression } from '../../mapping/topic-pattern.ts'
 import { StorageError } from '../../storage/index.ts'
@@ -61,9 +62,9 @@ function planLines({ topics, conflicts }: RulePlan, rules: number, rulesBefore =
 }
 
 function topicLines(topic: TopicPlan, rules: number, rulesBefore: number): string[] {
-  const was = rulesBefore === 0 ? '' : ` (before: ${ruleName(topic.ruleBefore, rulesBefore)})`
+  const was = rulesBefore === 0 ? '' : ` (before: ${ruleText(topic.ruleBefore, rulesBefore)})`
   return [
-    `${topic.topic}: rule ${ruleName(topic.rule, rules)}${was}`,
+    `${topic.topic}: rule ${ruleText(topic.rule, rules)}${was}`,
     ...topic.changes.map(
       ({ field, before, after }) => `  ${field}: ${JSON.stringify(before)} becomes ${JSON.stringify(after)}`,
     ),
@@ -75,8 +76,6 @@ function leftText({ entriesLeft }: TopicPlan): string {
   return entriesLeft === 0 ? '' : `, ${entriesLeft} of them get no more records`
 }
 
-/** The default rule is behind those of the configuration. */
-function ruleName(index: number | undefined, rules: number): string {
-  if (index === undefined) return 'none: held'
-  return index === rules - 1 ? 'default' : `mapping.rules[${index}]`
+function ruleText(index: number | undefined, rules: number): string {
+  return index === undefined ? 'none: held' : ruleName(index, rules)
 }

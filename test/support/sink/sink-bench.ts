@@ -89,6 +89,6 @@ export async function startSink({
 
 export function storedOffsets(storage: FakeStorage, place: TopicPartition): number[] {
   return storage.stored
-    .filter((write) => write.target.entry === nameOf(place))
+    .filter(({ target }) => target.bucket !== 'quarantine' && target.entry === nameOf(place))
     .map((write) => Number(write.labels[1]))
 }

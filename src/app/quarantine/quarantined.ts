@@ -1,0 +1,87 @@
+import { QUARANTINE_BUCKET } from '../../mapping/entry-template.ts'
+import {
+  quarantineEntry,
+  readQuarantined,
+  replayState,
+  type QuarantinedMessage,
+} from '../../sink/quarantine.ts'
+import type { EntryInfo, RecordReader, StoredRecord } from '../../storage/index.ts'
+
+/** Which quarantined messages are meant; what is `undefined` does not matter. */
+export interface QuarantineFilter {
+  readonly topic?: string | undefined
+  readonly partition?: number | undefined
+  readonly offset?: number | undefined
+  readonly cause?: string | undefined
+}
+
+/** A quarantined message by its labels, without its content. */
+export interface QuarantinedRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly cause: string
+  readonly detail: string
+  readonly rule: string
+  /** See `replayState`. */
+  readonly replay: 'begun' | 'done' | undefined
+  readonly stored: StoredRecord
+}
+
+/** Every message in quarantine that is meant, partition by partition, by the time of its arrival. */
+export async function* quarantinedRecords(
+  reader: RecordReader,
+  filter: QuarantineFilter = {},
+): AsyncGenerator<QuarantinedRecord> {
+  for (const entry of await quarantineEntries(reader, filter)) {
+    for await (const stored of reader.records(entry)) {
+      const found = quarantinedRecordOf(stored)
+      if (found !== undefined && isMeant(found, filter)) yield found
+    }
+  }
+}
+
+/** Entries that may hold messages that are meant. */
+export async function quarantineEntries(
+  reader: Pick<RecordReader, 'entries'>,
+  { topic, partition }: QuarantineFilter,
+): Promise<EntryInfo[]> {
+  const entries = (await reader.entries()).filter(({ bucket }) => bucket === QUARANTINE_BUCKET)
+  if (topic === undefined) return entries
+  const { entry: wanted } = quarantineEntry({ topic, partition: partition ?? 0 })
+  const prefix = wanted.slice(0, wanted.lastIndexOf('/') + 1)
+  return entries.filter(({ entry }) =>
+    partition === undefined ? entry.startsWith(prefix) : entry === wanted,
+  )
+}
+
+/** `undefined` for what is no quarantined message: damaged record batches are there, too. */
+export function quarantinedRecordOf(stored: StoredRecord): QuarantinedRecord | undefined {
+  const label = new Map<string, string>()
+  for (let index = 0; index + 1 < stored.labels.length; index += 2)
+    label.set(stored.labels[index] as string, stored.labels[index + 1] as string)
+  const topic = label.get('topic')
+  const [partition, offset] = [Number(label.get('partition') ?? NaN), Number(label.get('offset') ?? NaN)]
+  if (topic === undefined || !Number.isSafeInteger(partition) || !Number.isSafeInteger(offset))
+    return undefined
+  const text = (name: string): string => label.get(name) ?? ''
+  const reason = { cause: text('cause'), detail: text('detail'), rule: text('rule') }
+  return { topic, partition, offset, ...reason, replay: replayState(stored), stored }
+}
+
+/** The message itself, with its content. @throws {StorageError}; `undefined` when it is none of ours */
+export async function readMessage({ stored }: QuarantinedRecord): Promise<QuarantinedMessage | undefined> {
+  return readQuarantined(stored.labels, await stored.read())
+}
+
+export function isMeant(
+  { topic, partition, offset, cause }: QuarantinedRecord,
+  filter: QuarantineFilter,
+): boolean {
+  return (
+    (filter.topic ?? topic) === topic &&
+    (filter.partition ?? partition) === partition &&
+    (filter.offset ?? offset) === offset &&
+    (filter.cause ?? cause) === cause
+  )
+}
