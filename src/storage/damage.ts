@@ -53,15 +53,16 @@ export class Damage {
   }
 
   /**
-   * Runs a step that is about one entry or bucket. Where a file of it cannot be read, that is noted and nothing more; all
-   * other errors pass.
+   * Runs a step that is about one entry or bucket. Where a file of it cannot be read, or is damaged, that is noted and
+   * nothing more; all other errors pass.
    */
   async contain<T>(place: Place, step: () => Promise<T>): Promise<T | undefined> {
     try {
       return await step()
     } catch (error) {
-      if (!isReadFailure(error) || !`${error.path}/`.startsWith(`${this.#root}/${place.bucket}/`)) throw error
-      this.note(place, unreadable(place, error))
+      const path = pathOfDamage(error)
+      if (path === undefined || !`${path}/`.startsWith(`${this.#root}/${place.bucket}/`)) throw error
+      this.note(place, unreadable(place, { path, message: (error as Error).message }, error))
       return undefined
     }
   }
@@ -71,10 +72,16 @@ export class Damage {
 export function unreadable(
   place: Place,
   found: { readonly path: string; readonly message: string },
+  cause: unknown = found,
 ): StorageError {
   const what = place.entry === undefined ? `bucket ${place.bucket}` : `entry ${place.bucket}/${place.entry}`
   const facts = { ...placeOf(place), path: found.path }
-  return new StorageError('ERR_CORRUPT', `${what} cannot be read: ${found.message}`, facts, found)
+  return new StorageError('ERR_CORRUPT', `${what} cannot be read: ${found.message}`, facts, cause)
+}
+
+function pathOfDamage(error: unknown): string | undefined {
+  if (isReadFailure(error)) return error.path
+  return error instanceof StorageError && error.code === 'ERR_CORRUPT' ? error.facts.path : undefined
 }
 
 function placeOf({ bucket, entry }: Place): Place {

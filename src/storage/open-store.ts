@@ -102,6 +102,8 @@ async function recoverStore(
     Math.max(await readGeneration(fs, paths), (await readCheckpoint(fs, paths)).generation) + 1
   const recovery = await recover(fs, paths, generation, options.companion, clock)
   const { log, owed, damage } = recovery
+  for (const { path, message } of recovery.lost)
+    logger.error({ path }, `${message}: it cannot be read any more, and all else goes on`)
   await writeOwner(fs, paths, generation, clock.nowUs())
   const visit = new Quarantine({ ...aside, generation })
   if (known !== undefined) await adoptEntries({ fs, paths, logger, quarantine: visit, known: recovery })

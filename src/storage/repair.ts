@@ -28,7 +28,7 @@ import { applyPlans, findLostDirectContent, type PlannedBlock } from './recovery
 import type { BlockFacts, LogFacts } from './recovery/facts.ts'
 import { checkpointBefore, onlyOf } from './recovery/waiting-frames.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './recovery/owed-content.ts'
-import { planBlock, type BlockPlan } from './recovery/plan.ts'
+import { planBlock, salvageBlock, type BlockPlan } from './recovery/plan.ts'
 import { readCheckpoint } from './recovery/recover.ts'
 import { scanBlocks } from './recovery/scan-blocks.ts'
 import { scanLog } from './recovery/scan-log.ts'
@@ -154,15 +154,19 @@ async function redoLog(
     facts: block,
     plan: keepLongerWal(block, planBlock(block)),
   }))
-  const sound = blocks.filter(({ plan }) => plan.kind !== 'damaged')
   for (const damage of log.damage) say(`give up the end of the log: ${damage}`)
   for (const { facts: block, plan } of blocks)
     if (plan.kind === 'damaged')
       say(`keep what can be read of ${block.bucket}/${block.entry} block ${block.blockId}: ${plan.why}`)
-  say(`redo ${log.frames.length} groups in ${sound.length} blocks`)
-  const cut = await findLostDirectContent(fs, paths.root, sound, damage)
+  const usable = blocks.flatMap(({ facts: block, plan }) => {
+    if (plan.kind !== 'damaged') return [{ facts: block, plan }]
+    const salvaged = keepLongerWal(block, salvageBlock(block))
+    return block.items.length > 0 ? [{ facts: block, plan: salvaged }] : []
+  })
+  say(`redo ${log.frames.length} groups in ${usable.length} blocks`)
+  const cut = await findLostDirectContent(fs, paths.root, usable, damage)
   await writeOwed(fs, paths, joinOwed(await readOwed(fs, paths), cut.owed))
-  await applyPlans(fs, paths.root, sound, damage)
+  await applyPlans(fs, paths.root, usable, damage)
   for (const { error } of damage.places) throw error
   companion.restore(checkpoint.companion)
   for (const frame of log.frames) for (const delta of frame.deltas) companion.apply(delta)

@@ -34,21 +34,27 @@ const DIRECT_CHECK_BYTES_MAX = 1024 * 1024 * 1024
 /** Entries that are brought up to date at once. */
 const PARALLEL = 8
 
+/** Content that a group made durable in a data file, and that is not there any more. */
+export interface LostContent {
+  readonly path: string
+  readonly message: string
+}
+
 /**
- * The last part of step R4: content that went home before its frame must be there. Not so in blocks that ReductStore has
- * saved or removed since: there it is owed. What was folded was synced, and may have been moved. Entries whose files cannot
- * be read are noted in `damage`.
+ * The last part of step R4: content that went home before its frame must be there. Where it is not, that harms its record
+ * only, which its CRC-32 tells. In blocks that ReductStore has saved or removed since it is owed. What was folded was
+ * synced, and may have been moved. Entries whose files cannot be read are noted in `damage`.
  */
 export async function findLostDirectContent(
   fs: FileSystem,
   dataPath: string,
   blocks: readonly PlannedBlock[],
   damage: Damage,
-): Promise<{ lost: string[]; owed: OwedRecord[] }> {
+): Promise<{ lost: LostContent[]; owed: OwedRecord[] }> {
   const direct = blocks
     .flatMap(({ facts, plan }) => (plan.kind === 'open' ? facts.items.filter((item) => item.direct) : []))
     .sort((a, b) => b.sequence - a.sequence)
-  const lost: string[] = []
+  const lost: LostContent[] = []
   const owed: OwedRecord[] = []
   for (const { facts, plan } of blocks) {
     if (plan.kind !== 'merge') continue
@@ -63,7 +69,7 @@ export async function findLostDirectContent(
     await damage.contain(item.block, async () => {
       const path = new EntryPaths(dataPath, item.block).data(item.block.blockId)
       if (!(await holdsContents(fs, path, await readEntries(fs, item))))
-        lost.push(`${path}: content of group ${item.sequence} is not there`)
+        lost.push({ path, message: `content of group ${item.sequence} is not there` })
     })
   }
   return { lost, owed }

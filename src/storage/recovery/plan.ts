@@ -17,8 +17,8 @@ export type BlockPlan =
   | { readonly kind: 'removed' }
   /** A change of the whole block is carried out, again perhaps. */
   | { readonly kind: 'change'; readonly logged: LoggedChange }
-  /** A person must look. */
-  | { readonly kind: 'damaged'; readonly why: string }
+  /** Nothing is done about it: a person must look. `isLogLost`: not the block is damaged, but the log. */
+  | { readonly kind: 'damaged'; readonly why: string; readonly isLogLost?: true }
 
 /** Decides on one block; touches no disk, so that every crash picture is one row of a table test. */
 export function planBlock(facts: BlockFacts): BlockPlan {
@@ -86,11 +86,11 @@ function planItems(facts: BlockFacts): BlockPlan {
     // What the log still has of it comes back: of that, ReductStore may have seen nothing.
     return entries.length > 0 ? { kind: 'merge', entries } : { kind: 'removed' }
   }
+  const baseCrc64 = restarts ? (entries[0] as LoggedItem).baseCrc64 : checkpointed?.baseCrc64
+  if (descriptor.state === 'missing' && baseCrc64 !== undefined) {
+    return { kind: 'damaged', why: 'descriptor is missing' }
+  }
   if (restarts) {
-    const baseCrc64 = (entries[0] as LoggedItem).baseCrc64
-    if (descriptor.state === 'missing' && baseCrc64 !== undefined) {
-      return { kind: 'damaged', why: 'descriptor is missing' }
-    }
     if (isForeign && !isOurFold) return { kind: 'merge', entries }
     if (wal === undefined && isComplete) return { kind: 'folded' }
     if (wal === undefined && isCut(facts, entries)) return { kind: 'merge', entries }
@@ -100,8 +100,9 @@ function planItems(facts: BlockFacts): BlockPlan {
   if (wal === undefined) {
     if (isForeign && !isOurFold && entries.length > 0) return { kind: 'merge', entries }
     if (isComplete) return { kind: 'folded' }
-    if (descriptor.state === 'read') return { kind: 'merge', entries }
-    return { kind: 'damaged', why: 'WAL and descriptor are missing' }
+    if (isForeign) return { kind: 'merge', entries }
+    const what = descriptor.state === 'read' ? 'WAL is' : 'WAL and descriptor are'
+    return { kind: 'damaged', why: `${what} missing` }
   }
   if (wal.validEndBytes < keepWalBytes) {
     return isComplete
@@ -115,6 +116,7 @@ function planItems(facts: BlockFacts): BlockPlan {
     return {
       kind: 'damaged',
       why: 'WAL holds entries that the log does not know: the end of the log was lost',
+      isLogLost: true,
     }
   }
   return {
@@ -123,6 +125,17 @@ function planItems(facts: BlockFacts): BlockPlan {
     entries,
     rewrite: entries.length > 0 || !wal.endsWithMarker || wal.validEndBytes !== keepWalBytes,
   }
+}
+
+/**
+ * For a repair: of a damaged block all that was logged, behind what can be read of its WAL. Adoption then decides what
+ * that and the descriptor are worth.
+ */
+export function salvageBlock({ items, wal }: BlockFacts): BlockPlan {
+  const restartAt = items.findLastIndex((item) => item.walAtBytes === 0)
+  const entries = restartAt === -1 ? items : items.slice(restartAt)
+  const keepWalBytes = restartAt === -1 ? (wal?.validEndBytes ?? 0) : 0
+  return { kind: 'open', keepWalBytes, entries, rewrite: entries.length > 0 }
 }
 
 /** A fold or merge of ours puts everything up to its frame into the descriptor. */

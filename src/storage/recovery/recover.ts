@@ -9,7 +9,7 @@ import type { LogCompanion } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import { requireSpace } from '../store-files.ts'
-import { applyPlans, byEntry, findLostDirectContent, type PlannedBlock } from './apply.ts'
+import { applyPlans, byEntry, findLostDirectContent, type LostContent, type PlannedBlock } from './apply.ts'
 import type { LogFacts } from './facts.ts'
 import { checkpointBefore, onlyOf } from './waiting-frames.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './owed-content.ts'
@@ -24,6 +24,7 @@ export interface Recovery {
   /** What was read of the log; entries of `damage` have not got it. */
   readonly facts: LogFacts
   readonly damage: Damage
+  readonly lost: readonly LostContent[]
   readonly owed: readonly OwedRecord[]
   readonly event: Omit<RecoveryEvent, 'quarantined'>
 }
@@ -32,9 +33,12 @@ export interface Recovery {
 export interface RecoveryPlan {
   readonly log: LogFacts
   readonly blocks: readonly PlannedBlock[]
+  /** Why nothing of the log may be believed. */
   readonly faults: readonly string[]
   /** Entries that have to wait: they are left out of `blocks`. */
   readonly damage: Damage
+  /** Content that was durable and is gone: reading its record is an error, and no other record is harmed. */
+  readonly lost: readonly LostContent[]
   /** Records whose content ReductStore has cut off, those of earlier visits among them. */
   readonly owed: readonly OwedRecord[]
 }
@@ -53,61 +57,46 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
   const damage = new Damage(paths.root)
   const log = await scanLog(fs, paths, await readCheckpoint(fs, paths))
   const known = await readOwed(fs, paths)
-  if (log.damage.length > 0) return { log, blocks: [], faults: log.damage, damage, owed: known }
-  const blocks = await planBlocks(fs, paths, log, damage)
-  const faults = blocks.flatMap(faultOf)
-  const found: OwedRecord[] = []
-  if (faults.length === 0) {
-    const { lost, owed } = await findLostDirectContent(fs, paths.root, blocks, damage)
-    faults.push(...lost)
-    found.push(...owed)
+  if (log.damage.length > 0) return { log, blocks: [], faults: log.damage, damage, lost: [], owed: known }
+  const planned = [await planEntries(fs, paths, log, damage)]
+  const faults = planned.flatMap(({ blocks }) => blocks.flatMap(faultOfLog))
+  for (const frames of log.checkpoint.waiting) {
+    const kept = await scanLog(fs, paths, checkpointBefore(frames), frames.endLog)
+    for (const entry of kept.damage.length > 0 ? frames.entries : [])
+      damage.note(entry, unusable(entry, kept.damage))
+    planned.push(await planEntries(fs, paths, onlyOf(kept, frames.entries), damage))
   }
-  blocks.push(...(await planWaiting(fs, paths, log.checkpoint, damage, found)))
-  const owed = joinOwed(known, found)
-  return { log, blocks: blocks.filter(({ facts }) => damage.of(facts) === undefined), faults, damage, owed }
+  const owed = joinOwed(
+    known,
+    planned.flatMap((one) => one.owed),
+  )
+  const blocks = planned.flatMap((one) => one.blocks).filter(({ facts }) => damage.of(facts) === undefined)
+  return { log, blocks, faults, damage, lost: planned.flatMap((one) => one.lost), owed }
 }
 
-async function planBlocks(
+/** A block that is damaged takes its entry along, and no other: `damage` says so, and its frames wait. */
+async function planEntries(
   fs: FileSystem,
   paths: StorePaths,
   log: LogFacts,
   damage: Damage,
-): Promise<PlannedBlock[]> {
+): Promise<{ blocks: PlannedBlock[]; lost: LostContent[]; owed: OwedRecord[] }> {
   const facts = await scanBlocks(fs, paths.root, log, damage)
-  return facts.map((block) => ({ facts: block, plan: planBlock(block) }))
-}
-
-/** What entries still have to get that could not be read before. Whatever stands in the way harms these entries only. */
-async function planWaiting(
-  fs: FileSystem,
-  paths: StorePaths,
-  { waiting }: Checkpoint,
-  damage: Damage,
-  found: OwedRecord[],
-): Promise<PlannedBlock[]> {
-  const planned: PlannedBlock[] = []
-  for (const frames of waiting) {
-    const log = await scanLog(fs, paths, checkpointBefore(frames), frames.endLog)
-    for (const entry of log.damage.length > 0 ? frames.entries : [])
-      damage.note(entry, unusable(entry, log.damage))
-    const blocks = await planBlocks(fs, paths, onlyOf(log, frames.entries), damage)
-    for (const entryBlocks of byEntry(blocks)) {
-      const faults = entryBlocks.flatMap(faultOf)
-      if (faults.length === 0) {
-        const content = await findLostDirectContent(fs, paths.root, entryBlocks, damage)
-        faults.push(...content.lost)
-        found.push(...content.owed)
-      }
-      const { bucket, entry } = (entryBlocks[0] as PlannedBlock).facts
-      if (faults.length > 0) damage.note({ bucket, entry }, unusable({ bucket, entry }, faults))
-    }
-    planned.push(...blocks)
+  const blocks = facts.map((block): PlannedBlock => ({ facts: block, plan: planBlock(block) }))
+  for (const entryBlocks of byEntry(blocks)) {
+    const { bucket, entry } = (entryBlocks[0] as PlannedBlock).facts
+    const faults = entryBlocks.flatMap(({ facts: { blockId }, plan }) =>
+      plan.kind === 'damaged' ? [`block ${blockId}: ${plan.why}`] : [],
+    )
+    if (faults.length > 0) damage.note({ bucket, entry }, unusable({ bucket, entry }, faults))
   }
-  return planned
+  const sound = blocks.filter(({ facts }) => damage.of(facts) === undefined)
+  return { blocks, ...(await findLostDirectContent(fs, paths.root, sound, damage)) }
 }
 
-function faultOf({ facts, plan }: PlannedBlock): string[] {
-  return plan.kind === 'damaged' ? [`${facts.bucket}/${facts.entry} block ${facts.blockId}: ${plan.why}`] : []
+function faultOfLog({ facts, plan }: PlannedBlock): string[] {
+  const isLogLost = plan.kind === 'damaged' && plan.isLogLost === true
+  return isLogLost ? [`${facts.bucket}/${facts.entry} block ${facts.blockId}: ${plan.why}`] : []
 }
 
 function unusable({ bucket, entry }: EntryName, faults: readonly string[]): StorageError {
@@ -133,9 +122,9 @@ function spaceNeeded({ log, blocks }: RecoveryPlan): number {
  * The log goes first (R3): its last frame, which may only be in the page cache, is written again into a new file
  * and synced before any block is touched; every older frame is proven durable by it.
  *
- * An entry that cannot be read keeps waiting for its frames, and stops nothing else.
+ * An entry that is damaged or cannot be read keeps waiting for its frames, and stops nothing else.
  *
- * @throws {StorageError} `ERR_CORRUPT`, when acknowledged data is not as it should be, or `ERR_NO_SPACE`: before
+ * @throws {StorageError} `ERR_CORRUPT`, when checkpoint or log are not as they should be, or `ERR_NO_SPACE`: before
  *   anything was written
  */
 export async function recover(
@@ -173,6 +162,7 @@ export async function recover(
     blocks: plan.blocks.filter(({ facts }) => plan.damage.of(facts) === undefined),
     facts: plan.log,
     damage: plan.damage,
+    lost: plan.lost,
     owed: plan.owed,
     event: {
       durationMs: clock.monotonicMs() - startedMs,

@@ -82,6 +82,7 @@ export async function verifyLog(
       )
     }
     for (const message of plan.faults) found('damaged', paths.sediment, message)
+    for (const { path, message } of plan.lost) found('damaged', path, message)
     const { log, damage } = plan
     if (log.frames.length > 0) {
       const message = `${log.frames.length} groups are not covered by a checkpoint`

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { CheckpointBlock } from '../../../src/storage/commitlog/log-file.ts'
 import type { BlockFacts, LoggedItem } from '../../../src/storage/recovery/facts.ts'
-import { planBlock } from '../../../src/storage/recovery/plan.ts'
+import { planBlock, salvageBlock } from '../../../src/storage/recovery/plan.ts'
 
 const name = { bucket: 'kafka', entry: 'topic/0', blockId: 1_000 }
 const CHECKPOINT = 10
@@ -215,6 +215,12 @@ describe('a person must look when', () => {
     ],
     ['WAL and descriptor are both gone', { checkpointed: open() }, /missing/],
     [
+      'only the WAL is gone, and the descriptor is the one below it',
+      { checkpointed: open({ recordCount: 3 }), items: [third], descriptor: read() },
+      /WAL is missing/,
+    ],
+    ["the descriptor below the checkpoint's WAL is gone", { checkpointed: open(), wal: wal(100) }, /missing/],
+    [
       'the WAL is shorter than the checkpoint made it',
       { checkpointed: open(), wal: wal(60, false), descriptor: read() },
       /readable for 60 bytes/,
@@ -226,5 +232,24 @@ describe('a person must look when', () => {
     ],
   ])('%s', (_name, picture, why) => {
     expect(plan(picture)).toMatchObject({ kind: 'damaged', why: expect.stringMatching(why) })
+  })
+})
+
+describe('a repair gives a damaged block all that was logged', () => {
+  test('behind what can be read of its WAL', () => {
+    const facts = { ...name, checkpointed: open(), checkpointSequence: CHECKPOINT, change: undefined }
+    const files = { dataBytes: 0, isGone: false, descriptor: missing }
+    expect(salvageBlock({ ...facts, ...files, items: [third], wal: wal(60, false) })).toEqual({
+      kind: 'open',
+      keepWalBytes: 60,
+      entries: [third],
+      rewrite: true,
+    })
+    expect(salvageBlock({ ...facts, ...files, items: [third], wal: undefined })).toMatchObject({
+      keepWalBytes: 0,
+    })
+    expect(salvageBlock({ ...facts, ...files, items: [begun], wal: wal(60) })).toMatchObject({
+      keepWalBytes: 0,
+    })
   })
 })
