@@ -144,7 +144,7 @@ export function connectParts(
     source: (entry) => live.source(entry, false),
     close,
     syncWalDirectory: (entry) => fs.syncDirectories([entry.paths.walDirectory]),
-    reopen: (entry, cold) => manager.reopen(entry, cold),
+    hold: (entry, listed) => manager.hold(entry, listed),
   }
   const trees = new DiscardedTrees(fs, poison)
   const relocation: RelocationContext = {

@@ -59,16 +59,25 @@ export class BlockManager {
     let placement = this.place(entry, write.timestampUs, write.content.byteLength)
     while (placement.kind === 'load' || placement.kind === 'full') {
       if (placement.kind === 'full') throw noRoom(entry, placement.cold, write.timestampUs)
-      await this.reopen(entry, placement.cold)
+      await this.#reopen(entry, placement.cold)
       placement = this.place(entry, write.timestampUs, write.content.byteLength)
     }
     this.commit(entry, placement, write)
   }
 
+  /** A block that is not folded until its `holds` go down again; read back if need be. @throws {StorageError} `ERR_CORRUPT` */
+  async hold(entry: Entry, listed: IndexEntry): Promise<OpenBlock> {
+    const open = entry.open.get(Number(listed.id))
+    if (open === undefined) return this.#reopen(entry, listed, 1)
+    open.holds += 1
+    return open
+  }
+
   /** Reads a cold block back into the write cache. @throws {StorageError} `ERR_CORRUPT` */
-  async reopen(entry: Entry, cold: IndexEntry): Promise<OpenBlock> {
+  async #reopen(entry: Entry, cold: IndexEntry, holds = 0): Promise<OpenBlock> {
     this.#observer.cacheMissed('write')
     const block = await this.#load(entry, cold)
+    block.holds = holds
     this.adopt(block)
     this.#observer.blockReopened()
     return block
@@ -97,7 +106,7 @@ export class BlockManager {
       const placement = this.place(entry, timestampUs, contentBytes)
       if (placement.kind === 'full') throw noRoom(entry, placement.cold, timestampUs)
       if (placement.kind === 'load') {
-        await this.reopen(entry, placement.cold)
+        await this.#reopen(entry, placement.cold)
         continue
       }
       if (placement.slotUs !== timestampUs) return undefined

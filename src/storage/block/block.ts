@@ -50,8 +50,8 @@ export class OpenBlock {
   /** The names of its files are known durable in this process. */
   isNameDurable = false
   isFolding = false
-  /** Records whose content is being uploaded: the block stays open for them. */
-  uploads = 0
+  /** Uploads and changes that are under way in it: the block stays open for them. */
+  holds = 0
   /** Monotonic time of the last reservation. */
   touchedMs: number
   /** First id behind this block's range; `Infinity` for the last block. */

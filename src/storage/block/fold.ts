@@ -23,7 +23,7 @@ export interface FoldContext {
 
 /**
  * Folds the WAL of a block into its descriptor and closes it (steps S1 to S6). Gives up, losing nothing, when a
- * record is reserved meanwhile. @returns whether the block is cold now
+ * record is reserved meanwhile, or somebody holds the block. @returns whether the block is cold now
  *
  * Order: content durable, descriptor durable (and with it the names in the directory), index entry with CRC, index
  * durable, and only then the WAL goes. The data file is never cut: bytes beyond its end belong to nobody, and a cut
@@ -34,7 +34,7 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
   const { fs, manager, projector, dirty } = context
   // Somebody else may have folded it while the caller went through a list.
   const isOpen = block.entry.open.get(block.id) === block
-  if (!isOpen || block.isFolding || block.pendingGroups > 0 || block.uploads > 0) return false
+  if (!isOpen || block.isFolding || block.pendingGroups > 0 || block.holds > 0) return false
   if (block.walReservedBytes === 0) {
     // Read back for a record that then went elsewhere: its files are those of a cold block.
     manager.forget(block)
@@ -44,7 +44,7 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
   try {
     const { entry } = block
     const reservations = block.reservations
-    const isUntouched = (): boolean => block.reservations === reservations
+    const isUntouched = (): boolean => block.reservations === reservations && block.holds === 0
 
     await fs.syncFiles([block.data])
 

@@ -40,8 +40,8 @@ export interface MutationContext {
   readonly markRemoval: () => Promise<void>
   /** Asks for `rewriteBlock` when there is time. */
   readonly rewriteLater: (entry: Entry, blockId: number) => void
-  /** Reads a cold block back. @throws {StorageError} `ERR_CORRUPT` */
-  readonly reopen: (entry: Entry, cold: IndexEntry) => Promise<OpenBlock>
+  /** As `BlockManager.hold`. */
+  readonly hold: (entry: Entry, listed: IndexEntry) => Promise<OpenBlock>
 }
 
 /** What became of one record; without `error` it was done. */

@@ -29,21 +29,26 @@ export async function updateLabels(
     const entries: EntriesEdit[] = []
     // The same record may be named twice: the second update stands on the first.
     const updated = new Map<bigint, Uint8Array>()
-    for (const update of updates) {
-      const { timestampUs } = update
-      try {
-        entries.push(await edit(context, entry, update, updated))
-        results.push({ timestampUs })
-      } catch (error) {
-        if (!(error instanceof StorageError) || error.code === 'ERR_POISONED') throw error
-        results.push({ timestampUs, error })
+    try {
+      for (const update of updates) {
+        const { timestampUs } = update
+        try {
+          entries.push(await edit(context, entry, update, updated))
+          results.push({ timestampUs })
+        } catch (error) {
+          if (!(error instanceof StorageError) || error.code === 'ERR_POISONED') throw error
+          results.push({ timestampUs, error })
+        }
       }
+      if (entries.length > 0) await commit({ entries: joined(entries) })
+      return results
+    } finally {
+      for (const { block } of entries) block.holds -= 1
     }
-    if (entries.length > 0) await commit({ entries: joined(entries) })
-    return results
   })
 }
 
+/** The entry for the WAL of a block, which is held. */
 async function edit(
   context: MutationContext,
   entry: Entry,
@@ -60,8 +65,8 @@ async function edit(
   const { labels } = decodeRecord(bytes)
   const changed = applied(labels, set, remove)
   checkLabels({ target: entry.name, labels: changed, contentType: '' })
-  const block = entry.open.get(Number(found.id)) ?? (await context.reopen(entry, found))
   const payload = replaceLabels(bytes, changed)
+  const block = await context.hold(entry, found)
   updated.set(timestampUs, payload)
   block.metadataBytes += payload.byteLength - bytes.byteLength
   return { block, entries: encodeWalEntry(walEntryType.updateRecord, payload), recordCount: 0 }

@@ -42,7 +42,7 @@ export function chooseVictim(
 function kindOf(entry: Entry, listed: IndexEntry): VictimKind | undefined {
   const open = entry.open.get(Number(listed.id))
   if (open === undefined && !isExtensible(listed)) return undefined
-  if (open !== undefined && (open.pendingGroups > 0 || open.uploads > 0)) return undefined
+  if (open !== undefined && (open.pendingGroups > 0 || open.holds > 0)) return undefined
   if (entry.pins.isPinned(listed.id)) return 'pinned'
   return open !== undefined && entry.hot === open ? 'hot' : 'idle'
 }

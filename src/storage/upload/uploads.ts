@@ -75,11 +75,10 @@ export class Uploads {
     const { fs, clock, idleMsMax, exclusive } = this.#options
     const timestampUs = BigInt(begin.timestampUs)
     const ended = (): void => {
-      place.block.uploads -= 1
+      place.block.holds -= 1
       entry.uploading.delete(timestampUs)
       this.#open.delete(upload)
     }
-    place.block.uploads += 1
     entry.uploading.add(timestampUs)
     const upload = new RecordUpload(begin, place, { fs, clock, idleMsMax, exclusive, ended })
     this.#open.add(upload)
@@ -102,6 +101,7 @@ export class Uploads {
     const entries = encodeWalEntry(walEntryType.writeRecord, payload)
     block.metadataBytes += payload.byteLength - stateFieldBytes
     await commit({ entries: [{ block, entries, recordCount: 1 }] })
+    block.holds += 1
     return { block, beginBytes, heldBytes: payload.byteLength }
   }
 
@@ -130,7 +130,7 @@ export class Uploads {
       throw exists(begin, `a failed record of ${endBytes - beginBytes} bytes has its place`)
     if (!isExtensible(listed) || !isRangeItsOwn(located, beginBytes, endBytes))
       throw exists(begin, 'the range of the failed record cannot be written')
-    const block = entry.open.get(Number(listed.id)) ?? (await this.#options.manager.reopen(entry, listed))
+    const block = await this.#options.manager.hold(entry, listed)
     return { block, beginBytes, heldBytes: toBytes - fromBytes }
   }
 }

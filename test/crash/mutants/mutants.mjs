@@ -302,8 +302,8 @@ export const mutants = [
     patches: [
       {
         file: fold,
-        find: 'block.pendingGroups > 0 || block.uploads > 0) return false',
-        put: 'block.uploads > 0) return false',
+        find: 'block.pendingGroups > 0 || block.holds > 0) return false',
+        put: 'block.holds > 0) return false',
       },
       {
         file: fold,
@@ -487,10 +487,10 @@ export const mutants = [
   {
     name: 'block evicted that content is uploaded into',
     patches: [
-      { file: victim, find: 'open.pendingGroups > 0 || open.uploads > 0', put: 'open.pendingGroups > 0' },
+      { file: victim, find: 'open.pendingGroups > 0 || open.holds > 0', put: 'open.pendingGroups > 0' },
       {
         file: fold,
-        find: 'block.pendingGroups > 0 || block.uploads > 0) return false',
+        find: 'block.pendingGroups > 0 || block.holds > 0) return false',
         put: 'block.pendingGroups > 0) return false',
       },
     ],
@@ -566,7 +566,7 @@ export const mutants = [
   ofChanges(
     'block folded that content is uploaded into',
     fold,
-    'block.pendingGroups > 0 || block.uploads > 0) return false',
+    'block.pendingGroups > 0 || block.holds > 0) return false',
     'block.pendingGroups > 0) return false',
   ),
   ofChanges(

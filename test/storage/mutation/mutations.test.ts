@@ -107,6 +107,30 @@ describe.each([
   })
 })
 
+it('a block that is about to get labels is not folded, and none of them is lost', async () => {
+  const { disk, storage: before } = await storeOf([0, 1, 2, 3, 4, 5])
+  await before.close()
+  const storage = await openStore(disk.fs, { settings: { blockRecordsMax: 4 } })
+  const { fs } = disk
+  const readFile = fs.readFile.bind(fs)
+  const folds: Promise<boolean>[] = []
+  fs.readFile = async (path) => {
+    const bytes = await readFile(path)
+    folds.push(storage.fold(name, t0), storage.fold(name, t0 + 4))
+    return bytes
+  }
+  const results = await storage.updateLabels(
+    name,
+    [1, 5, 2, 4].map((us) => ({ timestampUs: at(us), set: new Map([['n', 'new']]) })),
+  )
+  expect(results.filter(({ error }) => error !== undefined)).toEqual([])
+  fs.readFile = readFile
+  await Promise.all(folds)
+  expect(folds.length).toBeGreaterThan(0)
+  const changed = (us: number): [number, string, string[]] => row(us, ['n', 'new'])
+  await expectEverywhere(disk, storage, [row(0), changed(1), changed(2), row(3), changed(4), changed(5)])
+})
+
 it('a range goes by what its records say', async () => {
   const { disk, storage } = await storeOf([0, 1, 2, 3, 4, 5, 6, 7, 8])
   const removed = await storage.removeRange(name, {
