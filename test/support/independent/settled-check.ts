@@ -165,7 +165,7 @@ function checkSizes(
   for (const { begin, end, state } of records) {
     if (end < begin) report('I6', path, 'a record ends before it begins')
     largestEnd = Math.max(largestEnd, end)
-    if (state === STATE_FINISHED) finishedEnd = Math.max(finishedEnd, end)
+    if (state === STATE_FINISHED && end > begin) finishedEnd = Math.max(finishedEnd, end)
     sum += end - begin
   }
   if (size < largestEnd || size < sum)
