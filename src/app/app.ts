@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.ts'
 import type { FileSystem, FileSystemObserver } from '../fs/file-system.ts'
 import { LoopLag } from '../http/loop-lag.ts'
 import { startHttpServer, type HttpServer } from '../http/server.ts'
+import type { DeadLetterTopic } from '../kafka/dead-letters.ts'
 import type { KafkaSource } from '../kafka/source.ts'
 import { OffsetLedger } from '../ledger/offset-ledger.ts'
 import type { ExistingEntry } from '../mapping/entry-names.ts'
@@ -44,6 +45,8 @@ export interface AppParts {
   readonly logger: (room: string) => Logger
   readonly openFileSystem: (observer: FileSystemObserver) => Promise<FileSystem>
   readonly createSource: () => KafkaSource
+  /** `undefined`: rejected messages are in quarantine only. */
+  readonly createDeadLetters?: () => DeadLetterTopic | undefined
 }
 
 /**
@@ -74,6 +77,7 @@ export class App {
   #opening: Promise<Storage | undefined> | undefined
   #storage: Storage | undefined
   #source: KafkaSource | undefined
+  #deadLetters: DeadLetterTopic | undefined
   #sink: Sink | undefined
   #end: (failure: Error) => void = () => {}
   #closed: Promise<void> | undefined
@@ -121,6 +125,9 @@ export class App {
     this.#source = this.#parts.createSource()
     // Before the directory is touched: a mistyped broker or topic leaves no trace on disk.
     await this.#source.probe?.()
+    if (isClosing()) return
+    this.#deadLetters = this.#parts.createDeadLetters?.()
+    await this.#deadLetters?.probe()
     if (isClosing()) return
 
     this.#opening = this.#openStorage()
@@ -209,6 +216,8 @@ export class App {
   /** Leaves the group, or what there is of a connection. Never rejects, and takes `durationMs` at most. */
   async #leave(durationMs: number): Promise<void> {
     try {
+      const stopped = this.#deadLetters?.stop()
+      if (stopped !== undefined) await isDoneWithin(stopped, durationMs, this.#parts.clock)
       if (this.#sink !== undefined) await this.#sink.stop(durationMs)
       else if (this.#source !== undefined) {
         await isDoneWithin(this.#source.stop(), durationMs, this.#parts.clock)
@@ -265,6 +274,7 @@ export class App {
       },
       ledger: this.#ledger,
       mapper: createRecordMapper(mapping.rules, existing, ledgerTopics, logger('mapping')),
+      deadLetters: this.#deadLetters,
       clock,
       groupId: kafka.groupId,
       start: startPolicyOf(kafka.start),

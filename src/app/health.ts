@@ -29,6 +29,8 @@ export function readiness(status: AppStatus): Health {
   }
   const held = heldReasons(sink.partitions)
   if (held.length > 0) return unwell('held', [...held, ...unreadableReasons(unreadable)])
+  const waiting = waitingReasons(sink.partitions)
+  if (waiting.length > 0) return unwell('dead-letters', waiting)
   if (unreadable.length > 0) return unwell('unreadable', unreadableReasons(unreadable))
   if (!sink.isAssigned) return unwell('joining', ['waiting for the consumer group to assign partitions'])
   if (sink.partitions.length === 0) {
@@ -60,6 +62,13 @@ function heldReasons(partitions: readonly PartitionStatus[]): string[] {
   const held = partitions.filter(({ hold }) => hold !== undefined)
   return [...byReason(held, ({ hold }) => hold?.reason ?? '')].map(
     ([reason, list]) => `held (${reason}): ${names(list)}: ${list[0]?.hold?.detail ?? ''}`,
+  )
+}
+
+function waitingReasons(partitions: readonly PartitionStatus[]): string[] {
+  const waiting = partitions.filter(({ waitsFor }) => waitsFor !== undefined)
+  return [...byReason(waiting, ({ waitsFor }) => waitsFor ?? '')].map(
+    ([reason, list]) => `waiting: ${names(list)}: ${reason}; tried again until it does`,
   )
 }
 

@@ -1,6 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Settings } from '../config/settings.ts'
+import type { DeadLetterTopic } from '../kafka/dead-letters.ts'
+import type { ClientOptions } from '../kafka/kafkajs/client.ts'
+import { DeadLetterProducer } from '../kafka/kafkajs/dead-letter-producer.ts'
 import { KafkajsSource } from '../kafka/kafkajs/kafkajs-source.ts'
 import { topicExpression } from '../mapping/topic-pattern.ts'
 import type { Context } from './context.ts'
@@ -8,6 +11,19 @@ import { loginFrom } from './credentials/login.ts'
 import { tlsFromFiles } from './credentials/tls-files.ts'
 
 type KafkaSettings = Settings['kafka']
+
+/** Connects as the source does. @throws as `createSource` */
+export function createDeadLetters(
+  settings: KafkaSettings,
+  env: Context['env'],
+  clock: Clock,
+  logger: Logger,
+): DeadLetterTopic | undefined {
+  const { deadLetterTopic: topic } = settings
+  return topic === undefined
+    ? undefined
+    : new DeadLetterProducer({ ...clientOptions(settings, env, clock, logger), topic, clock })
+}
 
 /**
  * @param env what a token command gets, without our own variables
@@ -19,11 +35,8 @@ export function createSource(
   clock: Clock,
   logger: Logger,
 ): KafkajsSource {
-  const tls = tlsFromFiles(settings.ssl, logger)
-  const login = loginFrom(settings.sasl, env, clock, logger)
   return new KafkajsSource({
-    brokers: settings.brokers,
-    clientId: settings.clientId,
+    ...clientOptions(settings, env, clock, logger),
     groupId: settings.groupId,
     ...(settings.groupInstanceId === undefined ? {} : { groupInstanceId: settings.groupInstanceId }),
     topics: settings.topics.map((topic) => topicExpression(topic) ?? topic),
@@ -32,9 +45,23 @@ export function createSource(
     maxBytes: settings.fetchBytesMax,
     maxBytesPerPartition: settings.fetchPartitionBytesMax,
     maxWaitMs: settings.fetchWaitMs,
+    clock,
+  })
+}
+
+function clientOptions(
+  { brokers, clientId, ssl, sasl }: KafkaSettings,
+  env: Context['env'],
+  clock: Clock,
+  logger: Logger,
+): ClientOptions {
+  const tls = tlsFromFiles(ssl, logger)
+  const login = loginFrom(sasl, env, clock, logger)
+  return {
+    brokers,
+    clientId,
     ...(tls === undefined ? {} : { tls }),
     ...(login === undefined ? {} : { login }),
-    clock,
     logger,
-  })
+  }
 }

@@ -1,3 +1,4 @@
+import { topicExpression } from '../mapping/topic-pattern.ts'
 import type { ConfigValue } from './format.ts'
 
 /** Values that are each allowed, but not together. The first key is the one to blame. */
@@ -15,6 +16,19 @@ export function findContradictions(valueOf: (key: string) => ConfigValue): Contr
 
   const topics = valueOf('kafka.topics')
   unless(Array.isArray(topics) && topics.length > 0, ['kafka.topics'], 'must be given: topics to consume')
+
+  const deadLetters = valueOf('kafka.deadLetterTopic')
+  const isConsumed =
+    typeof deadLetters === 'string' &&
+    Array.isArray(topics) &&
+    topics.some(
+      (topic) => topic === deadLetters || topicExpression(String(topic))?.test(deadLetters) === true,
+    )
+  unless(
+    !isConsumed,
+    ['kafka.deadLetterTopic', 'kafka.topics'],
+    'must not be one of kafka.topics, nor match an expression there: it would be consumed here',
+  )
 
   for (const [keys, allowed] of loginProblems(isSet, valueOf)) unless(false, keys, allowed)
   for (const name of ['caFile', 'certFile', 'keyFile', 'keyPassphraseFile', 'serverName']) {

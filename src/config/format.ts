@@ -109,8 +109,16 @@ export const topic: Format = simple('a topic name, or a regular expression writt
   } catch {
     return undefined
   }
-  return /^[A-Za-z0-9._-]{1,249}$/.test(raw) && raw !== '.' && raw !== '..' ? raw : undefined
+  return isTopicName(raw) ? raw : undefined
 })
+
+export const topicName: Format = simple('a topic name', (raw) =>
+  isText(raw) && isTopicName(raw) ? raw : undefined,
+)
+
+function isTopicName(text: string): boolean {
+  return /^[A-Za-z0-9._-]{1,249}$/.test(text) && text !== '.' && text !== '..'
+}
 
 /** Where an empty ledger begins; a time is kept as ISO 8601 in UTC. */
 export const start: Format = simple(

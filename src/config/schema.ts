@@ -13,6 +13,7 @@ import {
   start,
   text,
   topic,
+  topicName,
   type ConfigValue,
   type Format,
 } from './format.ts'
@@ -155,6 +156,11 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
     choice('continue', 'hold'),
     'continue',
     'What to do where Kafka has deleted what comes next before it was read. `continue`: a gap is recorded, and reading goes on behind it, before more is deleted. `hold`: the partition is held until `sediment gap accept`, while retention goes on deleting.',
+  ],
+  'kafka.deadLetterTopic': [
+    optional(topicName),
+    null,
+    'Topic that rejected messages are sent to as well, with their headers and why as `sediment.error.*`, before their offsets count: acknowledged by all in-sync replicas. It must exist and not be consumed here. While it does not take them, their partition waits, visibly. None: they are in quarantine only.',
   ],
   'kafka.startTimeoutMs': [
     duration(SECOND_MS, 10 * MINUTE_MS),

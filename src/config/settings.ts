@@ -40,6 +40,7 @@ interface KafkaSettings {
   }
   readonly start: StartPosition
   readonly onDeleted: 'continue' | 'hold'
+  readonly deadLetterTopic: string | undefined
   readonly startTimeoutMs: number
   readonly sessionTimeoutMs: number
   readonly fetchBytesMax: number

@@ -40,6 +40,7 @@ const PAUSE_REASONS = Object.keys({
   memory: true,
   'disk-space': true,
   hold: true,
+  'dead-letters': true,
 } satisfies Record<PauseReason, true>)
 const PARTITION = { topic: 'open', partition: 'open' } as const
 
@@ -229,6 +230,16 @@ export const catalogue = {
   rejectedRecords: counter('sediment_rejected_records_total', 'Records that went to quarantine, by cause.', {
     cause: 'open',
   }),
+  deadLetters: counter(
+    'sediment_dead_letters_total',
+    'Rejected records that the dead-letter topic has, by the topic they come from.',
+    { topic: 'open' },
+  ),
+  deadLetterFailures: counter(
+    'sediment_dead_letter_failures_total',
+    'Times that the dead-letter topic did not take records; they are sent again until it does.',
+    { topic: 'open' },
+  ),
   discardedRecords: counter(
     'sediment_discarded_records_total',
     'Accepted records given up by a drain that ran out of time; Kafka delivers them again.',

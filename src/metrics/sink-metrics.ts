@@ -17,6 +17,8 @@ export function sinkMetrics(metrics: MetricSet): SinkObserver {
     memoryWaited: ({ durationMs }) => metrics.memoryWait.inc(durationMs / 1000),
     duplicatesDropped: ({ records }) => metrics.duplicateRecords.inc(records),
     recordRejected: ({ cause }) => metrics.rejectedRecords.inc({ cause }),
+    deadLettersSent: ({ topic, records }) => metrics.deadLetters.inc({ topic }, records),
+    deadLettersFailed: ({ topic }) => metrics.deadLetterFailures.inc({ topic }),
     recordsDurable({ topic, records, durationMs }) {
       metrics.durableRecords.inc({ topic }, records)
       metrics.recordDurable.observe(durationMs / 1000)

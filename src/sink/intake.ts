@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { heldBytes } from '../kafka/held-bytes.ts'
-import type { SourceBatch, SourceRecord } from '../kafka/source.ts'
+import type { SourceBatch } from '../kafka/source.ts'
 import { place } from '../kafka/topic-partition.ts'
-import { cutBatch, type Piece, type RecordFate } from './cut-batch.ts'
+import { cutBatch, type Piece } from './cut-batch.ts'
+import type { DeadLetters, Rejected } from './dead-letters.ts'
 import type { Generation } from './generation.ts'
 import type { Holds } from './holds.ts'
 import type { Life } from './life.ts'
@@ -23,6 +24,8 @@ export interface IntakeOptions {
   readonly holds: Holds
   readonly owed: OwedOffsets
   readonly writer: StoreWriter
+  /** Without it, rejected messages are in quarantine only. */
+  readonly deadLetters: DeadLetters | undefined
   /** A batch is cut into submissions of about this size. */
   readonly submissionBytesMax: number
   readonly clock: Clock
@@ -62,7 +65,7 @@ export class Intake {
     }
     let isHeld = false
     try {
-      isHeld = this.#accept(batch, state)
+      isHeld = await this.#accept(batch, state, epoch, signal)
     } catch (error) {
       throw life.fail(error)
     } finally {
@@ -100,8 +103,14 @@ export class Intake {
   }
 
   /** Whether something of the batch holds on to its memory now. */
-  #accept(batch: SourceBatch, state: PartitionState): boolean {
-    const { holds, submissionBytesMax } = this.#options
+  async #accept(
+    batch: SourceBatch,
+    state: PartitionState,
+    epoch: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { holds, submissionBytesMax, deadLetters, generation, life } = this.#options
+    const { stream, acceptedOffset } = state
     const arrivalMs = this.#arrivalMs()
     const { mapper } = state
     if (mapper === undefined) return false
@@ -110,12 +119,26 @@ export class Intake {
       holds.heldByRule(state, heldAtOnce)
       return false
     }
+    const rejected: Rejected[] = []
     const { pieces, duplicates, hold } = cutBatch(
       batch,
-      state.acceptedOffset,
-      (record) => this.#fateOf(record, state, mapper, arrivalMs),
+      acceptedOffset,
+      (record) => {
+        const fate = mapper.map(record, arrivalMs)
+        if ('skipped' in fate) return 'filtered'
+        if (!('rejected' in fate)) return fate
+        const reason = reasonOf(fate, mapper)
+        rejected.push({ record, reason })
+        return quarantinedRecord(record, reason, state, arrivalMs)
+      },
       submissionBytesMax,
     )
+    if (deadLetters !== undefined && rejected.length > 0) {
+      const isSent = await deadLetters.send(state, rejected, AbortSignal.any([signal, life.stopping]))
+      const isWanted = generation.accepting(batch, epoch) === state && state.stream === stream
+      if (!isSent || !isWanted || state.acceptedOffset !== acceptedOffset) return false
+    }
+    for (const { record, reason } of rejected) this.#rejected(state, record.offset, reason)
     this.#duplicatesDropped(state, duplicates)
     if (pieces.length > 0) this.#submit(batch, state, pieces)
     if (hold !== undefined) holds.heldByRule(state, hold)
@@ -151,33 +174,20 @@ export class Intake {
       const outcome = mapper?.map(record, arrivalMs)
       if (outcome === undefined || 'content' in outcome) return outcome
       return 'rejected' in outcome
-        ? quarantinedRecord(record, causeOf(outcome, mapper), batch, arrivalMs)
+        ? quarantinedRecord(record, reasonOf(outcome, mapper), batch, arrivalMs)
         : undefined
     })
   }
 
-  #fateOf(
-    record: SourceRecord,
-    state: PartitionState,
-    mapper: PartitionRecordMapper,
-    arrivalMs: number,
-  ): RecordFate {
-    const outcome = mapper.map(record, arrivalMs)
-    if ('skipped' in outcome) return 'filtered'
-    if (!('rejected' in outcome)) return outcome
-    this.#rejected(state, record.offset, outcome.rejected, outcome.detail)
-    return quarantinedRecord(record, causeOf(outcome, mapper), state, arrivalMs)
-  }
-
   /** Logs the first of each cause in each partition: there may be millions. */
-  #rejected(state: PartitionState, offset: number, cause: string, detail: string | undefined): void {
+  #rejected(state: PartitionState, offset: number, { cause, detail, rule }: RejectionReason): void {
     const { observer, logger } = this.#options
-    const facts = { ...place(state), offset, cause, detail }
+    const facts = { ...place(state), offset, cause, detail, rule }
     observer.recordRejected({ ...place(state), offset, cause })
     const kind = `${state.topic}/${state.partition} ${cause}`
     if (this.#rejectionsLogged.has(kind)) return
     this.#rejectionsLogged.add(kind)
-    logger.warn(facts, 'message cannot be mapped: kept whole in the quarantine entry; more are only counted')
+    logger.warn(facts, 'message cannot be mapped: kept whole in quarantine; more are only counted')
   }
 
   #duplicatesDropped(state: PartitionState, records: number): void {
@@ -189,7 +199,7 @@ export class Intake {
   }
 }
 
-function causeOf(
+function reasonOf(
   { rejected, detail = '' }: { readonly rejected: string; readonly detail?: string },
   mapper: PartitionRecordMapper | undefined,
 ): RejectionReason {

@@ -16,6 +16,10 @@ export interface SinkObserver {
   duplicatesDropped(event: TopicPartition & { records: number }): void
   /** The record went to the quarantine entry of its partition. */
   recordRejected(event: TopicPartition & { offset: number; cause: string }): void
+  /** The dead-letter topic has them. */
+  deadLettersSent(event: TopicPartition & { records: number }): void
+  /** It did not take some; they are sent again until it does. */
+  deadLettersFailed(event: TopicPartition & { error: unknown }): void
   /** `durationMs` since they were accepted. */
   recordsDurable(event: TopicPartition & { records: number; bytes: number; durationMs: number }): void
   /** Durably. `offsets` is how many are missing. */
@@ -41,6 +45,8 @@ export const silentSinkObserver: SinkObserver = {
   memoryWaited: nothing,
   duplicatesDropped: nothing,
   recordRejected: nothing,
+  deadLettersSent: nothing,
+  deadLettersFailed: nothing,
   recordsDurable: nothing,
   gapRecorded: nothing,
   committed: nothing,

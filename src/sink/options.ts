@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import type { DeadLetterTopic } from '../kafka/dead-letters.ts'
 import type { KafkaSource, TopicPartition } from '../kafka/source.ts'
 import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import type { LedgerKey } from '../ledger/offset-ledger.ts'
@@ -69,6 +70,8 @@ export interface SinkOptions {
   /** The companion of `storage`. */
   readonly ledger: SinkLedger
   readonly mapper: RecordMapper
+  /** Where rejected messages go before their offsets count, beside quarantine. */
+  readonly deadLetters?: DeadLetterTopic | undefined
   readonly clock: Clock
   readonly groupId: string
   readonly start: StartPolicy

@@ -13,6 +13,7 @@ import { place } from '../kafka/topic-partition.ts'
 import { Assignment } from './assignment.ts'
 import { Committer } from './committer.ts'
 import { isDoneWithin } from './deadline.ts'
+import { DeadLetters } from './dead-letters.ts'
 import { Drainer } from './drainer.ts'
 import { Generation } from './generation.ts'
 import { Holds } from './holds.ts'
@@ -59,6 +60,7 @@ export class Sink implements SourceHandler {
   readonly #assignment: Assignment
   readonly #intake: Intake
   readonly #drainer: Drainer
+  readonly #deadLetters: DeadLetters | undefined
   #draining: Promise<DrainReport> | undefined
 
   constructor(options: SinkOptions) {
@@ -118,6 +120,9 @@ export class Sink implements SourceHandler {
       logger,
       recordLoss: (partition, gap) => writer.recordLoss(partition, gap),
     })
+    const deadLetters =
+      options.deadLetters && new DeadLetters({ to: options.deadLetters, groupId, clock, observer, logger })
+    this.#deadLetters = deadLetters
     this.#options = options
     this.#limits = limits
     this.#logger = logger
@@ -137,7 +142,11 @@ export class Sink implements SourceHandler {
       answerMs: limits.watermarkPollMs,
       stuckAfterMs: limits.stuckAfterMs,
       partitions: () => partitions.all,
-      isExempt: (state) => !generation.isAccepting || state.hold !== undefined || space.isClosed,
+      isExempt: (state) =>
+        !generation.isAccepting ||
+        state.hold !== undefined ||
+        space.isClosed ||
+        deadLetters?.waitsFor(state) !== undefined,
       storeChanges: () => storage.changes,
     })
     this.#assignment = new Assignment({
@@ -162,7 +171,16 @@ export class Sink implements SourceHandler {
     })
     const { submissionBytesMax } = limits
     const wiring = { life, generation, clock, observer, logger }
-    this.#intake = new Intake({ ...wiring, budget, space, holds, owed, writer, submissionBytesMax })
+    this.#intake = new Intake({
+      ...wiring,
+      budget,
+      space,
+      holds,
+      owed,
+      writer,
+      deadLetters,
+      submissionBytesMax,
+    })
     this.#drainer = new Drainer({ ...wiring, source, partitions, queue, committer, uncommitted })
     this.ended = life.ended
   }
@@ -266,6 +284,7 @@ export class Sink implements SourceHandler {
 
   #partitionStatus(state: PartitionState, nowMs: number): PartitionStatus {
     const { acceptedOffset, durableOffset, committedOffset, highWatermark, lagRecords, hold } = state
+    const waitsFor = this.#deadLetters?.waitsFor(state)
     return {
       ...place(state),
       acceptedOffset,
@@ -275,7 +294,12 @@ export class Sink implements SourceHandler {
       lagRecords,
       durableLagSeconds: state.marks.ageMs(durableOffset, nowMs) / 1000,
       hold,
-      paused: [...this.#pausedFor(), ...(hold === undefined ? [] : (['hold'] as const))],
+      waitsFor,
+      paused: [
+        ...this.#pausedFor(),
+        ...(hold === undefined ? [] : (['hold'] as const)),
+        ...(waitsFor === undefined ? [] : (['dead-letters'] as const)),
+      ],
     }
   }
 

@@ -3,9 +3,9 @@ import type { Hold } from './partition-state.ts'
 
 /**
  * Why something is not read on: everything for lack of disk or memory (a batch that waits for memory keeps its broker
- * waiting), one partition for a hold.
+ * waiting), one partition for a hold, or because the dead-letter topic does not take its messages.
  */
-export type PauseReason = 'memory' | 'disk-space' | 'hold'
+export type PauseReason = 'memory' | 'disk-space' | 'hold' | 'dead-letters'
 
 /**
  * The life of a sink:
@@ -27,6 +27,8 @@ export interface PartitionStatus extends TopicPartition {
   /** For how long the oldest record that is not durable has been known to exist. */
   readonly durableLagSeconds: number
   readonly hold: Hold | undefined
+  /** What the dead-letter topic said last, while its messages wait for it. */
+  readonly waitsFor?: string | undefined
   readonly paused: readonly PauseReason[]
 }
 

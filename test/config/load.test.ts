@@ -62,6 +62,7 @@ const samples: Record<string, [file: unknown, asText: string, expected: unknown]
   'kafka.sasl.oauth.extensions': [['a=b', 'c=d e'], 'a=b,c=d e', ['a=b', 'c=d e']],
   'kafka.start': ['2026-01-31T08:00:00+01:00', '2026-01-31T07:00Z', { timestampMs: 1769842800000 }],
   'kafka.onDeleted': ['hold', 'hold', 'hold'],
+  'kafka.deadLetterTopic': ['dead', 'dead', 'dead'],
   'kafka.startTimeoutMs': ['1m', '60000', 60_000],
   'kafka.sessionTimeoutMs': ['10s', '10s', 10_000],
   'kafka.fetchBytesMax': ['32MiB', '33554432', 33_554_432],

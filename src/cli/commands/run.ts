@@ -7,7 +7,7 @@ import { createLogger, type RootLogger } from '../../logging/logger.ts'
 import { CatchUpWatch } from '../catch-up-watch.ts'
 import { loadConfiguration, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
-import { createSource } from '../kafka-source.ts'
+import { createDeadLetters, createSource } from '../kafka-source.ts'
 import { progressText, type RunSample } from '../run-progress.ts'
 
 const PROGRESS_MS = 500
@@ -29,6 +29,8 @@ export async function run(options: RunOptions, context: Context): Promise<void> 
     logger: (room) => logger.child(room),
     openFileSystem: (observer) => NodeFileSystem.open({ observer }),
     createSource: () => createSource(settings.kafka, context.env, systemClock, logger.child('kafka')),
+    createDeadLetters: () =>
+      createDeadLetters(settings.kafka, context.env, systemClock, logger.child('dead-letters')),
   })
   const stopped = new Promise<string>((resolve) => context.onStop(resolve))
   const catchUp = options.untilCaughtUp === true ? new CatchUpWatch(app, systemClock, log) : undefined

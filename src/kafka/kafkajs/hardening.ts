@@ -104,12 +104,24 @@ export function attach(cluster: Cluster, hooks: GroupHooks, groupInstanceId: str
   cluster.defaultOffset = () => {
     throw new KafkaJSNonRetriableError('a consumer position was to be reset silently')
   }
-  const { brokerPool } = cluster
+  changeBrokers(cluster, (broker) => {
+    broker.metadata = (topics) => tolerantMetadata(broker, topics)
+    if (groupInstanceId !== undefined) makeStatic(broker, groupInstanceId)
+  })
+}
+
+/** For a cluster without hooks: topics that are gone are left out of its metadata. Before it connects. */
+export function tolerateMissingTopics(cluster: Cluster): void {
+  changeBrokers(cluster, (broker) => {
+    broker.metadata = (topics) => tolerantMetadata(broker, topics)
+  })
+}
+
+function changeBrokers({ brokerPool }: Cluster, change: (broker: Broker) => void): void {
   const createBroker = brokerPool.createBroker
   brokerPool.createBroker = (options) => {
     const broker = createBroker(options)
-    broker.metadata = (topics) => tolerantMetadata(broker, topics)
-    if (groupInstanceId !== undefined) makeStatic(broker, groupInstanceId)
+    change(broker)
     return broker
   }
 }

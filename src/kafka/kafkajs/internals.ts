@@ -11,6 +11,7 @@ const require = createRequire(import.meta.url)
 const KAFKAJS_VERSION = '2.2.4'
 
 export const Api = {
+  Produce: 0,
   Fetch: 1,
   ListOffsets: 2,
   Metadata: 3,

@@ -1,5 +1,4 @@
-import kafkajs, { type Consumer, type Kafka as KafkaClient } from 'kafkajs'
-import type { ConnectionOptions } from 'node:tls'
+import kafkajs, { type Consumer } from 'kafkajs'
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import {
@@ -10,10 +9,10 @@ import {
   type TopicPartition,
   type UnreadablePartition,
 } from '../source.ts'
-import type { Login } from '../security/login.ts'
 import { TokenError } from '../security/token.ts'
 import { partitionName } from '../topic-partition.ts'
 import { assignedFacts, firstOffsetAt, watermarksOf, type Edges, type KnownEdges } from './broker-facts.ts'
+import { CONNECT_TIMEOUT_MS, createClient, type ClientOptions } from './client.ts'
 import { CleanupPolicies } from './cleanup-policies.ts'
 import { Doorbell } from './doorbell.ts'
 import { Epochs } from './epochs.ts'
@@ -23,17 +22,13 @@ import { Identity, type KnownPartitions } from './identity.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
 import { causes, errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
 import { KnownTopics } from './known-topics.ts'
-import { logBridge } from './log-bridge.ts'
 import { pinnedAssigner } from './pinned-assigner.ts'
 import { probe } from './probe.ts'
 import { recordAt } from './record-at.ts'
-import { createSocket } from './response-assembly.ts'
-import { mechanismOf } from './sasl.ts'
 import { Topology } from './topology.ts'
 
-const { Kafka, PartitionAssigners, logLevel } = kafkajs
+const { PartitionAssigners } = kafkajs
 
-const CONNECT_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 120_000
 const STOP_TIMEOUT_MS = 15_000
 /** How long a fetch loop that is no longer wanted sleeps until kafkajs has noticed. */
@@ -44,10 +39,7 @@ const RETRY_MAX_MS = 2_000
 const WATERMARKS_MS = 3_000
 const UNKNOWN_TOPIC_CODE = 3
 
-export interface KafkajsSourceOptions {
-  /** `host:port`. */
-  readonly brokers: readonly string[]
-  readonly clientId: string
+export interface KafkajsSourceOptions extends ClientOptions {
   readonly groupId: string
   /** Makes the membership static: a restart keeps the partitions, and `stop` does not leave the group. */
   readonly groupInstanceId?: string
@@ -62,10 +54,6 @@ export interface KafkajsSourceOptions {
   readonly maxWaitMs: number
   /** How soon new topics and partitions are seen. Default: a minute. */
   readonly metadataMaxAgeMs?: number
-  /** Asked for each new connection; without it connections are plain. */
-  readonly tls?: () => ConnectionOptions
-  readonly login?: Login
-  readonly logger: Logger
   readonly clock: Clock
 }
 
@@ -272,19 +260,7 @@ export class KafkajsSource implements KafkaSource {
 
   private createConsumer(): Consumer {
     const { options } = this
-    const client: KafkaClient = new Kafka({
-      brokers: [...options.brokers],
-      clientId: options.clientId,
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      // Short: whoever asks retries in a loop of its own.
-      retry: { initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2_000, retries: 6 },
-      logLevel: logLevel.WARN,
-      logCreator: logBridge(this.logger),
-      socketFactory: ({ host, port, onConnect }) =>
-        createSocket({ host, port, ...(options.tls === undefined ? {} : { ssl: options.tls() }), onConnect }),
-      ...(options.login === undefined ? {} : { sasl: mechanismOf(options.login) }),
-    })
+    const client = createClient(options, REQUEST_TIMEOUT_MS)
     const consumer = client.consumer({
       groupId: options.groupId,
       sessionTimeout: options.sessionTimeoutMs,

@@ -25,8 +25,8 @@ export const MAGIC_AT = 16
 export const CRC_AT = 17
 export const ATTRIBUTES_AT = 21
 export const LAST_OFFSET_DELTA_AT = 23
-const BASE_TIMESTAMP_AT = 27
-const MAX_TIMESTAMP_AT = 35
+export const BASE_TIMESTAMP_AT = 27
+export const MAX_TIMESTAMP_AT = 35
 export const PRODUCER_ID_AT = 43
 export const RECORD_COUNT_AT = 57
 

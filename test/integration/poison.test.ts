@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { mkdtemp, rm } from 'node:fs/promises'
+import kafkajs, { type Admin, type KafkaMessage, type Producer } from 'kafkajs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startBroker } from '../../dev/kafka/broker.mjs'
+import { createTopics } from '../../dev/kafka/protocol.mjs'
+import { freePorts, startSediment, until, type SedimentProcess } from '../deployment/sediment-process.ts'
+import { requireTool } from '../support/needs.ts'
+
+const describeWithKafka = requireTool('java') ? describe : describe.skip
+jest.setTimeout(120_000)
+
+/** What becomes of messages that cannot be stored, with a real broker and the built program: `npm run build` first. */
+describeWithKafka('messages that cannot be stored', () => {
+  let folder: string
+  let broker: Awaited<ReturnType<typeof startBroker>>
+  let producer: Producer
+  let admin: Admin
+  let kafka: kafkajs.Kafka
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sediment-poison-'))
+    broker = await startBroker()
+    await createTopics(broker.bootstrap, [
+      { name: 'orders', partitions: 2 },
+      { name: 'dead', partitions: 3, config: { 'max.message.bytes': '100' } },
+    ])
+    kafka = new kafkajs.Kafka({ brokers: [broker.bootstrap], logLevel: kafkajs.logLevel.NOTHING })
+    producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
+    admin = kafka.admin()
+    await Promise.all([producer.connect(), admin.connect()])
+  }, 240_000)
+
+  afterAll(async () => {
+    await producer?.disconnect()
+    await admin?.disconnect()
+    await broker?.stop()
+    await rm(folder, { recursive: true })
+  })
+
+  const start = async (name: string, ...more: string[]): Promise<SedimentProcess> => {
+    const [port = 0] = await freePorts(1)
+    const settings = [
+      `kafka.brokers=${broker.bootstrap}`,
+      `kafka.groupId=${name}`,
+      `http.port=${port}`,
+      `dataPath=${join(folder, name)}`,
+    ]
+    return startSediment([...more, ...settings.flatMap((setting) => ['--set', setting])], port)
+  }
+  const command = async (name: string, ...args: string[]): Promise<{ code: number | null; out: string }> => {
+    const ran = startSediment([...args, '--data', join(folder, name)], 0)
+    const code = await ran.ended
+    return { code, out: ran.log() }
+  }
+  const allOf = async (topic: string, count: number): Promise<(KafkaMessage & { partition: number })[]> => {
+    const consumer = kafka.consumer({ groupId: `reads-${topic}-${count}` })
+    const found: (KafkaMessage & { partition: number })[] = []
+    await consumer.connect()
+    await consumer.subscribe({ topics: [topic], fromBeginning: true })
+    await consumer.run({
+      eachMessage: ({ message, partition }) => Promise.resolve(void found.push({ ...message, partition })),
+    })
+    await until(
+      () => Promise.resolve(found.length),
+      (length) => length >= count,
+      20_000,
+    )
+    await consumer.disconnect()
+    return found
+  }
+
+  it('are in the dead-letter topic before their offsets count, and wait until it takes them', async () => {
+    const sink = await start(
+      'letters',
+      'run',
+      '--set',
+      'kafka.topics=orders',
+      '--set',
+      'kafka.deadLetterTopic=dead',
+      '--set',
+      'mapping.rules=[{ topics: [orders], contentBytesMax: 5 }]',
+    )
+    const ready = async (): Promise<string> => (await fetch(`${sink.address}/readyz`)).text()
+    try {
+      await until(ready, (text) => text.includes('ready'), 30_000)
+      await producer.send({
+        topic: 'orders',
+        messages: ['good', 'too large', 'fine'].map((value, index) => ({
+          partition: 1,
+          key: `k${index}`,
+          value,
+          headers: { trace: [`t${index}`, 'again'] },
+        })),
+      })
+      const waiting = await until(ready, (text) => text.includes('dead-letters'), 30_000)
+      expect(waiting).toContain('the dead-letter topic dead does not take it')
+      const committed = await admin.fetchOffsets({ groupId: 'letters', topics: ['orders'] })
+      expect(committed[0]?.partitions.find(({ partition }) => partition === 1)?.offset).not.toBe('3')
+
+      await admin.alterConfigs({
+        validateOnly: false,
+        resources: [
+          {
+            type: kafkajs.ConfigResourceTypes.TOPIC,
+            name: 'dead',
+            configEntries: [{ name: 'max.message.bytes', value: '1000000' }],
+          },
+        ],
+      })
+      await until(ready, (text) => text.includes('ready'), 60_000)
+      const metrics = await (await fetch(`${sink.address}/metrics`)).text()
+      expect(metrics).toMatch(/^sediment_dead_letters_total\{topic="orders"\} 1$/m)
+      expect(metrics).toMatch(/^sediment_dead_letter_failures_total\{topic="orders"\} [1-9]/m)
+    } finally {
+      expect(await sink.stop()).toBe(0)
+    }
+    const [letter] = await allOf('dead', 1)
+    expect(letter).toMatchObject({ partition: 1, key: Buffer.from('k1'), value: Buffer.from('too large') })
+    const headers = Object.fromEntries(
+      Object.entries(letter!.headers ?? {}).map(([name, value]) => [name, String(value)]),
+    )
+    expect(headers).toMatchObject({
+      trace: 't1,again',
+      'sediment.error.topic': 'orders',
+      'sediment.error.partition': '1',
+      'sediment.error.offset': '1',
+      'sediment.error.cause': 'content-too-large',
+      'sediment.error.rule': 'mapping.rules[0]',
+      'sediment.error.group': 'letters',
+    })
+    expect((await command('letters', 'quarantine', 'show', 'orders', '1', '1', '--payload')).out).toBe(
+      'too large',
+    )
+  })
+
+  it('need a dead-letter topic that exists and is not consumed', async () => {
+    const missing = await start(
+      'missing',
+      'run',
+      '--set',
+      'kafka.topics=orders',
+      '--set',
+      'kafka.deadLetterTopic=gone',
+    )
+    expect(await missing.ended).toBe(4)
+    expect(missing.log()).toContain('the dead-letter topic gone does not exist')
+    const own = await start('own', 'run', '--set', 'kafka.topics=/.*/', '--set', 'kafka.deadLetterTopic=dead')
+    expect(await own.ended).toBe(2)
+  })
+})
