@@ -1,4 +1,3 @@
-  | 'undecodable' // a record batch is damaged
 import type { CheckedPlace, LogPlace } from '../kafka/source.ts'
 import type { Gap } from '../ledger/gap.ts'
 import type { HeldFor } from '../ledger/partition-facts.ts'
@@ -17,6 +16,7 @@ export type DeletedPolicy = 'continue' | 'hold'
 
 export type HoldReason =
   | HeldFor // outlives the process: a person accepts it
+  | 'undecodable' // a record batch is damaged
   | 'damaged-block' // a record belongs into a block of the store that is damaged
   | 'quota' // its bucket is full by its quota; ends by itself when there is room
   | 'clock' // all messages that are next are ahead of our clock; ends by itself when it is there
