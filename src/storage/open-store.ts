@@ -5,6 +5,7 @@ import { BlockManager } from './block/block-manager.ts'
 import { loadColdBlock } from './block/load-block.ts'
 import { Catalogue } from './catalogue.ts'
 import type { CommitLog } from './commitlog/commit-log.ts'
+import { Damage } from './damage.ts'
 import { DirtySet } from './dirty-set.ts'
 import { settleMove } from './mutation/moving.ts'
 import { silentStorageObserver, type RecoveryEvent, type StorageObserver } from './observer.ts'
@@ -96,7 +97,8 @@ async function recoverStore(
   const aside = { fs, logger, root: paths.root, directory: paths.quarantine }
   const foreign = new Quarantine({ ...aside, generation: 0 })
   // Before there is a store: an interrupted adoption is begun anew.
-  if (known === undefined) await adoptEntries({ fs, paths, logger, quarantine: foreign })
+  const notTaken = new Damage(paths.root)
+  if (known === undefined) await adoptEntries({ fs, paths, logger, quarantine: foreign, damage: notTaken })
   const format = known ?? (await initializeStore(fs, paths, options.randomUuid()))
   const generation =
     Math.max(await readGeneration(fs, paths), (await readCheckpoint(fs, paths)).generation) + 1
@@ -106,7 +108,9 @@ async function recoverStore(
     logger.error({ path }, `${message}: it cannot be read any more, and all else goes on`)
   await writeOwner(fs, paths, generation, clock.nowUs())
   const visit = new Quarantine({ ...aside, generation })
-  if (known !== undefined) await adoptEntries({ fs, paths, logger, quarantine: visit, known: recovery })
+  for (const { error, ...place } of notTaken.places) damage.note(place, error)
+  if (known !== undefined)
+    await adoptEntries({ fs, paths, logger, quarantine: visit, damage, known: recovery.blocks })
   const catalogue = new Catalogue({ fs, paths, logger, settingsOfNew: options.bucketSettings, damage })
   await catalogue.load()
   const manager = new BlockManager({

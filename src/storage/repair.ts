@@ -97,7 +97,9 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
     say('take over every block by itself')
     const progress = (done: number, total: number): void =>
       options.progress?.(`taking over entry ${done} of ${total}`)
-    await adoptEntries({ fs, paths, logger, quarantine, progress })
+    const damage = new Damage(paths.root)
+    await adoptEntries({ fs, paths, logger, quarantine, progress, damage })
+    for (const { error } of damage.places) throw error
     await options.completeCompanion?.(await readOwed(fs, paths))
     const hasCompanion = log.position !== undefined || options.completeCompanion !== undefined
     const position = log.position ?? (await positionBehind(fs, paths))

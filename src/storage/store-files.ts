@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { crc32 } from '../base/crc32.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
-import { FileSystemError, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
+import { FileSystemError, isReadFailure, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
 import { CommitLog } from './commitlog/commit-log.ts'
 import { encodeCheckpoint } from './commitlog/log-file.ts'
 import { StorageError } from './errors.ts'
@@ -60,15 +60,23 @@ export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<Sto
 
 /**
  * Whatever looks into an existing directory asks this first.
- * @throws {StorageError} `ERR_NOT_A_STORE` when it holds other things and no bucket
+ * @throws {StorageError} `ERR_NOT_A_STORE` when it holds other things and no bucket; a `FileSystemError` when only what
+ *   cannot be read may be one
  */
 export async function requireNothingElse(fs: FileSystem, { root, sediment }: StorePaths): Promise<void> {
   const items = (await fs.list(root)) ?? []
   const visible = items.filter(({ name }) => !name.startsWith('.') && name !== VOLUME_DIRECTORY)
   if (visible.length === 0 || items.some(({ name }) => `${root}/${name}` === sediment)) return
+  let unreadable: FileSystemError | undefined
   for (const { name } of visible) {
-    if ((await fs.fileBytes(new BucketPaths(root, name).settings)) !== undefined) return
+    try {
+      if ((await fs.fileBytes(new BucketPaths(root, name).settings)) !== undefined) return
+    } catch (error) {
+      if (!isReadFailure(error)) throw error
+      unreadable ??= error
+    }
   }
+  if (unreadable !== undefined) throw unreadable
   const why = `${root} holds other things (${visible[0]!.name}) and no bucket`
   throw new StorageError('ERR_NOT_A_STORE', why, { path: root })
 }

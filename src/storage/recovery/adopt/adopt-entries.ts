@@ -13,21 +13,22 @@ const PARALLEL = 8
 
 /**
  * Takes over what ReductStore left: the whole directory where there was no store of ours, and otherwise what it left in
- * a visit since we closed.
- * @param known what the commit log accounts for, and the entries that are left out; absent where there is no store of ours
- *   yet: then whatever cannot be read stops it, for nothing is lost with that
+ * a visit since we closed. What cannot be read is noted in `damage` and left as it is, and so is what was noted before: an
+ * open that can read it takes it for a visit.
+ * @param known blocks that the commit log accounts for; absent where there is no store of ours yet
  */
 export async function adoptEntries(options: {
   fs: FileSystem
   paths: StorePaths
   logger: Logger
   quarantine: Quarantine
-  known?: { readonly blocks: readonly PlannedBlock[]; readonly damage: Damage }
+  damage: Damage
+  known?: readonly PlannedBlock[]
   progress?: (done: number, total: number) => void
 }): Promise<void> {
-  const { fs, paths, logger, quarantine, known } = options
+  const { fs, paths, logger, quarantine, damage, known } = options
   const open = new Map<string, Set<bigint>>()
-  for (const { facts, plan } of known?.blocks ?? []) {
+  for (const { facts, plan } of known ?? []) {
     if (plan.kind !== 'open') continue
     const key = `${facts.bucket}/${facts.entry}`
     const ids = open.get(key) ?? new Set()
@@ -36,18 +37,14 @@ export async function adoptEntries(options: {
   const { entries, unreadable } = await discover(fs, paths.root)
   const isForeign = known === undefined
   let done = 0
-  for (const { error, ...place } of unreadable) {
-    if (isForeign) throw error
-    known.damage.note(place, error)
-  }
+  for (const { error, ...place } of unreadable) damage.note(place, error)
   if (isForeign && entries.length > 0)
     logger.info({ path: paths.root, entries: entries.length }, 'taking over a directory of ReductStore')
   await inParallel(PARALLEL, entries, async (name) => {
     const ours = open.get(`${name.bucket}/${name.entry}`) ?? new Set()
     const adopt = (): Promise<void> =>
       adoptEntry(new EntryPaths(paths.root, name), { fs, quarantine, isForeign, ours })
-    if (isForeign) await adopt()
-    else if (known.damage.of(name) === undefined) await known.damage.contain(name, adopt)
+    if (damage.of(name) === undefined) await damage.contain(name, adopt)
     options.progress?.(++done, entries.length)
   })
 }

@@ -1,12 +1,10 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import type { FileSystem } from '../../../../src/fs/file-system.ts'
 import { openDirectory } from '../../../../src/storage/query/directory-reader.ts'
-import { goldenManifests, unpackGolden } from '../../../support/golden.ts'
+import { goldenManifests } from '../../../support/golden.ts'
 import { checkSettled } from '../../../support/independent/settled-check.ts'
-import { SimulatedDisk } from '../../../support/simulated-disk.ts'
 import { contentsOf, recoverableContents } from '../../../support/storage/contents.ts'
+import { goldenDisk } from '../../../support/storage/golden-disk.ts'
 import { independentFiles, openStore } from '../../../support/storage/store.ts'
 
 /**
@@ -37,10 +35,7 @@ const CASES = [
 describe('an adoption that is interrupted', () => {
   it.each(CASES.map((name) => [name]))('%s shows the same at the next start', async (name) => {
     const expected = recoverableContents(goldenManifests().find((one) => one.name === name)!.recoverable!)
-    const source = await unpackGolden(name)
-    const disk = new SimulatedDisk({ seed: 41 })
-    fill(disk, source)
-    rmSync(source, { recursive: true })
+    const disk = await goldenDisk(name)
 
     let crashes = 0
     for (let operation = 1; ; operation++) {
@@ -79,25 +74,4 @@ async function opensAndCloses(fs: FileSystem): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-/** Puts a directory on the disk, durably, as `/data`. */
-function fill(disk: SimulatedDisk, source: string): void {
-  disk.putDirectory('/data')
-  for (const item of readdirSync(source, { recursive: true, withFileTypes: true })) {
-    const path = join(item.parentPath, item.name)
-    const target = `/data${path.slice(source.length)}`
-    if (item.isDirectory()) disk.putDirectory(target)
-  }
-  for (const item of readdirSync(source, { recursive: true, withFileTypes: true })) {
-    const path = join(item.parentPath, item.name)
-    if (item.isFile()) disk.putFile(`/data${path.slice(source.length)}`, withoutTail(readFileSync(path)))
-  }
-}
-
-/** WALs are mostly zeros: a few of them are enough. */
-function withoutTail(bytes: Buffer): Uint8Array {
-  let end = bytes.length
-  while (end > 0 && bytes[end - 1] === 0) end--
-  return new Uint8Array(bytes.subarray(0, bytes.length > 100_000 ? end + 64 : bytes.length))
 }
