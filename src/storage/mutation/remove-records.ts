@@ -83,7 +83,8 @@ export async function removeRange(
   const lastId = first.reduce((id, { latestUs }) => (latestUs > id ? latestUs : id), first.at(-1)?.id ?? -1n)
   let removed = 0
   let passedId = -1n
-  for (let done = 0, isDone = first.length === 0; !isDone;) {
+  // Also where nothing is listed: a quota may have let go of it, in a frame that is not durable yet.
+  for (let done = 0, isDone = false; !isDone;) {
     removed += await context.exclusive(async (commit) => {
       // Listed anew each time: blocks may have been written anew under other ids.
       const rest = wantedBlocks().filter(({ id }) => id > passedId && id <= lastId)
@@ -104,7 +105,7 @@ export async function removeRange(
       isDone = rest.length <= together.length
       return count
     })
-    progress?.(Math.min(done, first.length), first.length)
+    if (first.length > 0) progress?.(Math.min(done, first.length), first.length)
   }
   return removed
 }

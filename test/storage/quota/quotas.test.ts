@@ -325,3 +325,22 @@ describe('content that is uploaded', () => {
     expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
   })
 })
+
+it('a removal that finds nothing, because a quota has let go of it, is durable all the same', async () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const disk = new SimulatedDisk({ seed })
+    const storage = await openStore(disk.fs, { settings: fifo(2000) })
+    for (let us = 0; us < 12; us += 4) await put(storage, entry('a'), us, us + 1, us + 2, us + 3)
+    await storage.settle()
+    let removal: Promise<SimulatedDisk> | undefined
+    disk.onOperation = (call, path) => {
+      if (call !== 'write' || !path.endsWith('.log')) return
+      removal ??= storage.removeRange(entry('a'), { stopUs: BigInt(t0 + 4) }).then(() => disk.fork(1))
+    }
+    await put(storage, entry('a'), 12, 13, 14, 15)
+    const image = await removal
+    if (image === undefined) throw new Error('nothing was written')
+    image.cutPower({ data: 'nothing', names: 'nothing' })
+    expect([seed, (await times(await openStore(image.fs), entry('a')))[0]]).toEqual([seed, 4])
+  }
+})
