@@ -6,6 +6,7 @@ import type { Edits, EntryChange } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { LabelList, RecordState, TimeRange } from '../record.ts'
+import { blocksWithin } from '../query/blocks-within.ts'
 import { locateRecord } from '../query/locate-record.ts'
 import { recordNotFound, requireCold, type MutationContext, type RecordResult } from './mutations.ts'
 
@@ -76,8 +77,8 @@ export async function removeRange(
   options: RemoveRangeOptions = {},
 ): Promise<number> {
   const { startUs = 0n, stopUs = 1n << 64n, where = () => true, progress } = options
-  const wantedBlocks = (): IndexEntry[] =>
-    context.source(entry).blocks.filter((block) => block.id < stopUs && block.latestUs >= startUs)
+  const wantedBlocks = (): readonly IndexEntry[] =>
+    blocksWithin(context.source(entry).blocks, startUs, stopUs)
   const first = wantedBlocks()
   // What begins later is not waited for.
   const lastId = first.reduce((id, { latestUs }) => (latestUs > id ? latestUs : id), first.at(-1)?.id ?? -1n)
@@ -91,7 +92,9 @@ export async function removeRange(
       const together = rest.slice(0, BLOCKS_AT_ONCE)
       const changes: EntryChange[] = []
       let count = 0
-      for (const { id } of together) {
+      for (const block of together) {
+        const { id } = block
+        if (id >= stopUs && (await wantedEarly(context, entry, block, options)) === 0) continue
         const cold = await requireCold(context, entry, id)
         const descriptor = await context.source(entry).descriptor(cold)
         const gone = wanted(descriptor, startUs, stopUs, where)
@@ -108,6 +111,21 @@ export async function removeRange(
     if (first.length > 0) progress?.(Math.min(done, first.length), first.length)
   }
   return removed
+}
+
+/** How many records of the range lie before the id of a block behind it. What cannot be read is not of the range. */
+async function wantedEarly(
+  context: MutationContext,
+  entry: Entry,
+  block: IndexEntry,
+  { startUs = 0n, stopUs = 1n << 64n, where = () => true }: RemoveRangeOptions,
+): Promise<number> {
+  try {
+    return wanted(await context.source(entry).descriptor(block), startUs, stopUs, where).size
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'ERR_CORRUPT') throw error
+    return 0
+  }
 }
 
 async function commitRemovals(

@@ -7,6 +7,7 @@ import { StorageError } from '../errors.ts'
 import type { ReadOptions, StoredRecord } from '../record.ts'
 import { blockData, type BlockData } from './block-data.ts'
 import type { BlockSource } from './block-source.ts'
+import { blocksWithin } from './blocks-within.ts'
 import { DataWindow } from './data-window.ts'
 import { LISTINGS_MAX, changesTooFast, isGone, locateCurrentRecord } from './locate-record.ts'
 import { openContent } from './open-content.ts'
@@ -44,12 +45,12 @@ export async function* readRecords(
   let fromUs = range.startUs ?? 0n
   let listed = source
   const wanted = (): IndexEntry[] =>
-    listed.blocks.filter(({ id, latestUs }) => id < stopUs && id <= endUs && latestUs >= fromUs)
+    blocksWithin(listed.blocks, fromUs, stopUs).filter(({ id }) => id <= endUs)
   let blocks = wanted()
   let listings = 1
   for (let at = 0; at < blocks.length;) {
     const together = overlapping(blocks, at)
-    const opened = await openTogether(fs, listed, together, fromUs, range.onDamaged)
+    const opened = await openTogether(fs, listed, together, { ...range, fromUs, stopUs })
     if (opened === undefined) {
       if (listings++ === LISTINGS_MAX) throw changesTooFast(listed)
       listed = await listed.now()
@@ -100,8 +101,7 @@ async function openTogether(
   fs: FileSystem,
   source: BlockSource,
   blocks: readonly IndexEntry[],
-  fromUs: bigint,
-  onDamaged: ReadOptions['onDamaged'],
+  { fromUs, stopUs, onDamaged }: ReadOptions & { fromUs: bigint; stopUs: bigint },
 ): Promise<{ cursors: Cursor[]; release: () => void } | undefined> {
   const pins = blocks.map((block) => source.pin(block))
   const release = (): void => {
@@ -113,6 +113,8 @@ async function openTogether(
       for (const block of blocks) {
         const descriptor = await source.descriptor(block).catch((error: unknown) => {
           const isDamage = error instanceof StorageError && error.code === 'ERR_CORRUPT'
+          // Behind the range: nothing says that it holds anything of it.
+          if (isDamage && block.id >= stopUs) return
           if (!isDamage || onDamaged === undefined) throw error
           onDamaged(error)
         })

@@ -75,6 +75,39 @@ describe('a record earlier than the id of its block', () => {
     await storage.close()
   })
 
+  it('is found by ranges that end at or below this id, in a directory and in a store', async () => {
+    const disk = await foreignDirectory()
+    const inRange = async (reader: RecordReader, fromUs: number, toUs: number): Promise<number[]> => {
+      const found: number[] = []
+      const range = { startUs: BigInt(t0 + fromUs), stopUs: BigInt(t0 + toUs) }
+      for await (const { timestampUs } of reader.records(name, range)) found.push(Number(timestampUs) - t0)
+      return found
+    }
+    const storage = await openStore(disk.fork(1).fs)
+    for (const reader of [await openDirectory(disk.fs, '/data'), storage])
+      for (let fromUs = 0; fromUs <= 350; fromUs += 50)
+        for (let toUs = fromUs + 50; toUs <= 350; toUs += 50)
+          expect({ fromUs, toUs, found: await inRange(reader, fromUs, toUs) }).toEqual({
+            fromUs,
+            toUs,
+            found: allUs.filter((us) => us >= fromUs && us < toUs),
+          })
+    expect(await storage.removeRange(name, { startUs: BigInt(t0 + 150), stopUs: BigInt(t0 + 240) })).toBe(1)
+    expect(await inRange(storage, 0, 350)).toEqual([0, 100, 300])
+    await storage.close()
+  })
+
+  it('is missed, and no range before it is, where its block is damaged', async () => {
+    const disk = await foreignDirectory()
+    disk.flipBit(`${directory}/${t0 + 250}.meta`, 77)
+    const found: number[] = []
+    for await (const { timestampUs } of (await openDirectory(disk.fs, '/data')).records(name, {
+      stopUs: BigInt(t0 + 240),
+    }))
+      found.push(Number(timestampUs) - t0)
+    expect(found).toEqual([0, 100])
+  })
+
   it('costs a time without record one more descriptor at most, however many blocks there are', async () => {
     const disk = new SimulatedDisk({ seed: 2 })
     const storage = await openStore(disk.fs, { settings: { blockRecordsMax: 2 } })
