@@ -269,6 +269,11 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
     defaultLimits.readCacheBytesMax,
     'Memory for descriptors of sealed blocks.',
   ],
+  'storage.upkeepBytesPerSecond': [
+    bytes(64 * KIB, GIB),
+    defaultLimits.upkeepBytesPerSecond,
+    'Content that is read a second, in the background, to give records of blocks that ReductStore has saved their CRC-32s.',
+  ],
 
   'memory.budgetBytes': [
     bytes(16 * MIB, 64 * GIB),

@@ -131,6 +131,10 @@ export const catalogue = {
     'sediment_blocks_rewritten_total',
     'Blocks split because late records had made them too large, or copied because removals left holes.',
   ),
+  checksumsAdded: counter(
+    'sediment_checksums_added_total',
+    'Records that got the CRC-32 of their content, which ReductStore had dropped or never known.',
+  ),
 
   checkpoint: histogram(
     'sediment_checkpoint_duration_seconds',

@@ -50,6 +50,7 @@ export function storageMetrics(metrics: MetricSet): StorageMetrics {
     blockClosed: () => metrics.blocksClosed.inc(),
     blockReopened: () => metrics.blocksReopened.inc(),
     blockRewritten: () => metrics.blocksRewritten.inc(),
+    checksumsAdded: (records) => metrics.checksumsAdded.inc(records),
     checkpointed({ durationMs, filesSynced, logBytesDropped }) {
       metrics.checkpoint.observe(durationMs / 1000)
       metrics.checkpointFiles.inc(filesSynced)

@@ -85,6 +85,7 @@ export class Entry {
       recordCount: block.recordCount,
       metadataBytes: BigInt(block.metadataBytes),
       latestUs: BigInt(block.latestUs),
+      hasChecksums: block.hasChecksums,
     }
   }
 

@@ -21,6 +21,8 @@ export interface StorageObserver {
   blockReopened(): void
   /** Late records had made it too large, or removals left holes: `blocks` stand in its place. */
   blockRewritten(blocks: number): void
+  /** Records of a block have got the CRC-32s that ReductStore had dropped, or never known. */
+  checksumsAdded(records: number): void
   checkpointed(event: { durationMs: number; filesSynced: number; logBytesDropped: number }): void
   recordLate(): void
   /** `spilledUs` >= 1000: the record left its millisecond. */
@@ -62,6 +64,7 @@ export const silentStorageObserver: StorageObserver = {
   blockClosed: nothing,
   blockReopened: nothing,
   blockRewritten: nothing,
+  checksumsAdded: nothing,
   checkpointed: nothing,
   recordLate: nothing,
   slotSpilled: nothing,

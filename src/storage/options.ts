@@ -40,6 +40,8 @@ export interface StorageLimits {
   readonly uploadIdleMs: number
   readonly writeCacheBytesMax: number
   readonly readCacheBytesMax: number
+  /** Content that is read a second to give records their CRC-32s again. */
+  readonly upkeepBytesPerSecond: number
 }
 
 export const defaultLimits: StorageLimits = {
@@ -56,6 +58,7 @@ export const defaultLimits: StorageLimits = {
   uploadIdleMs: 60_000,
   writeCacheBytesMax: 64 * 1024 * 1024,
   readCacheBytesMax: 32 * 1024 * 1024,
+  upkeepBytesPerSecond: 16 * 1024 * 1024,
 }
 
 export const defaultBucketSettings: BucketSettings = {

@@ -1,5 +1,6 @@
 import type { OpenBlock } from './block/block.ts'
-import { foldBlock } from './block/fold.ts'
+import { foldBlock, listingOnDisk } from './block/fold.ts'
+import { ChecksumUpkeep } from './checksum-upkeep.ts'
 import { BlockChanger } from './commitlog/block-changer.ts'
 import { Checkpointer } from './commitlog/checkpointer.ts'
 import { GroupCommit } from './commitlog/group-commit.ts'
@@ -7,6 +8,7 @@ import { Projector } from './commitlog/projector.ts'
 import { StorageError } from './errors.ts'
 import { Health } from './health.ts'
 import { Maintenance } from './maintenance.ts'
+import { addChecksums } from './mutation/add-checksums.ts'
 import { DiscardedTrees } from './mutation/discarded-trees.ts'
 import type { MutationContext } from './mutation/mutations.ts'
 import type { RelocationContext } from './mutation/relocate.ts'
@@ -30,6 +32,8 @@ export interface StorageParts {
   readonly quotas: QuotaKeeper
   readonly commit: GroupCommit
   readonly maintenance: Maintenance
+  /** To be started. */
+  readonly upkeep: ChecksumUpkeep
   readonly live: LiveBlocks
   readonly uploads: Uploads
   readonly owed: OwedRecords
@@ -51,6 +55,7 @@ export function connectParts(
     fs.stop(cause)
     commit.fail(cause)
     void maintenance.stop()
+    void upkeep.stop()
     options.onPoisoned?.(cause)
   })
   const poison = (cause: unknown): void => health.fail(cause)
@@ -105,10 +110,29 @@ export function connectParts(
     observer,
     limits,
     manager,
-    fold: (block) => foldBlock(block, { fs, manager, projector, dirty, lastFrame }),
+    fold: async (block) => {
+      const isCold = await foldBlock(block, { fs, manager, projector, dirty, lastFrame })
+      if (isCold && !block.hasChecksums) upkeep.later(block.entry, BigInt(block.id))
+      return isCold
+    },
     rewrite: (entry, blockId) => rewriteBlock(mutation, entry, BigInt(blockId)),
     poison,
     keepQuotas: () => keepQuotas({ quotas, maintenance, commit }),
+  })
+  const upkeep: ChecksumUpkeep = new ChecksumUpkeep({
+    clock,
+    logger,
+    observer,
+    bytesPerSecond: limits.upkeepBytesPerSecond,
+    entries: () => catalogue.entries,
+    add: (entry, blockId, pace) => addChecksums(mutation, entry, blockId, pace),
+    // Alone, so that the entry keeps its place; between projections, which append to the index.
+    listAnew: (entry) =>
+      exclusive(async () => {
+        if (mutation.isKnown(entry))
+          await projector.run(() => entry.indexFile.rewrite(fs, listingOnDisk(entry)))
+      }),
+    poison,
   })
   const live = new LiveBlocks({ fs, observer, bytesMax: limits.readCacheBytesMax })
   const spareBytes = (): Promise<number> => spareBytesOf(opened, uploads)
@@ -164,6 +188,7 @@ export function connectParts(
     quotas,
     commit,
     maintenance,
+    upkeep,
     live,
     uploads,
     owed,

@@ -66,10 +66,11 @@ export class Storage implements RecordReader {
   static open(options: StorageOptions): Promise<Storage> {
     return openStore(options, async (opened, findings) => {
       const storage = new Storage(opened)
-      const { owed, maintenance } = storage.#parts
+      const { owed, maintenance, upkeep } = storage.#parts
       await owed.open(storage, findings.owed)
       opened.options.observer.recovered(findings.event)
       maintenance.start()
+      upkeep.start()
       return storage
     })
   }
@@ -245,6 +246,14 @@ export class Storage implements RecordReader {
     await this.checkpoint()
   }
 
+  /**
+   * Gives all records in folded blocks the CRC-32s that ReductStore has dropped or never known, as it is done anyway in the
+   * background, but at full speed. @throws {StorageError} `ERR_POISONED`, `ERR_CLOSED`
+   */
+  addChecksums(): Promise<void> {
+    return this.#parts.upkeep.finish()
+  }
+
   /** Makes everything acknowledged so far durable in ReductStore's own files and drops the log. */
   async checkpoint(): Promise<void> {
     const { checkpointer, commit, health } = this.#parts
@@ -271,11 +280,12 @@ export class Storage implements RecordReader {
 
   async #close(deadlineMs: number): Promise<void> {
     const { options, lock } = this.#store
-    const { health, uploads, maintenance, commit, checkpointer, owed, changer, trees } = this.#parts
+    const { health, uploads, maintenance, upkeep, commit, checkpointer, owed, changer, trees } = this.#parts
     const untilMs = options.clock.monotonicMs() + deadlineMs
     try {
       await uploads.close()
       await maintenance.stop()
+      await upkeep.stop()
       await commit.close()
       if (health.isGood) {
         await maintenance.foldAll({ untilMs })

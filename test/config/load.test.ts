@@ -88,6 +88,7 @@ const samples: Record<string, [file: unknown, asText: string, expected: unknown]
   'storage.walBytesMax': ['8MiB', '8MiB', 8_388_608],
   'storage.writeCacheBytesMax': ['32MiB', '32MiB', 33_554_432],
   'storage.readCacheBytesMax': ['16MiB', '16MiB', 16_777_216],
+  'storage.upkeepBytesPerSecond': ['1MiB', '1MiB', 1_048_576],
   'memory.budgetBytes': ['96MiB', '96MiB', 100_663_296],
   'http.host': ['0.0.0.0', '0.0.0.0', '0.0.0.0'],
   'http.port': [0, '0', 0],

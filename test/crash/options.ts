@@ -249,6 +249,7 @@ function chooseSwarm(seed: number, random: Random): SimulationOptions {
       uploadIdleMs: 100_000,
       writeCacheBytesMax: random.pick([1_100, 3_500, 1_000_000]),
       readCacheBytesMax: random.pick([1_000, 100_000]),
+      upkeepBytesPerSecond: 1_000_000,
     },
     blocks: {
       blockRecordsMax: random.pick([1, 2, 3, 4, 8]),

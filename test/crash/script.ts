@@ -69,6 +69,7 @@ const options: SimulationOptions = {
     uploadIdleMs: 100_000,
     writeCacheBytesMax: 100_000,
     readCacheBytesMax: 100_000,
+    upkeepBytesPerSecond: 1_000_000,
   },
   blocks: { blockBytesMax: 10_000, blockRecordsMax: 2, quota: { kind: 'none', bytes: 0 } },
   messagesPerSubmissionMax: 1,

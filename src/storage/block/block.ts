@@ -35,6 +35,8 @@ export class OpenBlock {
   recordCount: number
   /** Greatest record time; meaningless while there are no records. */
   latestUs: number
+  /** Every finished record below the WAL has its CRC-32; those in the WAL do. */
+  hasChecksums = true
   /** Whether the usage of the bucket counts its bytes here, not in the index. */
   isCounted = false
   #blkReservedBytes = 0

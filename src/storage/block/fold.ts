@@ -74,6 +74,7 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
         metadataBytes: BigInt(merged.bytes.byteLength),
         latestUs: merged.latestUs,
         crc64: block.baseCrc64,
+        hasChecksums: block.hasChecksums,
       }
       block.isListedOpen = false
       dirty.file(entry.indexFile.file)

@@ -26,6 +26,7 @@ export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEnt
   }
   const block = new OpenBlock(entry, Number(cold.id), 0)
   block.baseCrc64 = crc64(descriptor.bytes)
+  block.hasChecksums = cold.hasChecksums === true
   fill(block, descriptor)
   return block
 }
@@ -42,7 +43,10 @@ export async function loadOpenBlock(fs: FileSystem, entry: Entry, id: number): P
   const block = new OpenBlock(entry, id, 0)
   const wal = (await fs.readFile(block.wal.path)) ?? new Uint8Array(0)
   const merged = mergeBlock(BigInt(id), base, wal, undefined)
-  if (base !== undefined) block.baseCrc64 = crc64(base.bytes)
+  if (base !== undefined) {
+    block.baseCrc64 = crc64(base.bytes)
+    block.hasChecksums = entry.index.get(BigInt(id))?.hasChecksums === true
+  }
   fill(block, decodeDescriptor(merged.bytes))
   block.walReservedBytes = scanWal(wal).endBytes
   block.walProjectedBytes = block.walReservedBytes

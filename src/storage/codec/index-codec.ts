@@ -16,6 +16,8 @@ export interface IndexEntry {
   readonly compression?: number | undefined
   readonly corrupted?: boolean | undefined
   readonly version?: bigint | undefined
+  /** Our field 1000: every finished record of the block has its CRC-32. ReductStore drops it whenever it writes the index. */
+  readonly hasChecksums?: boolean | undefined
 }
 
 /** `blocks.idx` and the checksum over all its entries, from which an append goes on. */
@@ -46,8 +48,9 @@ const crcTag = fieldTag(6, wireType.varint)
 const compressionTag = fieldTag(7, wireType.varint)
 const corruptedTag = fieldTag(8, wireType.varint)
 const versionTag = fieldTag(9, wireType.varint)
+const hasChecksumsTag = fieldTag(1000, wireType.varint)
 
-/** More than any entry needs: eight varints and a Timestamp. */
+/** More than any entry needs: nine varints and a Timestamp. */
 const entryBytesMax = 128
 
 /** The whole file. No entries: 0 bytes, which is a valid empty index. */
@@ -110,7 +113,7 @@ export function decodeIndex(bytes: Uint8Array): DecodedIndex {
   return decoded(stored === computed ? 'valid' : 'checksum')
 }
 
-/** What one entry adds to the checksum: u64 big-endian values, `corrupted` as one byte; `compression` is left out. */
+/** What one entry adds to the checksum: u64 big-endian values, `corrupted` as one byte; `compression` is left out, and what is ours. */
 function checksumInput(entry: IndexEntry): Uint8Array {
   const bytes = new Uint8Array(57)
   const view = new DataView(bytes.buffer)
@@ -151,6 +154,7 @@ function encodeEntry(entry: IndexEntry): Uint8Array {
   if (entry.compression !== undefined) scalar(compressionTag, BigInt(entry.compression))
   if (entry.corrupted !== undefined) scalar(corruptedTag, entry.corrupted ? 1n : 0n)
   if (entry.version !== undefined) scalar(versionTag, entry.version)
+  if (entry.hasChecksums === true) scalar(hasChecksumsTag, 1n)
   // At most 127 bytes, so the length is one byte.
   bytes[0] = blockTag
   bytes[1] = at - 2
@@ -175,6 +179,7 @@ function decodeEntry(reader: WireReader): IndexEntry {
   let compression: number | undefined
   let corrupted: boolean | undefined
   let version: bigint | undefined
+  let hasChecksums: boolean | undefined
   while (!reader.done) {
     const tag = reader.tag()
     if (tag === idTag) id = reader.uint64()
@@ -186,10 +191,22 @@ function decodeEntry(reader: WireReader): IndexEntry {
     else if (tag === compressionTag) compression = reader.uint()
     else if (tag === corruptedTag) corrupted = reader.uint64() !== 0n
     else if (tag === versionTag) version = reader.uint64()
+    else if (tag === hasChecksumsTag) hasChecksums = reader.uint64() !== 0n
     else reader.skip(tag)
   }
   reader.end = outerEnd
   // ReductStore does not start with such an entry.
   if (latestUs === undefined) throw new StorageError('ERR_CORRUPT', 'index entry without a latest time')
-  return { id, sizeBytes, recordCount, metadataBytes, latestUs, crc64, compression, corrupted, version }
+  return {
+    id,
+    sizeBytes,
+    recordCount,
+    metadataBytes,
+    latestUs,
+    crc64,
+    compression,
+    corrupted,
+    version,
+    hasChecksums,
+  }
 }

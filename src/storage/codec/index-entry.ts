@@ -1,6 +1,7 @@
 import { crc64 } from '../../base/crc64.ts'
 import type { Descriptor } from './descriptor-codec.ts'
 import type { IndexEntry } from './index-codec.ts'
+import { lacksContentCrc } from './record-codec.ts'
 
 /** The index entry that a descriptor asks for. */
 export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
@@ -8,7 +9,13 @@ export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {
     ...openIndexEntryOf(id, descriptor),
     crc64: crc64(descriptor.bytes),
     ...(descriptor.corrupted ? { corrupted: true } : {}),
+    ...(hasAllChecksums(descriptor) ? { hasChecksums: true } : {}),
   }
+}
+
+/** Whether every finished record has the CRC-32 of its content. */
+function hasAllChecksums({ bytes, recordFromBytes, recordToBytes }: Descriptor): boolean {
+  return recordFromBytes.every((from, index) => !lacksContentCrc(bytes, from, recordToBytes[index] as number))
 }
 
 /** The same without CRC: of a block with a WAL, merged into its descriptor. */

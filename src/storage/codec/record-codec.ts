@@ -148,6 +148,19 @@ export function scanRecord(bytes: Uint8Array, fromBytes: number, toBytes: number
   return { timestampUs: checked(timestampUs, beginBytes, endBytes, fromBytes), beginBytes, endBytes, state }
 }
 
+/** Whether it is finished, and without the CRC-32 of its content. @throws {StorageError} `ERR_CORRUPT` */
+export function lacksContentCrc(bytes: Uint8Array, fromBytes: number, toBytes: number): boolean {
+  const reader = new WireReader(bytes, fromBytes, toBytes)
+  let state = 0
+  while (!reader.done) {
+    const tag = reader.tag()
+    if (tag === contentCrc32Tag) return false
+    if (tag === stateTag) state = reader.uint()
+    else reader.skip(tag)
+  }
+  return state === recordStateNumber.finished
+}
+
 /** The encoded record with its content elsewhere; every other field stays as it is, unknown ones too. */
 export function moveRecord(bytes: Uint8Array, beginBytes: number, endBytes: number): Uint8Array {
   const parts: Uint8Array[] = []

@@ -8,9 +8,10 @@ interface OfBlock {
 }
 
 /**
- * What a frame does to a cold block as a whole (FORMAT.md, items 3 to 5). Each is redone from the log until a checkpoint
+ * What a frame does to a cold block as a whole (FORMAT.md, items 3 to 6). Each is redone from the log until a checkpoint
  * covers it.
  *
+ * `checksum`: records get the CRC-32 of their content; the rest of the descriptor stays.
  * `strip`: the records of these times leave the descriptor; their bytes stay as holes.
  * `drop`: the block goes, files and all.
  * `adopt`: a block that was written aside, whole and synced, under `stagedName`, gets its place.
@@ -26,11 +27,17 @@ export type BlockChange =
     })
   | (OfBlock & { readonly kind: 'drop'; readonly baseCrc64: bigint })
   | (OfBlock & { readonly kind: 'adopt'; readonly baseCrc64: bigint; readonly stagedName: string })
+  | (OfBlock & {
+      readonly kind: 'checksum'
+      readonly baseCrc64: bigint
+      /** `place u32, CRC-32 u32` of each: the place among the records of the descriptor, in the order of time. */
+      readonly checksums: Uint8Array
+    })
 
 /** On disk, beside the kinds of frame.ts: append new ones, never renumber. */
-const changeItemKind = { strip: 3, drop: 4, adopt: 5 } as const
+const changeItemKind = { strip: 3, drop: 4, adopt: 5, checksum: 6 } as const
 
-/** `kind u8, bucket text, entry text, block id u64, descriptor crc64 u64`, then times (run of u64) or staged name (text). */
+/** `kind u8, bucket text, entry text, block id u64, descriptor crc64 u64`, then times (run of u64), staged name (text) or checksums (run). */
 export function encodeBlockChange(change: BlockChange): Uint8Array {
   const writer = new BinaryWriter()
   writer.u8(changeItemKind[change.kind])
@@ -44,13 +51,15 @@ export function encodeBlockChange(change: BlockChange): Uint8Array {
     writer.run(times.written())
   } else if (change.kind === 'adopt') {
     writer.text(change.stagedName)
+  } else if (change.kind === 'checksum') {
+    writer.run(change.checksums)
   }
   return writer.written()
 }
 
 /** Reads what follows the kind byte; `undefined` for a kind that is none of these. @throws {StorageError} `ERR_CORRUPT` */
 export function readBlockChange(kind: number, reader: BinaryReader): BlockChange | undefined {
-  if (kind < changeItemKind.strip || kind > changeItemKind.adopt) return undefined
+  if (kind < changeItemKind.strip || kind > changeItemKind.checksum) return undefined
   const of = {
     bucket: reader.text(),
     entry: reader.text(),
@@ -60,6 +69,8 @@ export function readBlockChange(kind: number, reader: BinaryReader): BlockChange
   if (kind === changeItemKind.drop) return { ...of, kind: 'drop' }
   if (kind === changeItemKind.adopt) return { ...of, kind: 'adopt', stagedName: reader.text() }
   const run = reader.run()
+  // A copy: the frame's bytes are not to be kept for it.
+  if (kind === changeItemKind.checksum) return { ...of, kind: 'checksum', checksums: run.slice() }
   const times = new BinaryReader(run, 'frame')
   const timestampsUs = Array.from({ length: Math.floor(run.byteLength / 8) }, () => times.u64big())
   return { ...of, kind: 'strip', timestampsUs }

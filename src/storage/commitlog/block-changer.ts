@@ -5,7 +5,7 @@ import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import type { BlockManager } from '../block/block-manager.ts'
 import { listingOnDisk } from '../block/fold.ts'
-import { stripDescriptor } from '../block/strip-block.ts'
+import { changeDescriptor } from '../block/change-descriptor.ts'
 import { decodeDescriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import { indexEntryOf } from '../codec/index-entry.ts'
@@ -50,9 +50,9 @@ export class BlockChanger {
   }
 
   async apply({ entry, change }: EntryChange, sequence: number): Promise<void> {
-    if (change.kind === 'strip') await this.#strip(entry, change, sequence)
-    else if (change.kind === 'drop') await this.#drop(entry, change, sequence)
-    else await this.#adopt(entry, change)
+    if (change.kind === 'drop') await this.#drop(entry, change, sequence)
+    else if (change.kind === 'adopt') await this.#adopt(entry, change)
+    else await this.#changeDescriptor(entry, change, sequence)
   }
 
   /** Data files that still wait for their readers stay: their intent is there, and the next open finishes it. */
@@ -61,20 +61,24 @@ export class BlockChanger {
   }
 
   /** While the index holds a CRC for the block, its descriptor never changes (W1). */
-  async #strip(entry: Entry, change: Change<'strip'>, sequence: number): Promise<void> {
+  async #changeDescriptor(
+    entry: Entry,
+    change: Change<'strip' | 'checksum'>,
+    sequence: number,
+  ): Promise<void> {
     const id = BigInt(change.blockId)
     const path = entry.paths.descriptor(id)
     const descriptor = checkDescriptor(await this.#fs.readFile(path), path, change.baseCrc64)
-    const bytes = stripDescriptor(id, descriptor, change.timestampsUs, sequence)
-    const stripped = indexEntryOf(id, decodeDescriptor(bytes))
-    const crcless = { ...stripped, crc64: undefined }
+    const bytes = changeDescriptor(descriptor, change, sequence)
+    const changed = indexEntryOf(id, decodeDescriptor(bytes))
+    const crcless = { ...changed, crc64: undefined }
     this.#dirty.file(entry.indexFile.file)
     await this.#list(entry, crcless)
     entry.index.set(crcless)
     await atomicWrite(this.#fs, path, 'descriptor', bytes)
-    await this.#list(entry, stripped)
-    entry.index.set(stripped)
-    entry.removals += 1
+    await this.#list(entry, changed)
+    entry.index.set(changed)
+    if (change.kind === 'strip') entry.removals += 1
   }
 
   /**

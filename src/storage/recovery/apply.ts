@@ -5,7 +5,7 @@ import type { FileRef, FileSystem } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import type { Damage } from '../damage.ts'
-import { stripDescriptor } from '../block/strip-block.ts'
+import { changeDescriptor } from '../block/change-descriptor.ts'
 import type { BlockChange } from '../commitlog/block-change.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { decodeRecord, recordStateNumber, scanRecord } from '../codec/record-codec.ts'
@@ -150,7 +150,7 @@ export async function applyPlans(
 }
 
 /**
- * Before the index is written: a removed block has its intent, a stripped one its descriptor, without the index holding
+ * Before the index is written: a removed block has its intent, another one its descriptor, without the index holding
  * the CRC of the old one (W1), an adopted one its files.
  */
 async function beginChange(
@@ -170,7 +170,7 @@ async function beginChange(
   }
   const descriptor = checkDescriptor(await fs.readFile(path), path, change.baseCrc64)
   await unlistCrc(fs, paths, id)
-  await atomicWrite(fs, path, 'descriptor', stripDescriptor(id, descriptor, change.timestampsUs, sequence))
+  await atomicWrite(fs, path, 'descriptor', changeDescriptor(descriptor, change, sequence))
 }
 
 /** The intent goes last, when nothing is left that ReductStore could bring the block back from. */
@@ -284,5 +284,5 @@ async function rewriteIndex(
 }
 
 function emptyEntry(id: bigint): IndexEntry {
-  return { id, sizeBytes: 0n, recordCount: 0, metadataBytes: 0n, latestUs: id }
+  return { id, sizeBytes: 0n, recordCount: 0, metadataBytes: 0n, latestUs: id, hasChecksums: true }
 }

@@ -41,9 +41,9 @@ function planChange({ descriptor }: BlockFacts, logged: LoggedChange): BlockPlan
   // One of its two files may be in its place, and the other not.
   if (change.kind === 'adopt') return { kind: 'change', logged }
   if (descriptor.state === 'missing') {
-    return change.kind === 'strip'
-      ? { kind: 'damaged', why: 'descriptor is missing' }
-      : { kind: 'change', logged }
+    return change.kind === 'drop'
+      ? { kind: 'change', logged }
+      : { kind: 'damaged', why: 'descriptor is missing' }
   }
   const isAsDecided = descriptor.crc64 === change.baseCrc64
   if (!isAsDecided && descriptor.lastFrame === undefined) return { kind: 'folded' }
@@ -51,7 +51,7 @@ function planChange({ descriptor }: BlockFacts, logged: LoggedChange): BlockPlan
   if (isFoldedUpTo(descriptor.lastFrame, sequence)) return { kind: 'folded' }
   return isAsDecided
     ? { kind: 'change', logged }
-    : { kind: 'damaged', why: 'descriptor is not the one that records were to be removed from' }
+    : { kind: 'damaged', why: 'descriptor is not the one that was to be changed' }
 }
 
 function planItems(facts: BlockFacts): BlockPlan {

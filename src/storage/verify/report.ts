@@ -41,7 +41,7 @@ export interface VerifyReport {
   readonly blocks: number
   readonly records: number
   readonly contentBytes: number
-  /** Records whose content matched its CRC-32, and those that carry none. */
+  /** Finished records whose content matched its CRC-32, and those that carry none. */
   readonly contentChecked: number
   readonly contentUnchecked: number
   /** By bucket and entry; one that cannot be read at all is not here but in `findings`. */

@@ -141,8 +141,9 @@ export class RecordsVerifier {
     this.records += 1
     this.contentBytes += record.contentBytes
     this.#options.visit?.(record)
+    if (record.state !== 'finished') return
     if (record.contentChecksum === undefined) this.contentUnchecked += 1
-    if (!this.#options.checkContent || record.state !== 'finished') return
+    if (!this.#options.checkContent) return
     try {
       await record.read()
       if (record.contentChecksum !== undefined) this.contentChecked += 1

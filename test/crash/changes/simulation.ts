@@ -36,6 +36,7 @@ const options: SimulationOptions = {
     uploadIdleMs: 100_000,
     writeCacheBytesMax: 100_000,
     readCacheBytesMax: 100_000,
+    upkeepBytesPerSecond: 1_000_000,
   },
   blocks: { blockBytesMax: 10_000, blockRecordsMax: 3, quota: { kind: 'none', bytes: 0 } },
   pace: 0.2,

@@ -32,6 +32,7 @@ const entry: fc.Arbitrary<IndexEntry> = fc.record({
   compression: fc.option(fc.nat(1), { nil: undefined }),
   corrupted: fc.option(fc.boolean(), { nil: undefined }),
   version: fc.option(u64, { nil: undefined }),
+  hasChecksums: fc.option(fc.constant(true), { nil: undefined }),
 })
 
 const lastOfEach = (entries: readonly IndexEntry[]): Map<bigint, IndexEntry> => {
