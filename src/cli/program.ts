@@ -390,7 +390,9 @@ Example:
     )
     .action(withExit((topic: string | undefined, options: GapsOptions) => gaps(topic, options, context)))
   acceptable(program.command('gap').description('Accept that offsets are lost.'))
-    .description('Go on behind offsets that were deleted before they were read; they become a recorded gap.')
+    .description(
+      'Go on behind offsets that were deleted before they were read, or whose record batch is damaged and lies in quarantine; they become a recorded gap.',
+    )
     .addHelpText('after', '\nExample:\n  sediment gap accept orders 0 --apply')
     .action(
       withExit((topic: string, partition: string, options: AcceptOptions) =>

@@ -74,6 +74,14 @@ export interface CheckedPlace extends LogPlace {
   readonly endOffset: number
 }
 
+/** A record batch that cannot be decoded. */
+export interface DamagedBatch {
+  /** One past its last offset, by what follows it or by its own header. */
+  readonly nextOffset: number
+  /** As the broker sent it; a copy. */
+  readonly bytes: Uint8Array
+}
+
 /** What Kafka holds for one of our partitions when it is assigned. */
 export interface AssignedPartition extends TopicPartition {
   /** The group's committed offset, `undefined` when there is none. */
@@ -133,7 +141,12 @@ export interface SourceHandler {
    * The record batch at `offset` is damaged, or in a form that cannot be decoded (`ERR_BATCH`), also when fetched again.
    * Everything before it has been delivered. Without this method the partition is held.
    */
-  undecodable?(partition: TopicPartition, offset: number, error: SourceError): Promise<StartDecision>
+  undecodable?(
+    partition: TopicPartition,
+    offset: number,
+    error: SourceError,
+    batch: DamagedBatch,
+  ): Promise<StartDecision>
   /** What the store has, for the leader of the group: partitions stay where they are. */
   claims?(): { readonly store: string; readonly partitions: readonly Claim[] }
   /** The source has stopped for good. */

@@ -1,8 +1,14 @@
 import type { Gap } from './gap.ts'
 import type { Advance, LedgerRow } from './ledger-codec.ts'
+import type { HeldFor } from './partition-facts.ts'
 
 /** What a person accepts: that offsets are others now, or that some are lost. */
 export type AcceptanceKind = 'offsets' | 'gap'
+
+/** How a hold is accepted. */
+export function acceptanceOf(reason: HeldFor): AcceptanceKind {
+  return reason === 'deleted' || reason === 'undecodable' ? 'gap' : 'offsets'
+}
 
 export interface Acceptance {
   /** The step that makes it durable. */
@@ -39,13 +45,15 @@ export function acceptHold(
   }
   const { hold, nextOffset, topicId, leaderEpoch } = row
   if (hold === undefined) return `${name} is not held for anything that a person accepts`
-  if ((kind === 'gap') !== (hold.reason === 'deleted')) {
-    const other = kind === 'gap' ? 'offsets' : 'gap'
-    return `${name} is held for ${hold.reason}: accept that with \`sediment ${other} accept\``
+  if (kind !== acceptanceOf(hold.reason)) {
+    return `${name} is held for ${hold.reason}: accept that with \`sediment ${acceptanceOf(hold.reason)} accept\``
   }
   switch (hold.reason) {
+    case 'undecodable':
     case 'deleted': {
-      const gaps: Gap[] = [{ class: 'deleted', fromOffset: nextOffset, nextOffset: hold.offset }]
+      const isKept = hold.reason === 'undecodable'
+      const gapClass = isKept ? 'quarantined' : 'deleted'
+      const gaps: Gap[] = [{ class: gapClass, fromOffset: nextOffset, nextOffset: hold.offset }]
       const { incarnation } = row
       const step = {
         topic,
@@ -56,7 +64,10 @@ export function acceptHold(
         gaps,
         incarnation,
       }
-      const meaning = `${hold.offset - nextOffset} offsets from ${nextOffset} on were deleted before they were read: a gap is recorded`
+      const what = isKept
+        ? 'are of a record batch that cannot be decoded and is kept in quarantine'
+        : 'were deleted before they were read'
+      const meaning = `${hold.offset - nextOffset} offsets from ${nextOffset} on ${what}: a gap (${gapClass}) is recorded`
       return { advance: step, nextOffset: hold.offset, meaning }
     }
     case 'topic-recreated':

@@ -4,13 +4,14 @@ export type HeldFor =
   | 'log-truncated' // it was cut below what was read; or it ends there
   | 'ledger-behind' // this store has committed more than its ledger knows
   | 'deleted' // what comes next was deleted before it was read
+  | 'undecodable' // the record batch that comes next is damaged; it is in quarantine
 
 /** A hold that outlives the process: what a person accepts. */
 export interface HoldMark {
   readonly reason: HeldFor
   /**
    * `topic-recreated`: 0; `log-truncated`: where the log was cut, 0 when that is not known; `ledger-behind`: what was
-   * committed; `deleted`: the first offset that is left.
+   * committed; `deleted`: the first offset that is left; `undecodable`: one past the last offset of the batch.
    */
   readonly offset: number
 }

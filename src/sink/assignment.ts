@@ -3,13 +3,16 @@ import type { Logger } from '../base/logger.ts'
 import type {
   AssignedPartition,
   CheckedPlace,
+  DamagedBatch,
   KafkaSource,
   LogPlace,
   StartDecision,
   TopicPartition,
 } from '../kafka/source.ts'
 import { place } from '../kafka/topic-partition.ts'
+import { acceptanceOf } from '../ledger/acceptance.ts'
 import type { LedgerRow } from '../ledger/ledger-codec.ts'
+import type { RecordWrite } from '../storage/index.ts'
 import type { Committer } from './committer.ts'
 import type { Generation } from './generation.ts'
 import type { Holds } from './holds.ts'
@@ -19,6 +22,7 @@ import type { SinkOptions } from './options.ts'
 import type { OwedOffsets } from './owed-offsets.ts'
 import type { PartitionState, RecordMapper } from './partition-state.ts'
 import type { PartitionTable } from './partition-table.ts'
+import { quarantinedBatch } from './quarantine.ts'
 import type { SpaceGate } from './space-gate.ts'
 import {
   type DeletedPolicy,
@@ -140,11 +144,24 @@ export class Assignment {
     return state === undefined ? stoppingHold : this.#holdForGood(state, planCut(cut))
   }
 
-  /** The record batch at `offset` is damaged, again and again: held, so that nothing is skipped. */
-  async undecodable(partition: TopicPartition, offset: number, error: Error): Promise<StartDecision> {
-    const { generation, holds } = this.#options
+  /**
+   * The record batch at `offset` is damaged, again and again: held, so that nothing is skipped. It goes to quarantine with
+   * the mark of the hold: once, however often it is met.
+   */
+  async undecodable(
+    partition: TopicPartition,
+    offset: number,
+    { message: detail }: Error,
+    batch: DamagedBatch,
+  ): Promise<StartDecision> {
+    const { generation, clock } = this.#options
     const state = await generation.reached(partition, offset)
-    return state === undefined ? stoppingHold : holds.hold(state, 'undecodable', error.message)
+    if (state === undefined) return stoppingHold
+    const plan = { kind: 'hold', reason: 'undecodable', offset: batch.nextOffset, detail } as const
+    const arrivalMs = Math.floor(clock.nowUs() / 1000)
+    return this.#holdForGood(state, plan, [
+      quarantinedBatch(batch, state.acceptedOffset, detail, state, arrivalMs),
+    ])
   }
 
   async #plan(partition: AssignedPartition): Promise<StartPlan> {
@@ -196,8 +213,9 @@ export class Assignment {
     if (plan.kind === 'hold')
       return isBegun && state.hold?.reason === plan.reason ? markStep(state, plan, row) : []
     if (state.hold !== undefined) return []
-    const isKnown =
-      isBegun && plan.gaps.length === 0 && row?.hold === undefined && row?.topicId === state.topicId
+    // A damaged batch is held again when it is met again, and what is known of it by then stays.
+    const isHeld = row?.hold !== undefined && row.hold.reason !== 'undecodable'
+    const isKnown = isBegun && plan.gaps.length === 0 && !isHeld && row?.topicId === state.topicId
     return isKnown ? [] : [{ ...plan, state, nextOffset: plan.offset }]
   }
 
@@ -213,10 +231,15 @@ export class Assignment {
   }
 
   /** Resolves when the hold is durable: then a person can accept it. */
-  async #holdForGood(state: PartitionState, plan: HoldPlan): Promise<StartDecision> {
+  async #holdForGood(
+    state: PartitionState,
+    plan: HoldPlan,
+    writes: readonly RecordWrite[] = [],
+  ): Promise<StartDecision> {
     const { holds, writer, partitions } = this.#options
     const decision = holds.hold(state, plan.reason, withAdvice(plan, state))
-    await writer.recordSteps(markStep(state, plan, partitions.row(state)))
+    const steps = markStep(state, plan, partitions.row(state))
+    await writer.recordSteps(steps.map((step) => ({ ...step, writes })))
     return decision
   }
 
@@ -236,6 +259,5 @@ function markStep(state: PartitionState, { reason, offset }: HoldPlan, row: Ledg
 }
 
 function withAdvice({ reason, detail }: HoldPlan, { topic, partition }: TopicPartition): string {
-  const command = reason === 'deleted' ? 'gap accept' : 'offsets accept'
-  return `${detail}; to go on all the same: stop, run \`sediment ${command} ${topic} ${partition}\`, start`
+  return `${detail}; to go on all the same: stop, run \`sediment ${acceptanceOf(reason)} accept ${topic} ${partition}\`, start`
 }

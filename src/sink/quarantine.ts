@@ -1,4 +1,4 @@
-import type { SourceRecord, TopicPartition } from '../kafka/source.ts'
+import type { DamagedBatch, SourceRecord, TopicPartition } from '../kafka/source.ts'
 import { legalSegment, QUARANTINE_BUCKET } from '../mapping/entry-template.ts'
 import { legalLabelText } from '../mapping/label-text.ts'
 import type { EntryName, LabelList, RecordWrite } from '../storage/index.ts'
@@ -75,6 +75,30 @@ export function quarantinedRecord(
     ],
     contentType: CONTENT_TYPE,
     content: Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), record.value ?? new Uint8Array(0)]),
+  }
+}
+
+/**
+ * A record batch that cannot be decoded, byte for byte. It has no label `offset`: it is no record of an offset.
+ * @param fromOffset the first offset of it that was not stored
+ */
+export function quarantinedBatch(
+  { nextOffset, bytes }: DamagedBatch,
+  fromOffset: number,
+  detail: string,
+  { topic, partition }: TopicPartition,
+  arrivalMs: number,
+): RecordWrite {
+  return {
+    target: quarantineEntry({ topic, partition }),
+    timestampUs: arrivalMs * 1000,
+    labels: [
+      ...['from_offset', String(fromOffset), 'next_offset', String(nextOffset)],
+      ...['topic', topic, 'partition', String(partition), 'cause', 'undecodable'],
+      ...['detail', legalLabelText(detail.slice(0, LABEL_LENGTH_MAX)) ?? ''],
+    ],
+    contentType: 'application/vnd.sediment.record-batch',
+    content: bytes,
   }
 }
 

@@ -3,6 +3,7 @@ import type {
   AssignedPartition,
   CheckedPlace,
   Claim,
+  DamagedBatch,
   LogPlace,
   SourceBatch,
   SourceHandler,
@@ -227,8 +228,13 @@ export class Sink implements SourceHandler {
     return this.#assignment.truncated(partition, cut)
   }
 
-  undecodable(partition: TopicPartition, offset: number, error: Error): Promise<StartDecision> {
-    return this.#assignment.undecodable(partition, offset, error)
+  undecodable(
+    partition: TopicPartition,
+    offset: number,
+    error: Error,
+    batch: DamagedBatch,
+  ): Promise<StartDecision> {
+    return this.#assignment.undecodable(partition, offset, error, batch)
   }
 
   claims(): { store: string; partitions: Claim[] } {

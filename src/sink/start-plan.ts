@@ -16,7 +16,6 @@ export type DeletedPolicy = 'continue' | 'hold'
 
 export type HoldReason =
   | HeldFor // outlives the process: a person accepts it
-  | 'undecodable' // a record batch is damaged
   | 'damaged-block' // a record belongs into a block of the store that is damaged
   | 'quota' // its bucket is full by its quota; ends by itself when there is room
   | 'clock' // all messages that are next are ahead of our clock; ends by itself when it is there

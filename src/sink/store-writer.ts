@@ -6,7 +6,7 @@ import { type Gap, gapOffsets } from '../ledger/gap.ts'
 import { type Advance, encodeDelta } from '../ledger/ledger-codec.ts'
 import type { HoldMark } from '../ledger/partition-facts.ts'
 import type { Piece } from './cut-batch.ts'
-import type { StorageError } from '../storage/index.ts'
+import { weighRecord, type RecordWrite, type StorageError } from '../storage/index.ts'
 import type { SinkObserver } from './observer.ts'
 import type { SinkLedger } from './options.ts'
 import type { PartitionState } from './partition-state.ts'
@@ -21,6 +21,8 @@ export interface Step {
   /** Of the record batch that ends at `nextOffset`, where it is known. */
   readonly leaderEpoch?: number | undefined
   readonly hold?: HoldMark
+  /** Stored with it; they are of no offset. */
+  readonly writes?: readonly RecordWrite[]
 }
 
 export interface StoreWriterOptions {
@@ -115,11 +117,12 @@ export class StoreWriter {
       this.#options.clusterId(),
       advances.map(({ advance }) => advance),
     )
+    const writes = steps.flatMap((step) => step.writes ?? [])
     for (const { state, nextOffset, leaderEpoch } of steps) state.accepted(nextOffset, leaderEpoch)
     await new Promise<void>((resolve) => {
       this.#options.queue.enqueue({
-        submission: { writes: [], delta, ...(steps.length === 1 ? { stream: first.state.stream } : {}) },
-        bytes: delta.byteLength,
+        submission: { writes, delta, ...(steps.length === 1 ? { stream: first.state.stream } : {}) },
+        bytes: writes.reduce((sum, write) => sum + weighRecord(write), delta.byteLength),
         records: 0,
         durable: () => {
           try {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import kafkajs, { type Admin, type KafkaMessage, type Producer } from 'kafkajs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -133,6 +133,39 @@ describeWithKafka('messages that cannot be stored', () => {
     expect((await command('letters', 'quarantine', 'show', 'orders', '1', '1', '--payload')).out).toBe(
       'too large',
     )
+  })
+
+  it('that lie in a damaged record batch hold their partition until the gap is accepted; the batch is kept', async () => {
+    await createTopics(broker.bootstrap, [{ name: 'rotten' }])
+    for (const values of [['a', 'b'], ['c', 'd', 'e'], ['f']])
+      await producer.send({ topic: 'rotten', messages: values.map((value) => ({ value })) })
+    const segment = join(broker.dataPath, 'log', 'rotten-0', '00000000000000000000.log')
+    const log = await readFile(segment)
+    const secondAt = 12 + log.readInt32BE(8)
+    const damagedBytes = log.subarray(secondAt, secondAt + 12 + log.readInt32BE(secondAt + 8))
+    damagedBytes[66]! ^= 1
+    await writeFile(segment, log)
+
+    const settings = ['run', '--until-caught-up', '--set', 'kafka.topics=rotten']
+    const held = await start('rot', ...settings)
+    expect(await held.ended).toBe(8)
+    expect((await command('rot', 'gaps')).out).toMatch('held: rotten/0: undecodable at 5, next is 2')
+    const again = await start('rot', ...settings)
+    expect(await again.ended).toBe(8)
+    const listed = await command('rot', 'quarantine', 'ls', '--json')
+    expect(listed.out.trim().split('\n')).toHaveLength(1)
+    expect(JSON.parse(listed.out)).toMatchObject({ cause: 'undecodable', offset: 2, nextOffset: 5 })
+    const kept = await command('rot', 'quarantine', 'show', 'rotten', '0', '2')
+    expect(kept.out).toMatch(`offsets 2 to 4\n`)
+    expect(kept.out).toMatch(`${damagedBytes.length} B as the broker sent them`)
+
+    const accepted = await command('rot', 'gap', 'accept', 'rotten', '0', '--apply')
+    expect(accepted.out).toMatch('3 offsets from 2 on are of a record batch that cannot be decoded')
+    const rest = await start('rot', ...settings)
+    expect(await rest.ended).toBe(0)
+    expect((await command('rot', 'gaps', '--ranges')).out).toMatch(/rotten\/0 +2 +5 +3 +quarantined/)
+    expect((await command('rot', 'query', 'kafka/rotten', '--payload')).out).toBe('abf')
+    expect((await command('rot', 'verify')).code).toBe(0)
   })
 
   it('need a dead-letter topic that exists and is not consumed', async () => {

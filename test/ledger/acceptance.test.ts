@@ -55,6 +55,11 @@ describe('what is accepted', () => {
       { reason: 'deleted', offset: 130 },
       { incarnation: 0, nextOffset: 130, topicId: 'T', records: 100 },
     ],
+    [
+      'gap',
+      { reason: 'undecodable', offset: 104 },
+      { incarnation: 0, nextOffset: 104, records: 100, gapOffsets: new Map([['quarantined', 4]]) },
+    ],
   ])('by %s accept of %j is durable and held no more', (kind, hold, expected) => {
     const { plan, ledger } = accepted(kind, hold)
     const restored = new OffsetLedger()

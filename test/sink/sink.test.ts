@@ -630,14 +630,32 @@ describe('a position out of range', () => {
   })
 
   it('holds a partition whose next batch is damaged', async () => {
-    const { source, sink, partition } = await startSink({ storage: new FakeStorage({ isInstant: true }) })
+    const { source, sink, storage, partition } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
     source.produce(p0, 30)
     await source.assign(p0)
+    await source.deliver(p0, 10)
+    const met = () =>
+      sink.undecodable(p0, 10, new SourceError('ERR_BATCH', 'crc'), {
+        nextOffset: 14,
+        bytes: Buffer.from('damaged'),
+      })
 
-    const decision = await sink.undecodable(p0, 0, new SourceError('ERR_BATCH', 'crc'))
+    expect(await met()).toEqual({ kind: 'hold', reason: 'undecodable' })
+    expect(partition(p0).hold).toMatchObject({ reason: 'undecodable' })
+    expect(partition(p0).hold?.detail).toMatch('sediment gap accept orders 0')
+    const row = () => storage.ledger.position({ clusterId: 'cluster-1', ...p0 })
+    expect(row()).toMatchObject({ nextOffset: 10, hold: { reason: 'undecodable', offset: 14 } })
+    const kept = () => storage.stored.filter(({ target }) => target.bucket === 'quarantine')
+    expect(kept()).toMatchObject([{ content: Buffer.from('damaged') }])
+    expect(kept()[0]?.labels.slice(0, 4)).toEqual(['from_offset', '10', 'next_offset', '14'])
 
-    expect(decision).toEqual({ kind: 'hold', reason: 'undecodable' })
-    expect(partition(p0).hold).toEqual({ reason: 'undecodable', detail: 'crc' })
+    await source.assign(p0)
+    await met()
+    expect(partition(p0).hold).toMatchObject({ reason: 'undecodable' })
+    expect(kept()).toHaveLength(1)
+    expect(row()).toMatchObject({ nextOffset: 10, hold: { offset: 14 } })
   })
 })
 

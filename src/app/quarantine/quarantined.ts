@@ -19,7 +19,10 @@ export interface QuarantineFilter {
 export interface QuarantinedRecord {
   readonly topic: string
   readonly partition: number
+  /** Of a damaged record batch the first one that was not stored. */
   readonly offset: number
+  /** One past the last offset of a damaged record batch; `undefined` for a message. */
+  readonly batchEnd: number | undefined
   readonly cause: string
   readonly detail: string
   readonly rule: string
@@ -55,18 +58,20 @@ export async function quarantineEntries(
   )
 }
 
-/** `undefined` for what is no quarantined message: damaged record batches are there, too. */
+/** `undefined` for what is neither a quarantined message nor a damaged record batch. */
 export function quarantinedRecordOf(stored: StoredRecord): QuarantinedRecord | undefined {
   const label = new Map<string, string>()
   for (let index = 0; index + 1 < stored.labels.length; index += 2)
     label.set(stored.labels[index] as string, stored.labels[index + 1] as string)
   const topic = label.get('topic')
-  const [partition, offset] = [Number(label.get('partition') ?? NaN), Number(label.get('offset') ?? NaN)]
+  const partition = Number(label.get('partition') ?? NaN)
+  const batchEnd = label.has('next_offset') ? Number(label.get('next_offset')) : undefined
+  const offset = Number(label.get(batchEnd === undefined ? 'offset' : 'from_offset') ?? NaN)
   if (topic === undefined || !Number.isSafeInteger(partition) || !Number.isSafeInteger(offset))
     return undefined
   const text = (name: string): string => label.get(name) ?? ''
   const reason = { cause: text('cause'), detail: text('detail'), rule: text('rule') }
-  return { topic, partition, offset, ...reason, replay: replayState(stored), stored }
+  return { topic, partition, offset, batchEnd, ...reason, replay: replayState(stored), stored }
 }
 
 /** The message itself, with its content. @throws {StorageError}; `undefined` when it is none of ours */

@@ -36,7 +36,7 @@ export async function planReplay(reader: RecordReader, options: ReplayOptions): 
   for (const entry of await quarantineEntries(reader, options.filter)) {
     for await (const stored of reader.records(entry)) {
       const found = quarantinedRecordOf(stored)
-      if (found === undefined || found.replay === 'done' || !isMeant(found, options.filter)) continue
+      if (found === undefined || !isDue(found, options.filter)) continue
       const mapped = await mapAgain(found, options.mapper)
       const outcome = 'write' in mapped ? storedInto(mapped.write.target) : mapped
       options.onOutcome(found, outcome)
@@ -77,7 +77,7 @@ async function replayBatch(
   let nextUs: bigint | undefined
   for await (const stored of storage.records(entry, { startUs })) {
     const record = quarantinedRecordOf(stored)
-    if (record === undefined || record.replay === 'done' || !isMeant(record, filter)) continue
+    if (record === undefined || !isDue(record, filter)) continue
     const mapped = await mapAgain(record, mapper)
     if (!('write' in mapped)) {
       onOutcome(record, mapped)
@@ -130,6 +130,11 @@ async function* originsIn(storage: Storage, path: string): AsyncGenerator<string
 
 function targetOf({ stored }: QuarantinedRecord): string {
   return replayTarget(stored.labels) ?? ''
+}
+
+/** A damaged record batch has no message that could be mapped. */
+function isDue(record: QuarantinedRecord, filter: QuarantineFilter): boolean {
+  return record.replay !== 'done' && record.batchEnd === undefined && isMeant(record, filter)
 }
 
 async function mapAgain(

@@ -1,4 +1,5 @@
 import { partitionName } from '../../kafka/topic-partition.ts'
+import { acceptanceOf } from '../../ledger/acceptance.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
@@ -77,7 +78,7 @@ function rangeTable(rows: readonly LedgerRow[]): string[] {
 function holdLine(row: LedgerRow): string[] {
   const { hold, nextOffset, topic, partition } = row
   if (hold === undefined) return []
-  const command = hold.reason === 'deleted' ? 'gap accept' : 'offsets accept'
+  const command = `${acceptanceOf(hold.reason)} accept`
   const where = hold.reason === 'topic-recreated' ? '' : ` at ${hold.offset}`
   return [
     `held: ${partitionName(row)}: ${hold.reason}${where}, next is ${nextOffset}; see what accepting it means: sediment ${command} ${topic} ${partition}`,

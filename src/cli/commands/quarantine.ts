@@ -74,6 +74,7 @@ export async function quarantineShow(
   await withReader(dataPathOf(options, context), async (reader) => {
     let found: QuarantinedRecord | undefined
     for await (const record of quarantinedRecords(reader, filter)) found = record
+    if (found?.batchEnd !== undefined) return showBatch(found, options, context)
     const message = found && (await readMessage(found))
     if (found === undefined || message === undefined)
       throw new UsageError(
@@ -84,6 +85,23 @@ export async function quarantineShow(
     else if (options.json === true) await stdout.line(messageJson(found, message))
     else await stdout.lines(messageLines(found, message))
   })
+}
+
+async function showBatch(
+  found: QuarantinedRecord,
+  { payload, json }: QuarantineShowOptions,
+  { stdout }: Context,
+): Promise<void> {
+  const { topic, partition, offset, batchEnd = 0, detail, stored } = found
+  if (payload === true) return stdout.write(await stored.read())
+  if (json === true) return stdout.line(recordJson(found))
+  return stdout.lines([
+    `batch     ${topic}/${partition} offsets ${offset} to ${batchEnd - 1}`,
+    `cause     undecodable: ${detail}`,
+    `arrived   ${formatTimeUs(stored.timestampUs)}`,
+    `bytes     ${formatBytes(stored.contentBytes)} as the broker sent them; see them with --payload`,
+    `kept in   ${stored.bucket}/${stored.entry} at ${stored.timestampUs}`,
+  ])
 }
 
 /** Maps quarantined messages again; stores them with `--apply`. @returns the exit code */
@@ -248,12 +266,13 @@ async function messageTable(found: AsyncIterable<QuarantinedRecord>): Promise<st
 }
 
 function recordJson(record: QuarantinedRecord): string {
-  const { topic, partition, offset, cause, detail, rule, replay, stored } = record
+  const { topic, partition, offset, batchEnd, cause, detail, rule, replay, stored } = record
   const { bucket, entry, timestampUs } = stored
   return JSON.stringify({
     topic,
     partition,
     offset,
+    ...(batchEnd === undefined ? {} : { nextOffset: batchEnd }),
     arrived: formatTimeUs(timestampUs),
     cause,
     detail,

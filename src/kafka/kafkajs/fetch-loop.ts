@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.ts'
 import type {
   AbsentOffsets,
   CheckedPlace,
+  DamagedBatch,
   LogPlace,
   SourceBatch,
   SourceHandler,
@@ -316,7 +317,8 @@ export class FetchLoop {
       this.pendingBytes += heldBytes(batch)
       this.deliver(generation, state)
     }
-    if (decoded.error !== undefined) this.damaged(generation, state, decoded.error)
+    if (decoded.error !== undefined && decoded.damaged !== undefined)
+      this.damaged(generation, state, decoded.error, decoded.damaged)
     return true
   }
 
@@ -434,7 +436,12 @@ export class FetchLoop {
     state.failures = failures
   }
 
-  private damaged(generation: Generation, state: PartitionState, error: SourceError): void {
+  private damaged(
+    generation: Generation,
+    state: PartitionState,
+    error: SourceError,
+    batch: DamagedBatch,
+  ): void {
     const facts = { topic: state.topic, partition: state.partition, position: state.position }
     this.options.logger.warn({ ...facts, error: error.message }, 'fetched a record batch that is damaged')
     this.delay(state)
@@ -443,7 +450,7 @@ export class FetchLoop {
     void this.ask(generation, state, () => {
       const { handler } = this.options
       return (
-        handler.undecodable?.(state, offset, error) ??
+        handler.undecodable?.(state, offset, error, batch) ??
         Promise.resolve({ kind: 'hold' as const, reason: `${error.code}: ${error.message}` })
       )
     })

@@ -1,5 +1,5 @@
 import { crc32c } from '../../base/crc32.ts'
-import { SourceError, type AbsentOffsets, type SourceRecord } from '../source.ts'
+import { SourceError, type AbsentOffsets, type DamagedBatch, type SourceRecord } from '../source.ts'
 import { absentOffsets } from './absent-offsets.ts'
 import { Codec } from './codecs.ts'
 import {
@@ -35,6 +35,8 @@ export interface DecodedRecordSet {
   readonly bytes: number
   /** What is wrong with the batch at `nextOffset`; everything before it was decoded. */
   readonly error: SourceError | undefined
+  /** That batch, where there is one. */
+  readonly damaged: DamagedBatch | undefined
 }
 
 /**
@@ -97,7 +99,44 @@ export async function decodeRecordSet(
     leaderEpoch: leaderEpoch < 0 ? undefined : leaderEpoch,
     bytes,
     error,
+    damaged: error && damagedBatch(recordSet, nextOffset, highWatermark, batches, scanned.endBytes),
   }
+}
+
+/**
+ * The batch behind everything that was decoded.
+ * @param endBytes where the sound ones end
+ */
+function damagedBatch(
+  recordSet: Buffer,
+  position: number,
+  highWatermark: number,
+  batches: readonly Batch[],
+  endBytes: number,
+): DamagedBatch {
+  const sound = batches.find(({ nextOffset }) => nextOffset > position)
+  if (sound !== undefined) return { nextOffset: sound.nextOffset, bytes: Buffer.from(sound.bytes) }
+  const rest = recordSet.subarray(endBytes)
+  const lengthBytes = rest.length < HEADER_BYTES ? 0 : LENGTH_END + rest.readInt32BE(8)
+  const isWhole = lengthBytes >= HEADER_BYTES && lengthBytes <= rest.length
+  const bytes = Buffer.from(isWhole ? rest.subarray(0, lengthBytes) : rest)
+  const behind = isWhole ? soundOffset(rest.subarray(lengthBytes)) : undefined
+  const said =
+    rest.length < HEADER_BYTES ? 0 : readInt64(rest, 0) + rest.readInt32BE(LAST_OFFSET_DELTA_AT) + 1
+  const isPossible = said > position && said <= highWatermark
+  return {
+    nextOffset: behind !== undefined && behind > position ? behind : isPossible ? said : position + 1,
+    bytes,
+  }
+}
+
+/** Of the first batch, when it is whole and fits its checksum. */
+function soundOffset(recordSet: Buffer): number | undefined {
+  if (recordSet.length < HEADER_BYTES || recordSet[MAGIC_AT] !== 2) return undefined
+  const end = LENGTH_END + recordSet.readInt32BE(8)
+  if (end < HEADER_BYTES || end > recordSet.length) return undefined
+  const isSound = crc32c(recordSet.subarray(ATTRIBUTES_AT, end)) === recordSet.readUInt32BE(CRC_AT)
+  return isSound ? readInt64(recordSet, 0) : undefined
 }
 
 /** The whole and sound batches of a record set, of one leader epoch, and what is wrong with the one after them. */
@@ -105,7 +144,7 @@ function scanBatches(
   recordSet: Buffer,
   fetchOffset: number,
   highWatermark: number,
-): { batches: Batch[]; error: SourceError | undefined } {
+): { batches: Batch[]; error: SourceError | undefined; endBytes: number } {
   const batches: Batch[] = []
   let error: SourceError | undefined
   let at = 0
@@ -158,5 +197,5 @@ function scanBatches(
     if (!(cause instanceof SourceError)) throw cause
     error = cause
   }
-  return { batches, error }
+  return { batches, error, endBytes: at }
 }

@@ -422,3 +422,41 @@ describe('transactions', () => {
     })
   })
 })
+
+describe('a damaged batch', () => {
+  const batch = (baseOffset: bigint): Buffer => encodeBatch({ baseOffset, records: numbered(3) })
+  const flipped = (bytes: Buffer, at: number): Buffer => {
+    const copy = Buffer.from(bytes)
+    copy[at] = copy[at]! ^ 0x10
+    return copy
+  }
+  const damagedIn = async (set: Buffer) => (await decodeRecordSet(set, 0, 100, [])).damaged
+
+  test('is handed over byte for byte, and ends where the next sound one begins', async () => {
+    const bad = flipped(batch(3n), 70)
+    expect(await damagedIn(Buffer.concat([batch(0n), bad, batch(9n)]))).toEqual({ nextOffset: 9, bytes: bad })
+    // Its own last offset is damaged.
+    const lying = flipped(batch(3n), 25)
+    expect((await damagedIn(Buffer.concat([batch(0n), lying, batch(6n)])))?.nextOffset).toBe(6)
+  })
+
+  test('ends by its own header where nothing sound follows, and one further on where that is impossible', async () => {
+    const bad = flipped(batch(3n), 70)
+    expect(await damagedIn(Buffer.concat([batch(0n), bad]))).toEqual({ nextOffset: 6, bytes: bad })
+    expect((await damagedIn(Buffer.concat([batch(0n), flipped(batch(3n), 25)])))?.nextOffset).toBe(4)
+  })
+
+  test('that does not decompress ends by its header, which its checksum covers', async () => {
+    const bad = encodeBatch({
+      baseOffset: 3n,
+      records: numbered(3),
+      codec: 1,
+      compress: () => text('no gzip'),
+    })
+    expect(await damagedIn(Buffer.concat([batch(0n), bad, batch(6n)]))).toEqual({ nextOffset: 6, bytes: bad })
+  })
+
+  test('is none where all are sound', async () => {
+    expect(await damagedIn(Buffer.concat([batch(0n), batch(3n)]))).toBeUndefined()
+  })
+})
