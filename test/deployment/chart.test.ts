@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
 import {
   at,
   lint,
@@ -23,6 +25,7 @@ const everything = {
   service: { type: 'LoadBalancer', port: 80, annotations: { a: 'b' } },
   podDisruptionBudget: { enabled: true },
   serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
+  prometheusRule: { enabled: true, labels: { release: 'prometheus' } },
   serviceAccount: { annotations: { a: 'b' } },
   podLabels: { team: 'data' },
   podAnnotations: { a: 'b' },
@@ -62,6 +65,7 @@ describe('the chart', () => {
     expect(kindsOf(full)).toEqual([
       'ConfigMap',
       'PodDisruptionBudget',
+      'PrometheusRule',
       'Service',
       'Service',
       'ServiceAccount',
@@ -72,8 +76,8 @@ describe('the chart', () => {
 
   it('fits the Kubernetes schemas of its oldest and of later versions', async () => {
     expect(await schemaFindings(plain.texts)).toEqual([])
-    const known = full.texts.filter((text) => !text.includes('kind: ServiceMonitor'))
-    expect(known).toHaveLength(full.texts.length - 1)
+    const known = full.texts.filter((text) => !/kind: (ServiceMonitor|PrometheusRule)\n/.test(text))
+    expect(known).toHaveLength(full.texts.length - 2)
     expect(await schemaFindings(known)).toEqual([])
   })
 
@@ -230,6 +234,14 @@ describe('the chart', () => {
     const labelled = await render({ serviceMonitor: { enabled: true } })
     expect(checksum(other)).not.toBe(checksum(plain))
     expect(checksum(labelled)).toBe(checksum(plain))
+  })
+
+  it('carries the alert rules as they are', () => {
+    const rules = readFileSync('helm/sediment/rules/alerts.yaml', 'utf8')
+    expect(at(manifest(full, 'PrometheusRule'), 'spec')).toEqual(parse(rules))
+    expect(at(manifest(full, 'PrometheusRule'), 'metadata', 'labels')).toMatchObject({
+      release: 'prometheus',
+    })
   })
 
   it('says in its notes how to see whether it works', () => {
