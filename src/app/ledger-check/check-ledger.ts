@@ -46,20 +46,25 @@ export function checkLedger(
   for (const [name, ofName] of rowsByName) {
     const [row] = ofName as [LedgerRow, ...LedgerRow[]]
     const offsets = byName.get(name) ?? new PartitionOffsets(row.topic, row.partition)
-    const obstacle = obstacleOf(ofName, offsets)
     const check = new PartitionCheck(offsets, options, findings, notes)
-    if (obstacle === undefined) check.holdAgainst(row)
-    else check.note(`not held against the ledger: ${obstacle}`)
+    const obstacle = obstacleOf(ofName, offsets)
+    if (offsets.isGivenUp) check.note(`not held against the ledger: ${obstacle}`)
+    else if (obstacle === undefined) check.holdAgainst(row)
+    else {
+      check.note(`only offsets without any record are looked for: ${obstacle}`)
+      check.holdAgainstEach(ofName)
+    }
   }
   for (const [name, offsets] of byName) {
     const check = new PartitionCheck(offsets, options, findings, notes)
-    check.findDuplicates()
-    if (!rowsByName.has(name)) check.isUnknown()
+    const ofName = rowsByName.get(name) ?? []
+    if (offsets.isGivenUp || obstacleOf(ofName, offsets) === undefined) check.findDuplicates()
+    if (ofName.length === 0) check.isUnknown()
   }
   return { findings, notes }
 }
 
-/** Why offsets of a partition cannot be compared. */
+/** Why records of a partition do not prove what its row should be. */
 export function obstacleOf(
   rows: readonly LedgerRow[],
   { isGivenUp }: Pick<PartitionOffsets, 'isGivenUp'>,
@@ -93,18 +98,13 @@ class PartitionCheck {
   }
 
   holdAgainst(row: LedgerRow): void {
-    const { missing, missingOffsets, unlistedOffsets, inGaps, inUnknownGaps, beyond } = compareWithRecords(
+    const { missing, missingOffsets, unlistedOffsets, inGaps, inUnknownGaps } = compareWithRecords(
       row,
       this.#offsets,
     )
     const lost = missingOffsets - unlistedOffsets
     if (lost > 0) this.#areMissing(missing, missingOffsets, unlistedOffsets)
-    const { last } = this.#offsets
-    this.#damaged(
-      beyond,
-      `there, but the ledger ends at ${row.nextOffset}: a start would store the like again`,
-      last === undefined ? [] : [last],
-    )
+    this.#areBeyond(row)
     this.#damaged(inGaps, 'there, but the ledger says why there is nothing')
     if (lost < 0) this.#damaged(missing, `not there, but ${unlistedOffsets} should be by the ledger's gaps`)
     const surprising = runLength(inUnknownGaps.runs())
@@ -112,6 +112,20 @@ class PartitionCheck {
       this.note(
         `${offsetsAre(surprising, firstRanges(inUnknownGaps.runs()))} there, though unknown to the ledger`,
       )
+  }
+
+  /**
+   * Where a record does not say of which of these rows, or of which incarnation, it is: what none of all records has is
+   * missing for each row that counts it, and what all rows end before is too much.
+   */
+  holdAgainstEach(rows: readonly LedgerRow[]): void {
+    for (const row of rows) {
+      const { missing, missingOffsets, unlistedOffsets } = compareWithRecords(row, this.#offsets)
+      if (missingOffsets > unlistedOffsets) this.#areMissing(missing, missingOffsets, unlistedOffsets)
+    }
+    // An earlier incarnation may have come further.
+    if (rows.some(({ incarnation }) => incarnation > 0)) return
+    this.#areBeyond(rows.reduce((one, other) => (other.nextOffset > one.nextOffset ? other : one)))
   }
 
   findDuplicates(): void {
@@ -142,6 +156,15 @@ class PartitionCheck {
 
   note(words: string): void {
     this.#notes.push({ path: this.#path, message: `${nameOf(this.#offsets)}: ${words}` })
+  }
+
+  #areBeyond(row: LedgerRow): void {
+    const { last } = this.#offsets
+    this.#damaged(
+      compareWithRecords(row, this.#offsets).beyond,
+      `there, but the ledger ends at ${row.nextOffset}: a start would store the like again`,
+      last === undefined ? [] : [last],
+    )
   }
 
   #areMissing(missing: Offsets, missingOffsets: number, unlistedOffsets: number): void {

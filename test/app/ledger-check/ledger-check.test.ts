@@ -50,15 +50,21 @@ class Store {
   }
 
   /** Stores offsets up to `nextOffset`, as the sink does. */
-  async store(topic: string, nextOffset: number, gaps: readonly Gap[] = []): Promise<void> {
-    const row = this.ledger.position({ clusterId: CLUSTER, topic, partition: 0 })
-    const fromOffset = row?.nextOffset ?? 0
+  async store(
+    topic: string,
+    nextOffset: number,
+    gaps: readonly Gap[] = [],
+    { clusterId = CLUSTER, isAnew = false } = {},
+  ): Promise<void> {
+    const row = this.ledger.position({ clusterId, topic, partition: 0 })
+    const incarnation = (row?.incarnation ?? 0) + (isAnew ? 1 : 0)
+    const fromOffset = isAnew ? 0 : (row?.nextOffset ?? 0)
     const isGap = (offset: number): boolean =>
       gaps.some((gap) => gap.fromOffset <= offset && offset < gap.nextOffset)
     const offsets = Array.from({ length: nextOffset - fromOffset }, (_, index) => fromOffset + index)
     const writes = offsets.filter((offset) => !isGap(offset)).map((offset) => recordOf(topic, 0, offset))
-    const step = { topic, partition: 0, fromOffset, nextOffset, records: writes.length, gaps }
-    await this.storage.submit({ writes, delta: encodeDelta(CLUSTER, [step]) })
+    const step = { topic, partition: 0, fromOffset, nextOffset, records: writes.length, gaps, incarnation }
+    await this.storage.submit({ writes, delta: encodeDelta(clusterId, [step]) })
   }
 
   check(): Promise<CheckedStore> {
@@ -371,5 +377,46 @@ describe('content that ReductStore has cut off', () => {
     await store.storage.submit({ writes: [], delta: revision(6, 7) })
     await store.storage.close()
     expect(await store.rebuild()).toEqual([{ topic: 'a', nextOffset: 10, records: 9, deleted: 1 }])
+  })
+})
+
+describe('where records do not say to which of several rows they belong', () => {
+  const made = async (): Promise<Store> => {
+    const store = await new Store().open()
+    await store.store('anew', 10)
+    await store.store('anew', 6, [control(2)], { isAnew: true })
+    await store.store('both', 8)
+    await store.store('both', 3, [], { clusterId: 'other' })
+    await store.storage.close()
+    return store
+  }
+
+  it('verify finds nothing wrong with what is there, and says what it looks for', async () => {
+    const store = await made()
+    expect(await store.damage()).toEqual([])
+    const what = 'only offsets without any record are looked for'
+    expect(await store.notes()).toEqual([
+      expect.stringMatching(`^anew/0: ${what}: its offsets began anew`),
+      expect.stringMatching(`^both/0: ${what}: .*several`),
+    ])
+  })
+
+  it('verify finds what none of them has, for each row that counts it', async () => {
+    const store = await made()
+    store.forgetEntry('anew/0')
+    store.forgetEntry('both/0')
+    expect(await store.damage()).toEqual([
+      expect.stringMatching('^anew/0: 5 offsets .*0–1, 3–5.* acknowledged and not there'),
+      expect.stringMatching('^both/0: 8 offsets .* acknowledged and not there'),
+      expect.stringMatching('^both/0: 3 offsets .* acknowledged and not there'),
+    ])
+  })
+
+  it('verify finds a record behind all clusters, and none behind a topic that began anew', async () => {
+    const store = await made()
+    await store.open()
+    await store.storage.submit({ writes: [recordOf('anew', 0, 30), recordOf('both', 0, 30)] })
+    await store.storage.close()
+    expect(await store.damage()).toEqual([expect.stringMatching('^both/0: offset 30 is there, but the ledger ends at 8')])
   })
 })
