@@ -1,31 +1,57 @@
 import type { StoredRecord } from '../storage/index.ts'
 
+type Batch = readonly StoredRecord[]
+
 interface Head {
   readonly record: StoredRecord
-  readonly rest: AsyncIterator<StoredRecord>
+  /** Where `record` is in its batch. */
+  readonly batch: Batch
+  readonly index: number
+  readonly rest: AsyncIterator<Batch>
   /** Keeps the order of the inputs among equal times. */
   readonly rank: number
 }
 
-/** Merges inputs that ascend by time into one that does. Holds one record of each; ends all of them when left early. */
-export async function* mergeByTime(
-  inputs: readonly AsyncIterable<StoredRecord>[],
-): AsyncGenerator<StoredRecord> {
+/**
+ * Merges inputs that ascend by time into one that does. Holds one batch of each, and asks for the next one of an input when
+ * its records have been taken; ends all of them when left early.
+ */
+export async function* mergeByTime(inputs: readonly AsyncIterable<Batch>[]): AsyncGenerator<Batch> {
   const iterators = inputs.map((input) => input[Symbol.asyncIterator]())
   const heap: Head[] = []
   try {
     for (const [rank, rest] of iterators.entries()) {
-      const first = await rest.next()
-      if (!first.done) push(heap, { record: first.value, rest, rank })
+      const first = await nextHead(rest, rank)
+      if (first !== undefined) push(heap, first)
     }
+    let merged: StoredRecord[] = []
     for (let head = heap[0]; head !== undefined; head = heap[0]) {
-      yield head.record
-      const next = await head.rest.next()
-      if (next.done) pop(heap)
-      else replaceFirst(heap, { ...head, record: next.value })
+      const { batch, rest, rank } = head
+      merged.push(head.record)
+      const index = head.index + 1
+      const record = batch[index]
+      if (record !== undefined) {
+        replaceFirst(heap, { record, batch, index, rest, rank })
+        continue
+      }
+      yield merged
+      merged = []
+      const next = await nextHead(rest, rank)
+      if (next === undefined) pop(heap)
+      else replaceFirst(heap, next)
     }
   } finally {
     await Promise.all(iterators.map(async (iterator) => iterator.return?.()))
+  }
+}
+
+async function nextHead(rest: AsyncIterator<Batch>, rank: number): Promise<Head | undefined> {
+  for (;;) {
+    const next = await rest.next()
+    if (next.done === true) return undefined
+    const batch = next.value
+    const [record] = batch
+    if (record !== undefined) return { record, batch, index: 0, rest, rank }
   }
 }
 

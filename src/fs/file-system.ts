@@ -69,6 +69,9 @@ export interface FileSystem {
    */
   read(path: string, atBytes: number, lengthBytes: number, memory?: Uint8Array): Promise<Uint8Array>
 
+  /** For a file that is read in many parts. Nothing is opened before the first one. */
+  openToRead(path: string): FileReader
+
   /** The whole file, `undefined` when it does not exist. */
   readFile(path: string): Promise<Uint8Array | undefined>
 
@@ -103,6 +106,18 @@ export interface FileSystem {
   lock(path: string): Promise<DirectoryLock | undefined>
 
   /** Closes every handle, syncing none of them: whoever needs durability has synced. */
+  close(): Promise<void>
+}
+
+/**
+ * A file that is read again and again, as it was when it was first read; the operating system's limit of open files may
+ * make it open the path anew. To be closed.
+ */
+export interface FileReader {
+  /** Fills `memory` from `atBytes` on. @returns bytes read: fewer at the end of the file. `ERR_NOT_FOUND` without a file */
+  read(atBytes: number, memory: Uint8Array): Promise<number>
+
+  /** When what is being read has been read. */
   close(): Promise<void>
 }
 

@@ -15,6 +15,7 @@ export {
 } from './options.ts'
 export type { DamagedPlace } from './damage.ts'
 export type {
+  BatchOptions,
   BucketInfo,
   BucketSettings,
   ContentReader,

@@ -13,8 +13,10 @@ import { openStore, type OpenedStore } from './open-store.ts'
 import type { StorageOptions } from './options.ts'
 import { connectParts, type StorageParts } from './parts.ts'
 import { entryInfo } from './query/entry-info.ts'
-import { getRecord, readRecords } from './query/read-records.ts'
+import { getRecord } from './query/get-record.ts'
+import { readBatches } from './query/read-batches.ts'
 import type {
+  BatchOptions,
   BucketInfo,
   BucketSettings,
   EntryInfo,
@@ -322,9 +324,14 @@ export class Storage implements RecordReader {
     return entry && getRecord(this.#store.options.fs, this.#parts.live.source(entry), timestampUs)
   }
 
-  async *records(name: EntryName, range?: ReadOptions): AsyncGenerator<StoredRecord> {
+  async *records(name: EntryName, options?: ReadOptions): AsyncGenerator<StoredRecord> {
+    for await (const batch of this.batches(name, options)) yield* batch
+  }
+
+  async *batches(name: EntryName, options?: BatchOptions): AsyncGenerator<readonly StoredRecord[]> {
     const entry = this.#readable(name)
-    if (entry !== undefined) yield* readRecords(this.#store.options.fs, this.#parts.live.source(entry), range)
+    if (entry !== undefined)
+      yield* readBatches(this.#store.options.fs, this.#parts.live.source(entry), options)
   }
 
   /** @throws {StorageError} `ERR_CORRUPT` where it cannot be read */

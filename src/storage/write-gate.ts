@@ -2,6 +2,7 @@ import {
   FileSystemError,
   type DirectoryItem,
   type DirectoryLock,
+  type FileReader,
   type FileRef,
   type FileSystem,
   type WriteLane,
@@ -80,6 +81,10 @@ export class WriteGate implements FileSystem {
 
   read(path: string, atBytes: number, lengthBytes: number, memory?: Uint8Array): Promise<Uint8Array> {
     return this.#fs.read(path, atBytes, lengthBytes, memory)
+  }
+
+  openToRead(path: string): FileReader {
+    return this.#fs.openToRead(path)
   }
 
   readFile(path: string): Promise<Uint8Array | undefined> {

@@ -81,7 +81,7 @@ export function planOf(quick: boolean): Plan {
         cachedReads: records(20_000, 1000),
       },
       scan: {
-        recordBytes: [KIB, 100 * KIB],
+        recordBytes: [KIB, 10 * KIB, 100 * KIB, MIB],
         bytes: records(256, 32) * MIB,
         rounds: records(5, 1),
       },

@@ -3,6 +3,7 @@ import { matchesLabels, parseLabelFilter } from '../../src/cli/labels.ts'
 import { mergeByTime } from '../../src/cli/merge-by-time.ts'
 import { recordToJson } from '../../src/cli/record-json.ts'
 import type { StoredRecord } from '../../src/storage/index.ts'
+import { Random } from '../support/random.ts'
 
 function record(changes: Partial<StoredRecord> = {}): StoredRecord {
   return {
@@ -14,6 +15,7 @@ function record(changes: Partial<StoredRecord> = {}): StoredRecord {
     contentType: 'application/json',
     contentBytes: 2,
     contentChecksum: undefined,
+    content: undefined,
     read: () => Promise.resolve(Buffer.from('{}')),
     open: () => Promise.reject(new Error('not opened here')),
     ...changes,
@@ -70,10 +72,17 @@ describe('label filter', () => {
 })
 
 describe('mergeByTime', () => {
+  /** Batches of two at most; what an input gave before the last one is void. */
   const input = (entry: string, times: readonly number[], ended: string[] = []) =>
     (async function* () {
       try {
-        for (const time of times) yield record({ entry, timestampUs: BigInt(time) })
+        for (let at = 0; at < times.length; at += 2) {
+          const batch = times
+            .slice(at, at + 2)
+            .map((time) => record({ entry, timestampUs: BigInt(time), content: Buffer.of(time) }))
+          yield batch
+          batch.forEach(({ content }) => content?.fill(0xff))
+        }
       } finally {
         ended.push(entry)
       }
@@ -82,8 +91,27 @@ describe('mergeByTime', () => {
   it('gives all records of all inputs by time, equal times in the order of the inputs', async () => {
     const seen: string[] = []
     const inputs = [input('a', [1, 5, 9]), input('b', []), input('c', [0, 5, 5, 12]), input('d', [5])]
-    for await (const { entry, timestampUs } of mergeByTime(inputs)) seen.push(`${entry}${timestampUs}`)
+    for await (const batch of mergeByTime(inputs))
+      for (const { entry, timestampUs } of batch) seen.push(`${entry}${timestampUs}`)
     expect(seen).toEqual(['c0', 'a1', 'a5', 'c5', 'c5', 'd5', 'a9', 'c12'])
+  })
+
+  it('asks no input for more while contents of what it gave are still to be taken', async () => {
+    const random = new Random(12)
+    const inputs = Array.from({ length: 7 }, (_, index) => {
+      const times = Array.from({ length: random.between(0, 20) }, () => random.below(200))
+      return input(
+        String(index),
+        times.sort((one, other) => one - other),
+      )
+    })
+    let lastUs = 0n
+    for await (const batch of mergeByTime(inputs))
+      for (const { timestampUs, content } of batch) {
+        expect(content).toEqual(Buffer.of(Number(timestampUs)))
+        expect(timestampUs >= lastUs).toBe(true)
+        lastUs = timestampUs
+      }
   })
 
   it('ends every input when it is left early', async () => {

@@ -224,6 +224,20 @@ describe.each([
       expect(bytes?.constructor.name).toBe('Uint8Array')
     })
 
+    it('reads parts of a file into memory of the caller', async () => {
+      await put('a', 'settled')
+      const reader = fs.openToRead(ref('a').path)
+      const memory = new Uint8Array(5)
+      expect(await reader.read(1, memory)).toBe(5)
+      expect(text(memory)).toBe('ettle')
+      expect(await reader.read(5, memory)).toBe(2)
+      expect(await reader.read(9, memory)).toBe(0)
+      await reader.close()
+      const missing = fs.openToRead(ref('missing').path)
+      await expect(missing.read(0, memory)).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
+      await missing.close()
+    })
+
     it('tells a missing file', async () => {
       await expect(fs.read(ref('x').path, 0, 1)).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
       expect(await fs.readFile(ref('x').path)).toBeUndefined()

@@ -17,9 +17,9 @@ import {
   decodeRecord,
   encodeRecord,
   recordBytes,
-  scanRecord,
   type RecordFields,
 } from '../../src/storage/codec/record-codec.ts'
+import { scanRecord } from '../../src/storage/codec/scan-record.ts'
 import {
   decodeBucketSettings,
   encodeBucketSettings,

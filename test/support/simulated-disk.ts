@@ -4,6 +4,7 @@ import {
   type DirectoryItem,
   type DirectoryLock,
   type FileRef,
+  type FileReader,
   type FileSystem,
   type FileSystemErrorCode,
   type FileSystemObserver,
@@ -837,6 +838,17 @@ export class SimulatedProcess implements FileSystem {
 
   read(path: string, atBytes: number, lengthBytes: number): Promise<Uint8Array> {
     return this.#once(() => this.#disk.read(path, atBytes, lengthBytes))
+  }
+
+  openToRead(path: string): FileReader {
+    return {
+      read: async (atBytes, memory) => {
+        const bytes = await this.read(path, atBytes, memory.byteLength)
+        memory.set(bytes)
+        return bytes.byteLength
+      },
+      close: () => Promise.resolve(),
+    }
   }
 
   readFile(path: string): Promise<Uint8Array | undefined> {

@@ -61,7 +61,8 @@ async function readOffsets(
   for (const [index, name] of entries.entries()) {
     progress(`reading the offsets of entry ${index + 1} of ${entries.length}: ${name.bucket}/${name.entry}`)
     // What cannot be read is none that could be proved.
-    for await (const record of reader.records(name, { onDamaged: () => {} })) stored.visit(record)
+    for await (const batch of reader.batches(name, { onDamaged: () => {} }))
+      for (const record of batch) stored.visit(record)
   }
   return stored
 }

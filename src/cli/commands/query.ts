@@ -1,4 +1,4 @@
-import type { EntryInfo, RecordReader, StoredRecord, TimeRange } from '../../storage/index.ts'
+import type { BatchOptions, EntryInfo, RecordReader, StoredRecord } from '../../storage/index.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { selectEntries } from '../entry-pattern.ts'
@@ -9,6 +9,12 @@ import { formatBytes } from '../quantities.ts'
 import { recordToJson } from '../record-json.ts'
 import { formatTimeUs, parseRange } from '../time-argument.ts'
 import { UsageError } from '../usage-error.ts'
+
+/** Batches of all entries together, each of which holds several. */
+const BATCHES_BYTES = 8 * 1024 * 1024
+const BATCH_BYTES_MAX = 1024 * 1024
+/** Of more entries at once contents are read one by one. */
+const READ_ALONG_MAX = 64
 
 export interface QueryOptions extends ConfigurationOptions {
   readonly start?: string
@@ -28,28 +34,36 @@ export async function query(pattern: string, options: QueryOptions, context: Con
     const entries = selectEntries(await reader.entries(), pattern)
     let count = 0
     if (limit === 0) return
-    for await (const record of recordsOf(reader, entries, range)) {
-      if (!matchesLabels(record.labels, filter)) continue
-      await show(record, options, context)
-      count += 1
-      if (count === limit) break
+    // Where few records are wanted, the contents of the others are not read.
+    const contents = options.payload === true && filter.length === 0 && limit === Infinity
+    for await (const batch of batchesOf(reader, entries, { ...range, contents })) {
+      for (const record of batch) {
+        if (!matchesLabels(record.labels, filter)) continue
+        await show(record, options, context)
+        count += 1
+        if (count === limit) return
+      }
+      // The contents of a batch are gone with the next one.
+      if (contents) await context.stdout.flush()
     }
   })
 }
 
 /** Entries that end before the range or begin after it are not opened. */
-function recordsOf(
+function batchesOf(
   reader: RecordReader,
   entries: readonly EntryInfo[],
-  range: TimeRange,
-): AsyncIterable<StoredRecord> {
+  range: BatchOptions,
+): AsyncIterable<readonly StoredRecord[]> {
   const { startUs = 0n, stopUs } = range
   const within = entries.filter(
     ({ oldestUs, latestUs }) =>
       (latestUs === undefined || latestUs >= startUs) &&
       (stopUs === undefined || oldestUs === undefined || oldestUs < stopUs),
   )
-  return mergeByTime(within.map((name) => reader.records(name, range)))
+  const contents = range.contents === true && within.length <= READ_ALONG_MAX
+  const batchBytes = Math.min(BATCH_BYTES_MAX, Math.floor(BATCHES_BYTES / within.length))
+  return mergeByTime(within.map((name) => reader.batches(name, { ...range, contents, batchBytes })))
 }
 
 async function show(
@@ -58,9 +72,13 @@ async function show(
   { stdout }: Context,
 ): Promise<void> {
   if (json === true)
-    await stdout.line(recordToJson(record, payload === true ? await record.read() : undefined))
-  else if (payload === true) await stdout.write(await record.read())
+    await stdout.line(recordToJson(record, payload === true ? await contentOf(record) : undefined))
+  else if (payload === true) await stdout.write(await contentOf(record))
   else await stdout.line(recordLine(record))
+}
+
+async function contentOf(record: StoredRecord): Promise<Uint8Array> {
+  return record.content ?? (await record.read())
 }
 
 function recordLine({ timestampUs, bucket, entry, contentBytes, contentType, labels }: StoredRecord): string {

@@ -32,8 +32,8 @@ export async function recordRm(
   return withStore(dataPathOf(options, context), async (storage) => {
     if (yes !== true) {
       let count = 0
-      for await (const { labels } of storage.records(name, { ...range, anyState: true }))
-        if (matchesLabels(labels, filter)) count += 1
+      for await (const batch of storage.batches(name, { ...range, anyState: true }))
+        for (const { labels } of batch) if (matchesLabels(labels, filter)) count += 1
       context.note(
         `${formatCount(count)} records of ${path} would go for good; nothing was changed, add --yes to remove them`,
       )

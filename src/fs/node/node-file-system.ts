@@ -1,4 +1,4 @@
-import { close, constants, fsync, open as openFile, read as readDescriptor } from 'node:fs'
+import { close, constants, fsync, open as openFile } from 'node:fs'
 import { mkdir, readFile, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -7,6 +7,7 @@ import {
   FileSystemError,
   type DirectoryItem,
   type DirectoryLock,
+  type FileReader,
   type FileRef,
   type FileSystem,
   type FileSystemObserver,
@@ -15,13 +16,13 @@ import {
 } from '../file-system.ts'
 import { defaultHandlesMax } from './descriptor-limit.ts'
 import { Lane } from './lane.ts'
+import { NodeReaders, readFully } from './node-readers.ts'
 import { SharedSlab } from './shared-slab.ts'
 import { errnoOf, fileSystemError, isMissing } from './system-error.ts'
 
 const openDescriptor = promisify(openFile)
 const closeDescriptor = promisify(close)
 const syncDescriptor = promisify(fsync)
-const readAt = promisify(readDescriptor)
 
 const FILE_MODE = 0o644
 const PARALLEL_DIRECTORY_SYNCS = 8
@@ -49,6 +50,7 @@ export class NodeFileSystem implements FileSystem {
   readonly #lanes: Readonly<Record<WriteLane, Lane>>
   readonly #observer: FileSystemObserver | undefined
   readonly #slab = new SharedSlab()
+  readonly #readers = new NodeReaders()
   readonly #locks = new Set<DirectoryLock>()
   #writes = 0
   #closed: Promise<void> | undefined
@@ -109,15 +111,13 @@ export class NodeFileSystem implements FileSystem {
     return calling('read', path, () =>
       withDescriptor(path, constants.O_RDONLY, async (fd) => {
         const bytes = memory ?? new Uint8Array(lengthBytes)
-        let done = 0
-        while (done < lengthBytes) {
-          const { bytesRead } = await readAt(fd, bytes, done, lengthBytes - done, atBytes + done)
-          if (bytesRead === 0) break
-          done += bytesRead
-        }
-        return bytes.subarray(0, done)
+        return bytes.subarray(0, await readFully(fd, atBytes, bytes))
       }),
     )
+  }
+
+  openToRead(path: string): FileReader {
+    return this.#readers.open(path)
   }
 
   async readFile(path: string): Promise<Uint8Array | undefined> {

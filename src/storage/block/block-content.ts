@@ -6,7 +6,7 @@ import {
   type Descriptor,
   type RecordRanges,
 } from '../codec/descriptor-codec.ts'
-import { scanRecord } from '../codec/record-codec.ts'
+import { scanRecord } from '../codec/scan-record.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { ExactUs } from '../codec/wire.ts'

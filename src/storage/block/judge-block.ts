@@ -1,7 +1,8 @@
 import { crc64 } from '../../base/crc64.ts'
 import { decodeDescriptor, encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
-import { recordStateNumber, rewriteRecord, scanRecord } from '../codec/record-codec.ts'
+import { recordStateNumber, rewriteRecord } from '../codec/record-codec.ts'
+import { scanRecord } from '../codec/scan-record.ts'
 import { fieldTag, WireReader, wireType } from '../codec/wire.ts'
 import { scanWal, walEntryType, walStopMarker } from '../wal/wal-codec.ts'
 

@@ -1,5 +1,5 @@
 import { StorageError } from '../errors.ts'
-import { scanRecord } from './record-codec.ts'
+import { RecordScanner, scanRecord } from './scan-record.ts'
 import {
   fieldTag,
   timestampFieldBytesMax,
@@ -141,6 +141,7 @@ export function decodeDescriptor(bytes: Uint8Array): Descriptor {
   let fromBytes = new Uint32Array(count)
   let toBytes = new Uint32Array(count)
   const reader = new WireReader(bytes)
+  const scanner = new RecordScanner(bytes)
   for (let index = 0; index < count;) {
     const tag = reader.tag()
     if (tag !== recordTag) {
@@ -148,8 +149,7 @@ export function decodeDescriptor(bytes: Uint8Array): Descriptor {
       continue
     }
     const to = reader.valueEnd()
-    const { timestampUs } = scanRecord(bytes, reader.at, to)
-    setWords(words, index, timestampUs)
+    setWords(words, index, scanner.scan(reader.at, to).timestampUs)
     fromBytes[index] = reader.at
     toBytes[index] = to
     reader.at = to

@@ -1,7 +1,7 @@
 import { crc64 } from '../../base/crc64.ts'
 import type { Descriptor } from './descriptor-codec.ts'
 import type { IndexEntry } from './index-codec.ts'
-import { lacksContentCrc } from './record-codec.ts'
+import { lacksContentCrc } from './scan-record.ts'
 
 /** The index entry that a descriptor asks for. */
 export function indexEntryOf(id: bigint, descriptor: Descriptor): IndexEntry {

@@ -37,25 +37,18 @@ export interface DecodedRecord extends Omit<RecordFields, 'timestampUs'> {
   readonly timestampUs: bigint
 }
 
-/** The part of a record that recovery and lookups need. */
-export interface RecordFacts {
-  readonly timestampUs: ExactUs
-  readonly beginBytes: number
-  readonly endBytes: number
-  readonly state: number
-}
-
-// Field tags of Record and Label.
-const timestampTag = 0x0a
-const beginTag = 0x10
-const endTag = 0x18
-const stateTag = 0x20
-const labelTag = 0x2a
-const contentTypeTag = 0x32
+/** Field tags of Record; the last one is field 1000, fixed32. */
+export const recordTag = {
+  timestamp: 0x0a,
+  begin: 0x10,
+  end: 0x18,
+  state: 0x20,
+  label: 0x2a,
+  contentType: 0x32,
+  contentCrc32: 8005,
+} as const
 const labelNameTag = 0x0a
 const labelValueTag = 0x12
-/** Field 1000, fixed32. */
-const contentCrc32Tag = 8005
 const contentCrc32FieldBytes = 2 + 4
 
 /** Up to this length a loop over characters beats a call into the runtime. */
@@ -82,22 +75,22 @@ export function recordBytes(fields: RecordFields): number {
 export function encodeRecord(target: Uint8Array, atBytes: number, fields: RecordFields): number {
   let at = writeTimestampField(target, atBytes, 1, fields.timestampUs)
   if (fields.beginBytes !== 0) {
-    target[at++] = beginTag
+    target[at++] = recordTag.begin
     at = writeVarint(target, at, fields.beginBytes)
   }
   if (fields.endBytes !== 0) {
-    target[at++] = endTag
+    target[at++] = recordTag.end
     at = writeVarint(target, at, fields.endBytes)
   }
   if (fields.state !== 0) {
-    target[at++] = stateTag
+    target[at++] = recordTag.state
     target[at++] = fields.state
   }
   const { labels } = fields
   for (let index = 0; index < labels.length; index += 2) {
     at = writeLabel(target, at, labels[index] as string, labels[index + 1] as string)
   }
-  at = writeTextField(target, at, contentTypeTag, fields.contentType)
+  at = writeTextField(target, at, recordTag.contentType, fields.contentType)
   const crc32 = fields.contentCrc32
   if (crc32 !== undefined) at = writeContentCrc(target, at, crc32)
   // Writes beyond a typed array are dropped without an error.
@@ -117,48 +110,17 @@ export function decodeRecord(bytes: Uint8Array, fromBytes = 0, toBytes = bytes.b
   const labels: string[] = []
   while (!reader.done) {
     const tag = reader.tag()
-    if (tag === timestampTag) timestampUs = reader.timestamp()
-    else if (tag === beginTag) beginBytes = reader.uint()
-    else if (tag === endTag) endBytes = reader.uint()
-    else if (tag === stateTag) state = reader.uint()
-    else if (tag === labelTag) readLabel(reader, labels)
-    else if (tag === contentTypeTag) contentType = reader.string()
-    else if (tag === contentCrc32Tag) contentCrc32 = reader.fixed32()
+    if (tag === recordTag.timestamp) timestampUs = reader.timestamp()
+    else if (tag === recordTag.begin) beginBytes = reader.uint()
+    else if (tag === recordTag.end) endBytes = reader.uint()
+    else if (tag === recordTag.state) state = reader.uint()
+    else if (tag === recordTag.label) readLabel(reader, labels)
+    else if (tag === recordTag.contentType) contentType = reader.string()
+    else if (tag === recordTag.contentCrc32) contentCrc32 = reader.fixed32()
     else reader.skip(tag)
   }
   const exactUs = BigInt(checked(timestampUs, beginBytes, endBytes, fromBytes))
   return { timestampUs: exactUs, beginBytes, endBytes, state, labels, contentType, contentCrc32 }
-}
-
-/** Time, range and state; labels and text are stepped over. @throws {StorageError} `ERR_CORRUPT` */
-export function scanRecord(bytes: Uint8Array, fromBytes: number, toBytes: number): RecordFacts {
-  const reader = new WireReader(bytes, fromBytes, toBytes)
-  let timestampUs: ExactUs | undefined
-  let beginBytes = 0
-  let endBytes = 0
-  let state = 0
-  while (!reader.done) {
-    const tag = reader.tag()
-    if (tag === timestampTag) timestampUs = reader.timestamp()
-    else if (tag === beginTag) beginBytes = reader.uint()
-    else if (tag === endTag) endBytes = reader.uint()
-    else if (tag === stateTag) state = reader.uint()
-    else reader.skip(tag)
-  }
-  return { timestampUs: checked(timestampUs, beginBytes, endBytes, fromBytes), beginBytes, endBytes, state }
-}
-
-/** Whether it is finished, and without the CRC-32 of its content. @throws {StorageError} `ERR_CORRUPT` */
-export function lacksContentCrc(bytes: Uint8Array, fromBytes: number, toBytes: number): boolean {
-  const reader = new WireReader(bytes, fromBytes, toBytes)
-  let state = 0
-  while (!reader.done) {
-    const tag = reader.tag()
-    if (tag === contentCrc32Tag) return false
-    if (tag === stateTag) state = reader.uint()
-    else reader.skip(tag)
-  }
-  return state === recordStateNumber.finished
 }
 
 /** The encoded record with its content elsewhere; every other field stays as it is, unknown ones too. */
@@ -169,16 +131,16 @@ export function moveRecord(bytes: Uint8Array, beginBytes: number, endBytes: numb
     const from = reader.at
     const tag = reader.tag()
     reader.skip(tag)
-    if (tag !== beginTag && tag !== endTag) parts.push(bytes.subarray(from, reader.at))
-    if (tag !== timestampTag) continue
+    if (tag !== recordTag.begin && tag !== recordTag.end) parts.push(bytes.subarray(from, reader.at))
+    if (tag !== recordTag.timestamp) continue
     const range = new Uint8Array(scalarBytes(beginBytes) + scalarBytes(endBytes))
     let at = 0
     if (beginBytes !== 0) {
-      range[at++] = beginTag
+      range[at++] = recordTag.begin
       at = writeVarint(range, at, beginBytes)
     }
     if (endBytes !== 0) {
-      range[at++] = endTag
+      range[at++] = recordTag.end
       writeVarint(range, at, endBytes)
     }
     parts.push(range)
@@ -195,7 +157,8 @@ export function replaceLabels(bytes: Uint8Array, labels: LabelList): Uint8Array 
     const from = reader.at
     const tag = reader.tag()
     reader.skip(tag)
-    if (tag !== labelTag) (tag < labelTag ? before : after).push(bytes.subarray(from, reader.at))
+    if (tag !== recordTag.label)
+      (tag < recordTag.label ? before : after).push(bytes.subarray(from, reader.at))
   }
   let labelsBytes = 0
   for (let index = 0; index < labels.length; index += 2) {
@@ -224,16 +187,16 @@ export function rewriteRecord(
     const fromBytes = reader.at
     const tag = reader.tag()
     reader.skip(tag)
-    if (tag === beginTag || tag === endTag || tag === stateTag) continue
-    const kept = tag === timestampTag ? time : others
+    if (tag === recordTag.begin || tag === recordTag.end || tag === recordTag.state) continue
+    const kept = tag === recordTag.timestamp ? time : others
     kept.push(bytes.subarray(fromBytes, reader.at))
   }
   const place = new Uint8Array(3 * 11)
   let at = 0
   for (const [tag, value] of [
-    [beginTag, to.beginBytes],
-    [endTag, to.endBytes],
-    [stateTag, to.state],
+    [recordTag.begin, to.beginBytes],
+    [recordTag.end, to.endBytes],
+    [recordTag.state, to.state],
   ] as const) {
     if (value !== 0) at = writeVarint(place, writeVarint(place, at, tag), value)
   }
@@ -248,7 +211,7 @@ export function addContentCrc(bytes: Uint8Array, contentCrc32: number): Uint8Arr
     const fromBytes = reader.at
     const tag = reader.tag()
     reader.skip(tag)
-    if (tag !== contentCrc32Tag) parts.push(bytes.subarray(fromBytes, reader.at))
+    if (tag !== recordTag.contentCrc32) parts.push(bytes.subarray(fromBytes, reader.at))
   }
   const field = new Uint8Array(contentCrc32FieldBytes)
   writeContentCrc(field, 0, contentCrc32)
@@ -256,7 +219,7 @@ export function addContentCrc(bytes: Uint8Array, contentCrc32: number): Uint8Arr
 }
 
 function writeContentCrc(target: Uint8Array, atBytes: number, contentCrc32: number): number {
-  let at = writeVarint(target, atBytes, contentCrc32Tag)
+  let at = writeVarint(target, atBytes, recordTag.contentCrc32)
   for (let bits = 0; bits < 32; bits += 8) target[at++] = (contentCrc32 >>> bits) & 0xff
   return at
 }
@@ -309,7 +272,7 @@ function utf8Bytes(text: string): number {
 }
 
 function writeLabel(target: Uint8Array, atBytes: number, name: string, value: string): number {
-  target[atBytes] = labelTag
+  target[atBytes] = recordTag.label
   if (name.length + value.length <= loopCharactersMax) {
     const at = writeAsciiLabel(target, atBytes + 1, name, value)
     if (at !== undefined) return at

@@ -6,7 +6,7 @@ import { encodeChecksums, type RecordChecksum } from '../block/change-descriptor
 import { isExtensible } from '../block/placement.ts'
 import type { Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
-import { lacksContentCrc, scanRecord } from '../codec/record-codec.ts'
+import { lacksContentCrc, scanRecord } from '../codec/scan-record.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import { DataWindow } from '../query/data-window.ts'

@@ -5,12 +5,21 @@ import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage, unreadable } from '../damage.ts'
 import { StorageError } from '../errors.ts'
 import { isAttachment, storePaths } from '../paths.ts'
-import type { EntryInfo, EntryName, ListOptions, RecordReader, StoredRecord, ReadOptions } from '../record.ts'
+import type {
+  BatchOptions,
+  EntryInfo,
+  EntryName,
+  ListOptions,
+  RecordReader,
+  StoredRecord,
+  ReadOptions,
+} from '../record.ts'
 import { readFormat, requireNothingElse } from '../store-files.ts'
 import { discover } from './discover.ts'
 import { entryInfo } from './entry-info.ts'
 import { Follower, type DirectorySource, type FollowerOptions } from './follower.ts'
-import { getRecord, readRecords } from './read-records.ts'
+import { getRecord } from './get-record.ts'
+import { readBatches } from './read-batches.ts'
 
 /**
  * Opens a directory for reading without lock or write: what ReductStore's own files show, WALs included. Also of a
@@ -75,8 +84,12 @@ class DirectoryReader implements RecordReader {
     return getRecord(this.#fs, await this.#source(name), timestampUs)
   }
 
-  async *records(name: EntryName, range?: ReadOptions): AsyncGenerator<StoredRecord> {
-    yield* readRecords(this.#fs, await this.#source(name), range)
+  async *records(name: EntryName, options?: ReadOptions): AsyncGenerator<StoredRecord> {
+    for await (const batch of this.batches(name, options)) yield* batch
+  }
+
+  async *batches(name: EntryName, options?: BatchOptions): AsyncGenerator<readonly StoredRecord[]> {
+    yield* readBatches(this.#fs, await this.#source(name), options)
   }
 
   /** @throws {StorageError} `ERR_CORRUPT` where the entry cannot be read */

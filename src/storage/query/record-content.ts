@@ -8,11 +8,13 @@ import { blockData, type BlockData } from './block-data.ts'
 import type { BlockSource } from './block-source.ts'
 import { LISTINGS_MAX, locateCurrentRecord } from './locate-record.ts'
 
+type PlacedRecord = Omit<DecodedRecord, 'labels' | 'contentType'>
+
 /** Where the content of a record is, as a listing of its entry has it. */
 export interface ContentPlace {
   readonly source: BlockSource
   readonly block: IndexEntry
-  readonly record: DecodedRecord
+  readonly record: PlacedRecord
   readonly data: BlockData
   /** As it was listed. */
   readonly state: RecordState

@@ -9,10 +9,10 @@ import {
   recordStateNumber,
   replaceLabels,
   rewriteRecord,
-  scanRecord,
   type DecodedRecord,
   type RecordFields,
 } from '../codec/record-codec.ts'
+import { scanRecord } from '../codec/scan-record.ts'
 import { EntryPaths } from '../paths.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import type { BlockName, LoggedItem } from './facts.ts'

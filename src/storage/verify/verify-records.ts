@@ -1,10 +1,11 @@
 import { crc64 } from '../../base/crc64.ts'
 import type { Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
-import { recordStateNumber, scanRecord } from '../codec/record-codec.ts'
+import { recordStateNumber } from '../codec/record-codec.ts'
+import { scanRecord } from '../codec/scan-record.ts'
 import { StorageError } from '../errors.ts'
 import type { BlockSource } from '../query/block-source.ts'
-import { readRecords } from '../query/read-records.ts'
+import { readBatches } from '../query/read-batches.ts'
 import type { StoredRecord } from '../record.ts'
 import type { Found } from './report.ts'
 import { blockKey, messageOf, type Subject } from './subject.ts'
@@ -38,8 +39,10 @@ export class RecordsVerifier {
     for (const block of source.blocks) {
       const readable = await this.#verifyBlock(source, block)
       if (readable !== undefined) {
-        for await (const record of readRecords(this.#subject.fs, readable.source, { anyState: true }))
-          await this.#verifyRecord(source.dataPath(block), record, readable.redoneUs)
+        const options = { anyState: true, contents: this.#options.checkContent }
+        for await (const batch of readBatches(this.#subject.fs, readable.source, options))
+          for (const record of batch)
+            await this.#verifyRecord(source.dataPath(block), record, readable.redoneUs)
       }
       this.#options.blockDone()
     }
@@ -140,16 +143,18 @@ export class RecordsVerifier {
   async #verifyRecord(dataPath: string, record: StoredRecord, redoneUs: ReadonlySet<bigint>): Promise<void> {
     this.records += 1
     this.contentBytes += record.contentBytes
-    this.#options.visit?.(record)
-    if (record.state !== 'finished') return
-    if (record.contentChecksum === undefined) this.contentUnchecked += 1
-    if (!this.#options.checkContent) return
+    const isFinished = record.state === 'finished'
+    if (isFinished && record.contentChecksum === undefined) this.contentUnchecked += 1
     try {
-      await record.read()
+      // Labels are decoded when they are asked for.
+      if (record.labels.length >= 0) this.#options.visit?.(record)
+      if (!this.#options.checkContent || !isFinished) return
+      if (record.content === undefined) await record.read()
       if (record.contentChecksum !== undefined) this.contentChecked += 1
     } catch (error) {
+      if (!(error instanceof StorageError)) throw error
       // A writer has removed it meanwhile.
-      if (this.#subject.isLive && error instanceof StorageError && error.code === 'ERR_NOT_FOUND') return
+      if (this.#subject.isLive && error.code === 'ERR_NOT_FOUND') return
       const severity = redoneUs.has(record.timestampUs) ? 'recoverable' : 'damaged'
       this.#found(severity, dataPath, messageOf(error))
     }

@@ -64,17 +64,21 @@ export async function* steps(options: ScanOptions): AsyncGenerator<ScanSeconds, 
   let isDropped = true
   for (const isCold of [true, false]) {
     const raw: number[] = []
-    const read: number[] = []
+    const entry: number[] = []
     for (let round = 0; round < rounds; round++) {
-      if (isCold) isDropped &&= await dropFromPageCache(files)
-      raw.push(await secondsOf(() => readFiles(files)))
+      const readRaw = async (): Promise<void> => {
+        if (isCold) isDropped &&= await dropFromPageCache(files)
+        raw.push(await secondsOf(() => readFiles(files)))
+      }
+      if (round % 2 === 0) await readRaw()
       // Its own caches are empty each time.
       const { storage, close } = await openStore(dataPath)
       if (isCold) isDropped &&= await dropFromPageCache(files)
-      read.push(await secondsOf(() => readAll(storage, records)))
+      entry.push(await secondsOf(() => readAll(storage, options)))
       await close()
+      if (round % 2 === 1) await readRaw()
     }
-    yield { raw, records: read, isDropped }
+    yield { raw, records: entry, isDropped }
   }
 
   function* ordered() {
@@ -95,13 +99,12 @@ async function readFiles(paths: readonly string[]): Promise<void> {
   }
 }
 
-async function readAll(storage: Storage, records: number): Promise<void> {
-  let count = 0
-  for await (const record of storage.records(entryName(ENTRY))) {
-    await record.read()
-    count++
-  }
-  if (count !== records) throw new Error(`${count} of ${records} records were read`)
+async function readAll(storage: Storage, { recordBytes, bytes }: ScanOptions): Promise<void> {
+  let read = 0
+  for await (const batch of storage.batches(entryName(ENTRY), { contents: true }))
+    for (const { content } of batch) read += content?.byteLength ?? 0
+  const wanted = bytes - (bytes % recordBytes)
+  if (read !== wanted) throw new Error(`${read} of ${wanted} bytes were read`)
 }
 
 async function secondsOf(work: () => Promise<void>): Promise<number> {

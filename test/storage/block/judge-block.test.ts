@@ -3,7 +3,8 @@ import { crc64, loadCrc64 } from '../../../src/base/crc64.ts'
 import { judgeBlock, type BlockFiles, type BlockVerdict } from '../../../src/storage/block/judge-block.ts'
 import { encodeDescriptor } from '../../../src/storage/codec/descriptor-codec.ts'
 import type { IndexEntry } from '../../../src/storage/codec/index-codec.ts'
-import { encodeRecord, recordBytes, scanRecord } from '../../../src/storage/codec/record-codec.ts'
+import { encodeRecord, recordBytes } from '../../../src/storage/codec/record-codec.ts'
+import { scanRecord } from '../../../src/storage/codec/scan-record.ts'
 import {
   finishWalEntry,
   walEntryType,

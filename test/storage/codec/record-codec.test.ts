@@ -7,9 +7,9 @@ import {
   encodeRecord,
   recordBytes,
   recordStateName,
-  scanRecord,
   type RecordFields,
 } from '../../../src/storage/codec/record-codec.ts'
+import { scanRecord } from '../../../src/storage/codec/scan-record.ts'
 import { StorageError } from '../../../src/storage/errors.ts'
 import { fromHex, toHex } from '../../support/bytes.ts'
 
@@ -129,12 +129,13 @@ describe('the record codec', () => {
           ...fields,
           timestampUs: BigInt(fields.timestampUs),
         })
-        const { timestampUs, beginBytes, state } = fields
+        const { timestampUs, beginBytes, state, contentCrc32 } = fields
         expect(scanRecord(target, atBytes, endBytes)).toEqual({
           timestampUs,
           beginBytes,
           endBytes: fields.endBytes,
           state,
+          contentCrc32,
         })
         expect(
           [...target.subarray(0, atBytes), ...target.subarray(endBytes)].every((byte) => byte === 0xff),
