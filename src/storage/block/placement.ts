@@ -37,7 +37,8 @@ export type Place = Extract<Placement, { kind: 'append' | 'start' }>
  *    safe integers) counts as occupied up to its latest time: the record goes to the first free microsecond behind it;
  *  - a record before all blocks opens one whose id is the start of its UTC day: a reverse backfill makes one block a
  *    day, not one a record;
- *  - the slot is the first free microsecond at or after the wanted time, in the next block if the range ends first.
+ *  - the slot is the first free microsecond at or after the wanted time, in the next block if the range ends first; a
+ *    cold block that has a record in each of its microseconds is passed over without reading it.
  */
 export function placeRecord(
   entry: Entry,
@@ -71,6 +72,12 @@ export function placeRecord(
       wantedUs = open.nextIdUs
       position += 1
     } else if (isExtensible(known)) {
+      if (isDense(known)) wantedUs = Math.max(wantedUs, Number(known.latestUs) + 1)
+      const next = entry.index.at(position + 1)
+      if (next !== undefined && wantedUs >= Number(next.id)) {
+        position += 1
+        continue
+      }
       if (
         wantedUs > Number(known.latestUs) &&
         mustStart(entry, known, wantedUs, contentBytes, position, clock)
@@ -149,6 +156,14 @@ function mustStart(
   const isLast = position === entry.index.size - 1
   const isAhead = isLast && wantedUs - Number(cold.latestUs) > HOUR_US && wantedUs - clock.nowUs() > HOUR_US
   return isFull || isAhead
+}
+
+/**
+ * Whether every microsecond of a cold block has its record, as equal times make it: the block need not be read to know that
+ * nothing is free. Every record has a time of its own, from the block's id on.
+ */
+function isDense({ id, latestUs, recordCount }: IndexEntry): boolean {
+  return recordCount > 0 && latestUs - id === BigInt(recordCount - 1)
 }
 
 /** Whether records may be added to the block, and removed: neither compressed nor given up by ReductStore. */

@@ -32,7 +32,7 @@ function make({ blockRecordsMax = 4, blockBytesMax = 1_000 }: Made = {}) {
     new BlockIndex(),
     new IndexFile(paths.index),
   )
-  const counts = { late: 0, spilled: 0 }
+  const counts = { late: 0, spilled: 0, loaded: 0 }
   const folded = new Map<number, OpenBlock>()
   const manager = new BlockManager({
     clock: new ManualClock(nowUs),
@@ -42,6 +42,7 @@ function make({ blockRecordsMax = 4, blockBytesMax = 1_000 }: Made = {}) {
       slotSpilled: () => counts.spilled++,
     },
     load: async (_entry, cold) => {
+      counts.loaded++
       const before = folded.get(Number(cold.id)) as OpenBlock
       const block = new OpenBlock(entry, before.id, 0)
       block.latestUs = before.latestUs
@@ -115,6 +116,25 @@ test('a late record reopens a cold block', async () => {
   expect(await put(startUs + 15)).toEqual({ id: startUs, slotUs: startUs + 15 })
   expect(await put(startUs + 10)).toEqual({ id: startUs, slotUs: startUs + 11 })
   expect(ids()).toEqual(before)
+})
+
+test('equal times pass over cold blocks that have no free microsecond, without reading them', async () => {
+  const { put, fold, ids, counts } = make()
+  for (let count = 0; count < 40; count++) {
+    expect((await put(startUs)).slotUs).toBe(startUs + count)
+    if (count % 4 === 3) fold()
+  }
+  expect(ids()).toEqual(Array.from({ length: 10 }, (_, block) => startUs + 4 * block))
+  expect(counts.loaded).toBe(0)
+})
+
+test('a microsecond that is free in a cold block between full ones is found', async () => {
+  const { put, fold, counts } = make()
+  for (const us of [0, 1, 2, 3, 4, 5, 7, 8, 9, 10]) await put(startUs + us)
+  fold()
+  expect((await put(startUs)).slotUs).toBe(startUs + 6)
+  expect((await put(startUs)).slotUs).toBe(startUs + 11)
+  expect(counts.loaded).toBeGreaterThan(0)
 })
 
 test('a record behind a cold block that is full starts a new one, behind one that is not reopens it', async () => {
