@@ -13,9 +13,15 @@ export async function atomicWrite(
   bytes: Uint8Array,
 ): Promise<void> {
   const temporary = { path: `${path}.tmp`, kind }
-  if ((await fs.fileBytes(temporary.path)) !== undefined) await fs.unlink(temporary.path)
+  await clearTemporary(fs, path)
   await writeAll(fs, 'projection', [{ file: temporary, atBytes: 0, bytes }])
   await fs.syncFiles([temporary])
   await fs.rename(temporary.path, path)
   await fs.syncDirectories([dirname(path)])
+}
+
+/** Removes what an interrupted replacement of `path` has left. */
+export async function clearTemporary(fs: FileSystem, path: string): Promise<void> {
+  const temporary = `${path}.tmp`
+  if ((await fs.fileBytes(temporary)) !== undefined) await fs.unlink(temporary)
 }

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { atomicWrite } from '../../src/fs/atomic-write.ts'
+import { atomicWrite, clearTemporary } from '../../src/fs/atomic-write.ts'
 import type { FileKind, FileRef, FileSystem, FileSystemObserver, WriteOp } from '../../src/fs/file-system.ts'
 import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
+import { replaceFiles } from '../../src/fs/replace-files.ts'
 import { writeAll, writeAllAndSync } from '../../src/fs/write-all.ts'
 import { Random } from '../support/random.ts'
 import { SimulatedDisk } from '../support/simulated-disk.ts'
@@ -324,6 +325,18 @@ describe.each([
 
       expect(await contentOf('x')).toBe('ab\0\0')
       await expect(fs.truncate(ref('y'), 2)).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
+    })
+
+    it('replaces many files together, over leftovers of earlier attempts', async () => {
+      const names = ['a', 'b', 'c']
+      await put('a', 'old and long')
+      await put('b.tmp', 'a leftover')
+      for (const name of names) await clearTemporary(fs, ref(name).path)
+      const replacements = names.map((name) => ({ file: ref(name), bytes: bytesOf(`new ${name}`) }))
+      await replaceFiles(fs, replacements)
+      await replaceFiles(fs, [])
+      expect((await fs.list(root))?.map((item) => item.name)).toEqual(names)
+      for (const name of names) expect(await contentOf(name)).toBe(`new ${name}`)
     })
 
     it('replaces a file atomically, over a leftover of an earlier attempt', async () => {

@@ -2,38 +2,34 @@ import { dirname } from 'node:path'
 import { atomicWrite } from '../../fs/atomic-write.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import type { FileRef, FileSystem } from '../../fs/file-system.ts'
-import { writeAll } from '../../fs/write-all.ts'
+import { replaceFiles, type Replacement } from '../../fs/replace-files.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import type { Damage } from '../damage.ts'
 import { changeDescriptor } from '../block/change-descriptor.ts'
-import type { BlockChange } from '../commitlog/block-change.ts'
-import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { scanRecord } from '../codec/scan-record.ts'
-import { indexEntryOf } from '../codec/index-entry.ts'
 import { EntryPaths, blockFiles, directoriesUpTo, stagedFiles, storePaths } from '../paths.ts'
-import { rebuildIndex } from '../query/list-blocks.ts'
-import { removalIntent, scanWal, walEntryType, walStopMarker } from '../wal/wal-codec.ts'
-import type { BlockFacts, LoggedChange, LoggedItem } from './facts.ts'
+import { removalIntent, scanWal, walEntryType } from '../wal/wal-codec.ts'
+import type { BlockFacts, LoggedChange } from './facts.ts'
 import { mergeIntoDescriptor } from './merge-into-descriptor.ts'
 import type { OwedRecord } from './owed-content.ts'
 import { planMerge } from './plan-merge.ts'
 import { unlistCrc } from './unlist-crc.ts'
-import { isSavedByServer, type BlockPlan } from './plan.ts'
+import { isChange, isSavedByServer, type PlannedBlock } from './plan.ts'
 import { recordIndex } from './scan-blocks.ts'
+import { OpenLogs } from './open-logs.ts'
 import { readEntries } from './read-entries.ts'
 import { holdsContent } from './holds-content.ts'
-
-export interface PlannedBlock {
-  readonly facts: BlockFacts
-  readonly plan: BlockPlan
-}
+import { newIndex, newWal, walBytes, writeContents } from './redo-files.ts'
 
 /** Direct content is compared with its CRC-32 up to this much, the newest first. */
 const DIRECT_CHECK_BYTES_MAX = 1024 * 1024 * 1024
 
-/** Entries that are brought up to date at once. */
-const PARALLEL = 8
+/** Entries that are looked at at once. */
+const PARALLEL = 16
+/** Entries whose files are replaced together, and how much their WALs may take in memory. */
+const TOGETHER_MAX = 256
+const TOGETHER_WAL_BYTES_MAX = 16 * 1024 * 1024
 
 /** Content that a group made durable in a data file, and that is not there any more. */
 export interface LostContent {
@@ -98,49 +94,14 @@ export async function applyPlans(
   blocks: readonly PlannedBlock[],
   damage: Damage,
 ): Promise<void> {
-  const touched: FileRef[] = []
-  const directories = new Set<string>()
-  const applyEntry = async (entryBlocks: readonly PlannedBlock[]): Promise<void> => {
-    const paths = new EntryPaths(dataPath, (entryBlocks[0] as PlannedBlock).facts)
-    await makeEntryDirectory(fs, dataPath, paths)
-    directories.add(paths.walDirectory)
-    for (const path of directoriesUpTo(dataPath, paths.directory)) directories.add(path)
-    // What takes the place of others is listed before they go.
-    const adopted = entryBlocks.filter(({ plan }) => isChange(plan, 'adopt'))
-    for (const { plan } of adopted)
-      if (plan.kind === 'change') await beginChange(fs, dataPath, paths, plan.logged)
-    if (adopted.length > 0) await rewriteIndex(fs, paths, adopted)
-    for (const { facts, plan } of entryBlocks) {
-      const data: FileRef = { path: paths.data(facts.blockId), kind: 'data' }
-      if (plan.kind === 'removed') continue
-      if (plan.kind === 'change') {
-        if (!isChange(plan, 'adopt')) await beginChange(fs, dataPath, paths, plan.logged)
-        continue
-      }
-      if (plan.kind === 'merge') await mergeIntoDescriptor(fs, dataPath, facts, plan.entries)
-      else if (plan.kind === 'open' || !(await isMoved(fs, paths, facts)))
-        await writeContents(fs, data, facts.items)
-      touched.push(data)
-    }
-    await rewriteIndex(fs, paths, entryBlocks)
-    for (const { facts, plan } of entryBlocks) {
-      if (plan.kind === 'open' && plan.rewrite) await rewriteWal(fs, paths.wal(facts.blockId), plan)
-      else if (plan.kind === 'open') touched.push({ path: paths.wal(facts.blockId), kind: 'wal' })
-      else if (isChange(plan, 'drop')) await removeFiles(fs, paths, BigInt(facts.blockId))
-      else {
-        // An interrupted fold or recovery may have left them.
-        await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
-        await fs.unlink(`${paths.wal(facts.blockId)}.tmp`)
-        // A WAL beside a changed block is one that ReductStore has begun since.
-        const isTheirs = isSavedByServer(facts) || facts.wal?.isTheirs === true
-        if (facts.change === undefined && !isTheirs) await fs.unlink(paths.wal(facts.blockId))
-      }
-    }
+  const logs = new OpenLogs(fs)
+  const appliance: Appliance = { fs, logs, dataPath, touched: [], directories: new Set() }
+  try {
+    for (const entries of together(byEntry(blocks))) await applyTogether(appliance, entries, damage)
+  } finally {
+    await logs.close()
   }
-  await inParallel(PARALLEL, byEntry(blocks), async (entryBlocks) => {
-    const { facts } = entryBlocks[0] as PlannedBlock
-    if (damage.of(facts) === undefined) await damage.contain(facts, () => applyEntry(entryBlocks))
-  })
+  const { touched, directories } = appliance
   if (blocks.some(({ plan }) => plan.kind === 'change')) {
     const { sediment, staged } = storePaths(dataPath)
     await fs.makeDirectory(staged)
@@ -148,6 +109,110 @@ export async function applyPlans(
   }
   await fs.syncFiles(touched)
   await fs.syncDirectories([...directories])
+}
+
+interface Appliance {
+  readonly fs: FileSystem
+  readonly logs: OpenLogs
+  readonly dataPath: string
+  /** To be synced at the end: what is not replaced, and directories. */
+  readonly touched: FileRef[]
+  readonly directories: Set<string>
+}
+
+/** Entries that are brought up to date side by side, so that their syncs are made together. */
+function* together(entries: readonly PlannedBlock[][]): Generator<PlannedBlock[][]> {
+  let some: PlannedBlock[][] = []
+  let bytes = 0
+  for (const entryBlocks of entries) {
+    some.push(entryBlocks)
+    for (const { plan } of entryBlocks) if (plan.kind === 'open') bytes += walBytes(plan)
+    if (some.length < TOGETHER_MAX && bytes < TOGETHER_WAL_BYTES_MAX) continue
+    yield some
+    some = []
+    bytes = 0
+  }
+  if (some.length > 0) yield some
+}
+
+/** All indexes are durable before the first WAL is replaced. */
+async function applyTogether(
+  appliance: Appliance,
+  entries: readonly PlannedBlock[][],
+  damage: Damage,
+): Promise<void> {
+  const { fs, dataPath } = appliance
+  const replaced = async (
+    step: (paths: EntryPaths, entryBlocks: readonly PlannedBlock[]) => Promise<readonly Replacement[]>,
+  ): Promise<void> => {
+    const replacements: Replacement[] = []
+    await inParallel(PARALLEL, entries, async (entryBlocks) => {
+      const { facts } = entryBlocks[0] as PlannedBlock
+      if (damage.of(facts) !== undefined) return
+      const paths = new EntryPaths(dataPath, facts)
+      const made = await damage.contain(facts, () => step(paths, entryBlocks))
+      replacements.push(...(made ?? []))
+    })
+    await replaceFiles(fs, replacements)
+  }
+  await replaced((paths, entryBlocks) => applyContents(appliance, paths, entryBlocks))
+  await replaced((paths, entryBlocks) => applyWals(appliance, paths, entryBlocks))
+}
+
+/** @returns the index */
+async function applyContents(
+  { fs, logs, dataPath, touched, directories }: Appliance,
+  paths: EntryPaths,
+  entryBlocks: readonly PlannedBlock[],
+): Promise<readonly Replacement[]> {
+  if (entryBlocks.every(({ facts }) => facts.wal === undefined)) await makeEntryDirectory(fs, dataPath, paths)
+  const [own, ...above] = directoriesUpTo(dataPath, paths.directory) as [string, ...string[]]
+  for (const path of above) directories.add(path)
+  // Where index and WALs alone are replaced, that syncs the entry's directories.
+  if (!entryBlocks.every(({ plan }) => plan.kind === 'open' && plan.rewrite))
+    directories.add(own).add(paths.walDirectory)
+  // What takes the place of others is listed before they go.
+  const adopted = entryBlocks.filter(({ plan }) => isChange(plan, 'adopt'))
+  for (const { plan } of adopted)
+    if (plan.kind === 'change') await beginChange(fs, dataPath, paths, plan.logged)
+  if (adopted.length > 0) await replaceFiles(fs, [await newIndex(fs, paths, adopted)])
+  for (const { facts, plan } of entryBlocks) {
+    const data: FileRef = { path: paths.data(facts.blockId), kind: 'data' }
+    if (plan.kind === 'removed') continue
+    if (plan.kind === 'change') {
+      if (!isChange(plan, 'adopt')) await beginChange(fs, dataPath, paths, plan.logged)
+      continue
+    }
+    if (plan.kind === 'merge') await mergeIntoDescriptor(fs, dataPath, facts, plan.entries)
+    else if (plan.kind === 'open' || !(await isMoved(fs, paths, facts)))
+      await writeContents(fs, logs, data, facts.items)
+    touched.push(data)
+  }
+  return [await newIndex(fs, paths, entryBlocks)]
+}
+
+/** @returns the WALs */
+async function applyWals(
+  { fs, logs, touched }: Appliance,
+  paths: EntryPaths,
+  entryBlocks: readonly PlannedBlock[],
+): Promise<readonly Replacement[]> {
+  const wals: Replacement[] = []
+  for (const { facts, plan } of entryBlocks) {
+    const wal: FileRef = { path: paths.wal(facts.blockId), kind: 'wal' }
+    if (plan.kind === 'open' && plan.rewrite) wals.push(await newWal(fs, logs, wal, plan))
+    else if (plan.kind === 'open') touched.push(wal)
+    else if (isChange(plan, 'drop')) await removeFiles(fs, paths, BigInt(facts.blockId))
+    else {
+      // An interrupted fold or recovery may have left them.
+      await fs.unlink(`${paths.descriptor(facts.blockId)}.tmp`)
+      await fs.unlink(`${wal.path}.tmp`)
+      // A WAL beside a changed block is one that ReductStore has begun since.
+      const isTheirs = isSavedByServer(facts) || facts.wal?.isTheirs === true
+      if (facts.change === undefined && !isTheirs) await fs.unlink(wal.path)
+    }
+  }
+  return wals
 }
 
 /**
@@ -178,10 +243,6 @@ async function beginChange(
 async function removeFiles(fs: FileSystem, paths: EntryPaths, id: bigint): Promise<void> {
   const { data, descriptors } = blockFiles(paths, id)
   for (const path of [...descriptors, ...data, paths.wal(id)]) await fs.unlink(path)
-}
-
-function isChange(plan: BlockPlan, kind: BlockChange['kind']): boolean {
-  return plan.kind === 'change' && plan.logged.change.kind === kind
 }
 
 /**
@@ -228,62 +289,4 @@ async function makeEntryDirectory(fs: FileSystem, dataPath: string, paths: Entry
     await fs.makeDirectory(path)
     await fs.syncDirectories([dirname(path)])
   }
-}
-
-async function writeContents(fs: FileSystem, data: FileRef, items: readonly LoggedItem[]): Promise<void> {
-  const inline = items.filter((item) => !item.direct)
-  if (items.length === 0) return
-  // An empty write makes the file where all content is empty.
-  await writeAll(fs, 'projection', [{ file: data, atBytes: 0, bytes: new Uint8Array(0) }])
-  for (const item of inline) {
-    const bytes = await fs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
-    await writeAll(fs, 'projection', [{ file: data, atBytes: item.blkAtBytes, bytes }])
-  }
-}
-
-async function rewriteWal(
-  fs: FileSystem,
-  path: string,
-  plan: Extract<BlockPlan, { kind: 'open' }>,
-): Promise<void> {
-  const bytes = new Uint8Array(
-    plan.entries.reduce((sum, item) => sum + item.entriesBytes, plan.keepWalBytes + 1),
-  )
-  if (plan.keepWalBytes > 0) bytes.set(await fs.read(path, 0, plan.keepWalBytes))
-  let atBytes = plan.keepWalBytes
-  for (const item of plan.entries) {
-    bytes.set(await readEntries(fs, item), atBytes)
-    atBytes += item.entriesBytes
-  }
-  bytes[atBytes] = walStopMarker
-  await atomicWrite(fs, path, 'wal', bytes)
-}
-
-/** `blocks.idx` written afresh (R8): what it said, corrected for every block of `blocks`. */
-async function rewriteIndex(
-  fs: FileSystem,
-  paths: EntryPaths,
-  blocks: readonly PlannedBlock[],
-): Promise<void> {
-  const bytes = await fs.readFile(paths.index)
-  const decoded = bytes === undefined ? undefined : decodeIndex(bytes)
-  const entries = decoded?.verdict === 'valid' ? decoded.entries : (await rebuildIndex(fs, paths)).entries
-  for (const { facts, plan } of blocks) {
-    const id = BigInt(facts.blockId)
-    if (plan.kind === 'open') {
-      const listed = entries.get(id)
-      entries.set(id, listed === undefined ? emptyEntry(id) : { ...listed, crc64: undefined })
-    } else if (plan.kind === 'removed' || isChange(plan, 'drop')) {
-      entries.delete(id)
-    } else {
-      const path = paths.descriptor(facts.blockId)
-      entries.set(id, indexEntryOf(id, checkDescriptor(await fs.readFile(path), path, undefined)))
-    }
-  }
-  const sorted = [...entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
-  await atomicWrite(fs, paths.index, 'index', encodeIndex(sorted).bytes)
-}
-
-function emptyEntry(id: bigint): IndexEntry {
-  return { id, sizeBytes: 0n, recordCount: 0, metadataBytes: 0n, latestUs: id, hasChecksums: true }
 }

@@ -1,3 +1,4 @@
+import type { BlockChange } from '../commitlog/block-change.ts'
 import type { BlockFacts, LoggedChange, LoggedItem } from './facts.ts'
 
 /** What is to become of one block. Content of every frame is written again in all cases. */
@@ -174,4 +175,13 @@ export function isSavedByServer({ items, checkpointed, descriptor }: BlockFacts)
   if (descriptor.state !== 'read' || descriptor.lastFrame !== undefined) return false
   const restart = items.findLast((item) => item.walAtBytes === 0)
   return descriptor.crc64 !== (restart === undefined ? checkpointed?.baseCrc64 : restart.baseCrc64)
+}
+
+export interface PlannedBlock {
+  readonly facts: BlockFacts
+  readonly plan: BlockPlan
+}
+
+export function isChange(plan: BlockPlan, kind: BlockChange['kind']): boolean {
+  return plan.kind === 'change' && plan.logged.change.kind === kind
 }

@@ -7,7 +7,7 @@ import type { LoggedItem } from './facts.ts'
  * The WAL entries of `item`, from the log file.
  * @throws {StorageError} `ERR_CORRUPT` when they are not what they were when their frame was verified
  */
-export async function readEntries(fs: FileSystem, item: LoggedItem): Promise<Uint8Array> {
+export async function readEntries(fs: Pick<FileSystem, 'read'>, item: LoggedItem): Promise<Uint8Array> {
   const { logPath: path, entriesInLogBytes: atBytes, entriesBytes, entriesCrc32 } = item
   const entries = await fs.read(path, atBytes, entriesBytes)
   if (entries.byteLength < entriesBytes || crc32(entries) !== entriesCrc32) {

@@ -21,6 +21,8 @@ const opening = 'src/storage/opening.ts'
 const scanLog = 'src/storage/recovery/scan-log.ts'
 const recover = 'src/storage/recovery/recover.ts'
 const apply = 'src/storage/recovery/apply.ts'
+const redo = 'src/storage/recovery/redo-files.ts'
+const replaceFiles = 'src/fs/replace-files.ts'
 const writeAll = 'src/fs/write-all.ts'
 const atomicWrite = 'src/fs/atomic-write.ts'
 
@@ -324,7 +326,7 @@ export const mutants = [
     name: 'fold and recovery both trust the index',
     patches: [
       { file: fold, find: 'await fs.syncFiles([entry.indexFile.file])', put: '' },
-      { file: apply, find: '    await rewriteIndex(fs, paths, entryBlocks)\n', put: '' },
+      { file: apply, find: 'return [await newIndex(fs, paths, entryBlocks)]', put: 'return []' },
     ],
   },
 
@@ -342,16 +344,10 @@ export const mutants = [
     patches: [
       { file: apply, find: 'await fs.syncDirectories([...directories])', put: '' },
       {
-        file: apply,
-        find: "await atomicWrite(fs, paths.index, 'index', encodeIndex(sorted).bytes)",
-        put: replaceFile('paths.index', 'index', 'encodeIndex(sorted).bytes', 'directory'),
+        file: replaceFiles,
+        find: 'await fs.syncDirectories([...new Set(replacements.map(({ file }) => dirname(file.path)))])',
+        put: '',
       },
-      {
-        file: apply,
-        find: "await atomicWrite(fs, path, 'wal', bytes)",
-        put: replaceFile('path', 'wal', 'bytes', 'directory'),
-      },
-      importWriteAll(apply),
     ],
   },
   {
@@ -383,25 +379,27 @@ export const mutants = [
   ),
   one(
     'recovery believes content in the cache',
-    apply,
-    "await writeAll(fs, 'projection', [{ file: data, atBytes: item.blkAtBytes, bytes }])",
-    `if (Buffer.compare(await fs.read(data.path, item.blkAtBytes, item.contentBytes), bytes) === 0) continue
-    await writeAll(fs, 'projection', [{ file: data, atBytes: item.blkAtBytes, bytes }])`,
+    redo,
+    'ops.push({ file: data, atBytes: item.blkAtBytes, bytes })',
+    `const found = await fs.read(data.path, item.blkAtBytes, item.contentBytes).catch(() => undefined)
+    if (found !== undefined && Buffer.compare(found, bytes) === 0) continue
+    ops.push({ file: data, atBytes: item.blkAtBytes, bytes })`,
   ),
   one(
     'recovery believes entries in the cache',
     apply,
-    "if (plan.kind === 'open' && plan.rewrite) await rewriteWal",
-    "if (plan.kind === 'open' && plan.rewrite && facts.wal?.endsWithMarker !== true) await rewriteWal",
+    "if (plan.kind === 'open' && plan.rewrite) wals.push",
+    "if (plan.kind === 'open' && plan.rewrite && facts.wal?.endsWithMarker !== true) wals.push",
   ),
   one(
     'recovery cuts the WAL first',
-    apply,
-    "await atomicWrite(fs, path, 'wal', bytes)",
-    "await fs.truncate({ path, kind: 'wal' }, plan.keepWalBytes).catch(() => undefined)\n  await atomicWrite(fs, path, 'wal', bytes)",
+    redo,
+    'bytes[atBytes] = walStopMarker',
+    'bytes[atBytes] = walStopMarker\n  await fs.truncate(file, plan.keepWalBytes).catch(() => undefined)',
   ),
 
   // Every file that is replaced.
+  one('files replaced together not synced before the renames', replaceFiles, 'await fs.syncFiles(files)', ''),
   one('replaced files not synced before the rename', atomicWrite, 'await fs.syncFiles([temporary])', ''),
   one('replaced files: no directory sync', atomicWrite, 'await fs.syncDirectories([dirname(path)])', ''),
 

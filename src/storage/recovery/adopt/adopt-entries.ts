@@ -4,7 +4,7 @@ import type { FileSystem } from '../../../fs/file-system.ts'
 import type { Damage } from '../../damage.ts'
 import { EntryPaths, type StorePaths } from '../../paths.ts'
 import { discover } from '../../query/discover.ts'
-import type { PlannedBlock } from '../apply.ts'
+import type { PlannedBlock } from '../plan.ts'
 import { adoptEntry } from './adopt-entry.ts'
 import type { Quarantine } from './quarantine.ts'
 

@@ -1,0 +1,95 @@
+import { clearTemporary } from '../../fs/atomic-write.ts'
+import type { FileRef, FileSystem, WriteOp } from '../../fs/file-system.ts'
+import type { Replacement } from '../../fs/replace-files.ts'
+import { writeAll } from '../../fs/write-all.ts'
+import { checkDescriptor } from '../block/block-content.ts'
+import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
+import { indexEntryOf } from '../codec/index-entry.ts'
+import type { EntryPaths } from '../paths.ts'
+import { rebuildIndex } from '../query/list-blocks.ts'
+import { walStopMarker } from '../wal/wal-codec.ts'
+import type { LoggedItem } from './facts.ts'
+import type { OpenLogs } from './open-logs.ts'
+import { isChange, type BlockPlan, type PlannedBlock } from './plan.ts'
+import { readEntries } from './read-entries.ts'
+
+/** Content that is written by one call. */
+const WRITE_BYTES = 4 * 1024 * 1024
+
+/** Content as the log has it; what is direct is there already. */
+export async function writeContents(
+  fs: FileSystem,
+  logs: OpenLogs,
+  data: FileRef,
+  items: readonly LoggedItem[],
+): Promise<void> {
+  if (items.length === 0) return
+  // An empty write makes the file where all content is empty.
+  let ops: WriteOp[] = [{ file: data, atBytes: 0, bytes: new Uint8Array(0) }]
+  let opsBytes = 0
+  for (const item of items.filter(({ direct }) => !direct)) {
+    const bytes = await logs.read(item.logPath, item.contentInLogBytes, item.contentBytes)
+    ops.push({ file: data, atBytes: item.blkAtBytes, bytes })
+    opsBytes += bytes.byteLength
+    if (opsBytes < WRITE_BYTES) continue
+    await writeAll(fs, 'projection', ops)
+    ops = []
+    opsBytes = 0
+  }
+  await writeAll(fs, 'projection', ops)
+}
+
+type OpenPlan = Extract<BlockPlan, { kind: 'open' }>
+
+export function walBytes(plan: OpenPlan): number {
+  return plan.entries.reduce((sum, item) => sum + item.entriesBytes, plan.keepWalBytes + 1)
+}
+
+/** What the checkpoint made durable, and the entries of the frames (R7). */
+export async function newWal(
+  fs: FileSystem,
+  logs: OpenLogs,
+  file: FileRef,
+  plan: OpenPlan,
+): Promise<Replacement> {
+  await clearTemporary(fs, file.path)
+  const bytes = new Uint8Array(walBytes(plan))
+  if (plan.keepWalBytes > 0) bytes.set(await fs.read(file.path, 0, plan.keepWalBytes))
+  let atBytes = plan.keepWalBytes
+  for (const item of plan.entries) {
+    bytes.set(await readEntries(logs, item), atBytes)
+    atBytes += item.entriesBytes
+  }
+  bytes[atBytes] = walStopMarker
+  return { file, bytes }
+}
+
+/** `blocks.idx` written afresh (R8): what it said, corrected for every block of `blocks`. */
+export async function newIndex(
+  fs: FileSystem,
+  paths: EntryPaths,
+  blocks: readonly PlannedBlock[],
+): Promise<Replacement> {
+  await clearTemporary(fs, paths.index)
+  const read = await fs.readFile(paths.index)
+  const decoded = read === undefined ? undefined : decodeIndex(read)
+  const entries = decoded?.verdict === 'valid' ? decoded.entries : (await rebuildIndex(fs, paths)).entries
+  for (const { facts, plan } of blocks) {
+    const id = BigInt(facts.blockId)
+    if (plan.kind === 'open') {
+      const listed = entries.get(id)
+      entries.set(id, listed === undefined ? emptyEntry(id) : { ...listed, crc64: undefined })
+    } else if (plan.kind === 'removed' || isChange(plan, 'drop')) {
+      entries.delete(id)
+    } else {
+      const path = paths.descriptor(facts.blockId)
+      entries.set(id, indexEntryOf(id, checkDescriptor(await fs.readFile(path), path, undefined)))
+    }
+  }
+  const sorted = [...entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  return { file: { path: paths.index, kind: 'index' }, bytes: encodeIndex(sorted).bytes }
+}
+
+function emptyEntry(id: bigint): IndexEntry {
+  return { id, sizeBytes: 0n, recordCount: 0, metadataBytes: 0n, latestUs: id, hasChecksums: true }
+}
