@@ -217,7 +217,7 @@ function perform(request: WorkerRequest): Promise<Outcome> | Outcome {
     case 'sync':
       return syncAll(request.files).then(() => ({}))
     case 'release':
-      handles.release(request.path, request.sync)
+      for (const { path, sync } of request.released) handles.release(path, sync)
       return {}
     case 'truncate':
       truncate(request.file, request.lengthBytes)

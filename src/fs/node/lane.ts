@@ -11,6 +11,7 @@ import { fileSystemError } from './system-error.ts'
 import {
   OP_FIELDS,
   type PathAndKind,
+  type Released,
   type WorkerError,
   type WorkerReply,
   type WorkerRequest,
@@ -95,9 +96,9 @@ export class Lane {
     await this.#ask((id) => ({ call: 'sync', id, files: named }))
   }
 
-  /** Drops the handle of a file, or those below a directory, after syncing un-synced writes if asked. */
-  async release(path: string, sync: boolean): Promise<void> {
-    await this.#ask((id) => ({ call: 'release', id, path, sync }))
+  /** Drops the handles of files, or those below directories, after syncing un-synced writes if asked. */
+  async release(released: readonly Released[]): Promise<void> {
+    await this.#ask((id) => ({ call: 'release', id, released }))
   }
 
   async truncate(file: FileRef, lengthBytes: number): Promise<void> {

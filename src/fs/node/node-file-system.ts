@@ -17,6 +17,7 @@ import {
 import { defaultHandlesMax } from './descriptor-limit.ts'
 import { Lane } from './lane.ts'
 import { NodeReaders, readFully } from './node-readers.ts'
+import type { Released } from './worker-protocol.ts'
 import { SharedSlab } from './shared-slab.ts'
 import { errnoOf, fileSystemError, isMissing } from './system-error.ts'
 
@@ -136,13 +137,15 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async rename(fromPath: string, toPath: string): Promise<void> {
-    await this.#release(fromPath, true)
-    await this.#release(toPath, false)
+    await this.#release([
+      { path: fromPath, sync: true },
+      { path: toPath, sync: false },
+    ])
     await calling('rename', fromPath, () => rename(fromPath, toPath))
   }
 
   async unlink(path: string): Promise<void> {
-    await this.#release(path, false)
+    await this.#release([{ path, sync: false }])
     await unlessMissing('unlink', path, () => unlink(path))
   }
 
@@ -157,7 +160,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async removeTree(path: string): Promise<void> {
-    await this.#release(path, false)
+    await this.#release([{ path, sync: false }])
     await calling('remove', path, () => rm(path, { recursive: true, force: true }))
   }
 
@@ -225,8 +228,8 @@ export class NodeFileSystem implements FileSystem {
     return log.lastWrite(path) > projection.lastWrite(path) ? log : projection
   }
 
-  async #release(path: string, sync: boolean): Promise<void> {
-    await settleAll([this.#lanes.log.release(path, sync), this.#lanes.projection.release(path, sync)])
+  async #release(released: readonly Released[]): Promise<void> {
+    await settleAll([this.#lanes.log.release(released), this.#lanes.projection.release(released)])
   }
 
   async #syncDirectory(path: string): Promise<void> {

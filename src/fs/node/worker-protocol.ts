@@ -24,12 +24,16 @@ interface SyncRequest {
   readonly files: readonly PathAndKind[]
 }
 
-/** Drops the handle of `path`, or, when it is a directory, those of everything below it. */
+/** Drops the handle of each path, or, when it is a directory, those of everything below it. */
 interface ReleaseRequest {
   readonly call: 'release'
   readonly id: number
+  readonly released: readonly Released[]
+}
+
+export interface Released {
   readonly path: string
-  /** Sync those with un-synced writes first; false when the file goes away. */
+  /** Sync what has un-synced writes first; false when the file goes away. */
   readonly sync: boolean
 }
 
