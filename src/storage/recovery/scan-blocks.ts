@@ -14,7 +14,7 @@ import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
 import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
 
-const PARALLEL = 8
+const PARALLEL = 16
 
 /** Looks at the files of every block that checkpoint or frames mention, but for entries that are found damaged. */
 export async function scanBlocks(

@@ -9,7 +9,7 @@ import { adoptEntry } from './adopt-entry.ts'
 import type { Quarantine } from './quarantine.ts'
 
 /** Entries that are looked at once. */
-const PARALLEL = 8
+const PARALLEL = 16
 
 /**
  * Takes over what ReductStore left: the whole directory where there was no store of ours, and otherwise what it left in
