@@ -47,6 +47,7 @@ export interface Plan {
     readonly late: { readonly records: number; readonly rounds: number }
     readonly hardTimes: {
       readonly records: number
+      /** Once: they are many. */
       readonly equalRecords: number
       readonly lateRecords: number
       readonly sealedBlocks: number
@@ -74,7 +75,7 @@ export function planOf(quick: boolean): Plan {
     engine: { recordBytes: KIB, records: records(600_000, 40_000), entries },
     latency: { recordBytes: KIB, seconds: records(20, 8), warmupSeconds: records(8, 4) },
     store: {
-      growth: { blocks: records(50, 5), entries: records(100, 10), rounds: records(15, 3) },
+      growth: { blocks: records(50, 5), entries: records(100, 10), rounds: records(9, 3) },
       pointRead: {
         records: records(1_000_000, 100_000),
         coldReads: records(300, 30),
@@ -88,9 +89,9 @@ export function planOf(quick: boolean): Plan {
       reopen: { entries: records(1000, 100), rounds: records(5, 1) },
       manyEntries: { entries: records(10_000, 300) },
       checkpoint: { quietSeconds: records(8, 2), rounds: records(6, 1) },
-      late: { records: records(300_000, 20_000), rounds: records(5, 1) },
+      late: { records: records(100_000, 20_000), rounds: records(3, 1) },
       hardTimes: {
-        records: records(200_000, 10_000),
+        records: records(100_000, 10_000),
         equalRecords: records(1_000_000, 20_000),
         lateRecords: records(20_000, 1000),
         sealedBlocks: records(1000, 50),
