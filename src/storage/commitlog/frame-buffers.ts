@@ -11,24 +11,24 @@ export interface FrameBuffer {
  */
 export class FrameBuffers {
   readonly #fs: FileSystem
-  readonly #standardBytes: number
+  readonly standardBytes: number
   readonly #free: Uint8Array[] = []
   readonly #waiting: (() => void)[] = []
   #allowed: number
 
   constructor(fs: FileSystem, standardBytes: number, count: number) {
     this.#fs = fs
-    this.#standardBytes = standardBytes
+    this.standardBytes = standardBytes
     this.#allowed = count
   }
 
   async take(bytes: number): Promise<FrameBuffer> {
     while (this.#allowed === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#allowed -= 1
-    const isStandard = bytes <= this.#standardBytes
+    const isStandard = bytes <= this.standardBytes
     const buffer =
       (isStandard ? this.#free.pop() : undefined) ??
-      this.#fs.allocate(isStandard ? this.#standardBytes : bytes)
+      this.#fs.allocate(isStandard ? this.standardBytes : bytes)
     return {
       bytes: buffer,
       release: () => {

@@ -35,7 +35,7 @@ const SPILL_LABEL = 'ts_original'
 /**
  * Lays the reserved records of one group out as a frame: per block the very WAL entries that will be projected, then
  * the content, once, contiguous per block, so that log, data file and WAL are each written from slices of one
- * buffer. Reserves WAL positions. Everything it needs was decided before: it cannot fail half-way.
+ * buffer. Direct content lies behind the frame, or stays where it is when a frame buffer cannot take it. Reserves WAL positions. Everything it needs was decided before: it cannot fail half-way.
  */
 export async function buildGroup(
   groups: readonly BlockGroup[],
@@ -49,7 +49,10 @@ export async function buildGroup(
   const directGroups = chooseDirect(groups, limits)
   const changes = edits.changes ?? []
   const encodedChanges = changes.map(({ change }) => encodeBlockChange(change))
-  const buffer = await buffers.take(boundBytes(groups, submissions) + editsBytes(edits, encodedChanges))
+  const frameBytesMax = boundBytes(groups, submissions, directGroups) + editsBytes(edits, encodedChanges)
+  const directBytes = [...directGroups].reduce((sum, group) => sum + group.contentBytes, 0)
+  const isScattered = frameBytesMax + directBytes > buffers.standardBytes
+  const buffer = await buffers.take(isScattered ? frameBytesMax : frameBytesMax + directBytes)
   const target = Buffer.from(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.bytes.byteLength)
 
   let at = FRAME_HEADER_BYTES
@@ -103,6 +106,7 @@ export async function buildGroup(
       blkAtBytes,
       entries: buffer.bytes.subarray(entriesAt, at),
       content: buffer.bytes.subarray(0, 0),
+      scattered: [],
     })
   }
   for (const encoded of encodedChanges) {
@@ -123,11 +127,9 @@ export async function buildGroup(
   const frameEnd = alignFrame(frameBytes(metaBytes, inlineBytes))
   target.fill(0, at, frameEnd)
   at = frameEnd
-  let directBytes = 0
-  for (const group of directGroups) {
+  for (const group of isScattered ? [] : directGroups) {
     contentRanges.set(group, buffer.bytes.subarray(at, at + group.contentBytes))
     at = copyContents(target, at, group.writes)
-    directBytes += group.contentBytes
   }
 
   const chain = finishFrame(target, {
@@ -144,7 +146,8 @@ export async function buildGroup(
       walAtBytes: range.walAtBytes,
       blkAtBytes: group.blkAtBytes,
       entries: buffer.bytes.subarray(range.from, range.to),
-      content: contentRanges.get(group) as Uint8Array,
+      content: contentRanges.get(group) ?? buffer.bytes.subarray(0, 0),
+      scattered: isScattered && directGroups.has(group) ? group.writes.map(({ content }) => content) : [],
     }
   })
   return {
@@ -169,14 +172,19 @@ function chooseDirect(groups: readonly BlockGroup[], limits: BuildLimits): Reado
   return new Set(large.slice(0, limits.directBlocksMax))
 }
 
-function boundBytes(groups: readonly BlockGroup[], submissions: readonly PendingSubmission[]): number {
+/** Of the frame: without direct content. */
+function boundBytes(
+  groups: readonly BlockGroup[],
+  submissions: readonly PendingSubmission[],
+  directGroups: ReadonlySet<BlockGroup>,
+): number {
   let bytes = FRAME_HEADER_BYTES + FRAME_CHAIN_BYTES + 512
   for (const { delta } of submissions) if (delta !== undefined) bytes += deltaItemBytes(delta)
-  for (const { block, writes, contentBytes } of groups) {
-    bytes += itemOverheadBytes(block.entry.name.bucket, block.entry.name.entry) + contentBytes
-    for (const write of writes) {
-      bytes += entryBytesMax(write)
-    }
+  for (const group of groups) {
+    const { bucket, entry } = group.block.entry.name
+    bytes += itemOverheadBytes(bucket, entry)
+    if (!directGroups.has(group)) bytes += group.contentBytes
+    for (const write of group.writes) bytes += entryBytesMax(write)
   }
   return bytes
 }

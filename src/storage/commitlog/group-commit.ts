@@ -1,7 +1,5 @@
-import { dirname } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
-import { writeAllAndSync } from '../../fs/write-all.ts'
 import type { BlockManager } from '../block/block-manager.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
@@ -11,6 +9,7 @@ import type { EntryName, RecordWrite } from '../record.ts'
 import type { QuotaKeeper } from '../quota/quota-keeper.ts'
 import { weighRecord } from '../record-weight.ts'
 import type { CommitLog } from './commit-log.ts'
+import { DirectContent } from './direct-content.ts'
 import { FrameBuffers } from './frame-buffers.ts'
 import { buildGroup, type FrameIdentity } from './group-builder.ts'
 import type { BuiltGroup, Edits, EntryChange, PendingSubmission, Submission } from './group.ts'
@@ -60,6 +59,7 @@ interface Job {
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #buffers: FrameBuffers
+  readonly #directContent: DirectContent
   #queue: PendingSubmission[] = []
   #queuedBytes = 0
   #inFlight: Promise<void> = Promise.resolve()
@@ -80,6 +80,7 @@ export class GroupCommit {
   constructor(options: GroupCommitOptions) {
     this.#options = options
     this.#buffers = new FrameBuffers(options.fs, options.limits.groupBytesMax * 2, FRAME_BUFFERS)
+    this.#directContent = new DirectContent(options.fs, options.limits.groupBytesMax)
     this.#lastFrameMs = options.clock.monotonicMs()
     this.#nextSequence = options.log.position.sequence + 1
     this.#previousChain = options.log.position.chain
@@ -194,7 +195,7 @@ export class GroupCommit {
       return refuse(cause)
     }
     // What goes home before its frame needs no other frame: it is synced while the one before is.
-    const direct = this.#writeDirect(built)
+    const direct = this.#directContent.write(built.blocks)
     direct.catch(() => undefined)
     await this.#inFlight.catch(async (cause: unknown) => {
       await direct.catch(() => undefined)
@@ -227,7 +228,7 @@ export class GroupCommit {
     this.#previousChain = built.chain
     this.#isWatermarkOwed = true
     try {
-      await this.#write(built, this.#writeDirect(built))
+      await this.#write(built, this.#directContent.write(built.blocks))
     } catch (cause) {
       built.release()
       throw cause
@@ -357,26 +358,6 @@ export class GroupCommit {
     )
     this.#projections.add(projection)
     void projection.finally(() => this.#projections.delete(projection))
-  }
-
-  /** Large content goes home before its frame: written, synced, and its name too (W2). */
-  async #writeDirect(built: BuiltGroup): Promise<void> {
-    const { fs } = this.#options
-    const direct = built.blocks.filter((part) => part.direct)
-    if (direct.length === 0) return
-    await writeAllAndSync(
-      fs,
-      'projection',
-      direct.map(({ block, blkAtBytes, content }) => ({
-        file: block.data,
-        atBytes: blkAtBytes,
-        bytes: content,
-      })),
-    )
-    const unnamed = direct.filter(({ block }) => !block.isNameDurable)
-    if (unnamed.length === 0) return
-    await fs.syncDirectories([...new Set(unnamed.map(({ block }) => dirname(block.data.path)))])
-    for (const { block } of unnamed) block.isNameDurable = true
   }
 
   #takeGroup(): PendingSubmission[] {

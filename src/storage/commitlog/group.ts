@@ -62,7 +62,10 @@ export interface BuiltBlock {
   readonly blkAtBytes: number
   /** Entries with the 0xFF behind them. */
   readonly entries: Uint8Array
+  /** Empty when the content is `scattered`. */
   readonly content: Uint8Array
+  /** Direct content that does not fit behind its frame, piece by piece where the writes have it. */
+  readonly scattered: readonly Uint8Array[]
 }
 
 /** A frame ready to be written, and what to do once it is durable. */

@@ -9,6 +9,7 @@
 
 const log = 'src/storage/commitlog/commit-log.ts'
 const group = 'src/storage/commitlog/group-commit.ts'
+const directContent = 'src/storage/commitlog/direct-content.ts'
 const checkpointer = 'src/storage/commitlog/checkpointer.ts'
 const projector = 'src/storage/commitlog/projector.ts'
 const frame = 'src/storage/commitlog/frame.ts'
@@ -138,16 +139,21 @@ export const mutants = [
   {
     name: 'direct content not synced before its frame',
     patches: [
-      importWriteAll(group),
       {
-        file: group,
-        find: "await writeAllAndSync(\n      fs,\n      'projection',\n      direct.map(",
-        put: "await writeEverything(\n      fs,\n      'projection',\n      direct.map(",
+        file: directContent,
+        find: "writeAllAndSync(\n        this.#fs,\n        'projection',\n        laidOut.map(",
+        put: "writeAll(\n        this.#fs,\n        'projection',\n        laidOut.map(",
       },
     ],
   },
   one('frame does not wait for its direct content', group, '    await direct\n', ''),
-  one('direct content: name not synced', group, 'if (unnamed.length === 0) return', 'return'),
+  one(
+    'direct content beyond a frame buffer not synced',
+    directContent,
+    'await this.#fs.syncFiles(blocks.map(({ block }) => block.data))',
+    '',
+  ),
+  one('direct content: name not synced', directContent, 'if (unnamed.length === 0) return', 'return'),
   one('name durable because this process made it', block, 'isNameDurable = false', 'isNameDurable = true'),
   one('entry directory trusted because it is seen', entry, 'isNameDurable = false', 'isNameDurable = true'),
   one(

@@ -66,4 +66,45 @@ describe('a group', () => {
     expect(Math.max(...sizes)).toBe(2)
     await storage.close()
   })
+
+  it('that is larger than a frame buffer goes home through one buffer, whatever it holds', async () => {
+    const { fs } = new SimulatedDisk({ seed: 33 })
+    const allocated: number[] = []
+    const allocate = fs.allocate.bind(fs)
+    fs.allocate = (bytes) => {
+      allocated.push(bytes)
+      return allocate(bytes)
+    }
+    const limits = { groupBytesMax: 10_000, directBytesMin: 5_000 }
+    const storage = await openStore(fs, { limits })
+    const contentOf = (number: number): Uint8Array =>
+      Uint8Array.from({ length: 70_001 + number }, (_, index) => (index * 7 + number) & 0xff)
+
+    // Several at once, and small ones among them: two frames write at a time.
+    await Promise.all(
+      Array.from({ length: 12 }, (_, number) =>
+        storage.submit({
+          writes: [
+            { ...write(entry, t0 + number * 10), content: contentOf(number) },
+            write({ bucket: 'kafka', entry: 'small' }, t0 + number, `small ${number}`),
+            { ...write(entry, t0 + number * 10 + 1), content: contentOf(number + 1000) },
+          ],
+        }),
+      ),
+    )
+
+    expect(Math.max(...allocated)).toBeLessThanOrEqual(2 * limits.groupBytesMax)
+    await storage.close()
+    const reopened = await openStore(fs, { limits })
+    for (let number = 0; number < 12; number++) {
+      for (const [at, content] of [
+        [number * 10, contentOf(number)],
+        [number * 10 + 1, contentOf(number + 1000)],
+      ] as const) {
+        const record = await reopened.get(entry, BigInt(t0 + at))
+        expect(Buffer.compare(await record!.read(), content)).toBe(0)
+      }
+    }
+    await reopened.close()
+  })
 })
