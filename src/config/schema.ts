@@ -175,7 +175,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'kafka.fetchBytesMax': [
     bytes(64 * KIB, GIB),
     16 * MIB,
-    'Most bytes of one answer of a broker, and the share of memory.budgetBytes for messages that are fetched and still wait to be accepted: at most half of it. A single larger batch is still fetched.',
+    'The share of memory.budgetBytes for answers of brokers that are on their way and messages that still wait to be accepted: at most half of it. An answer is asked for with half of this, and with less where messages are compressed well. A single larger batch is still fetched.',
   ],
   'kafka.fetchPartitionBytesMax': [
     bytes(16 * KIB, GIB),
@@ -278,7 +278,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'memory.budgetBytes': [
     bytes(16 * MIB, 64 * GIB),
     64 * MIB,
-    'Memory for messages that are fetched and not yet durable; when it is used up, fetching waits. Beside it the process needs an answer of each broker that is just arriving (kafka.fetchBytesMax at most, decompressed more), the caches (storage.writeCacheBytesMax, storage.readCacheBytesMax) and about 200 MiB.',
+    'Memory for messages that are fetched and not yet durable; when it is used up, fetching waits. Beside it the process needs as much again as a single batch is larger than half of kafka.fetchBytesMax, the caches (storage.writeCacheBytesMax, storage.readCacheBytesMax) and about 200 MiB.',
   ],
 
   'http.host': [

@@ -34,6 +34,7 @@ export async function until<T>(
 }
 
 export interface SedimentProcess {
+  readonly pid: number
   readonly address: string
   /** Resolves with the exit code, `null` after a signal. */
   readonly ended: Promise<number | null>
@@ -61,6 +62,7 @@ export function startSediment(
   }
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   return {
+    pid: child.pid ?? 0,
     address: `http://127.0.0.1:${port}`,
     ended,
     log: () => log,

@@ -14,6 +14,7 @@ import { SourceError } from '../source.ts'
 import { heldBytes } from '../held-bytes.ts'
 import { partitionName } from '../topic-partition.ts'
 import { Doorbell } from './doorbell.ts'
+import { FetchBudget, type Allowance } from './fetch-budget.ts'
 import {
   FETCH_VERSION,
   FetchError,
@@ -76,6 +77,12 @@ interface PartitionState extends TopicPartition {
   turn: number
 }
 
+/** What one answer lies in, and how much of it may be decoded. */
+interface AnswerMemory {
+  readonly lease: ResponseLease
+  readonly allowance: Allowance
+}
+
 /** One generation of the group. */
 interface Generation {
   readonly epoch: number
@@ -87,24 +94,25 @@ interface Generation {
 /**
  * Fetches the partitions of one group generation and hands their batches to the handler: in order within a
  * partition, side by side between partitions. While the handler looks at batches the next response is fetched
- * already, as long as batches of less than `maxBytes` of memory are out with the handler. A partition that is held,
+ * already, as long as there is room for it in `maxBytes` of memory, beside the batches that are out with the handler. A partition that is held,
  * paused or slow stops no other. Positions live here alone; kafkajs has none.
  */
 export class FetchLoop {
   private readonly options: FetchLoopOptions
   private readonly bell: Doorbell
   private generation: Generation | undefined
-  private pendingBytes = 0
+  private readonly budget: FetchBudget
   private turn = 0
 
   constructor(options: FetchLoopOptions) {
     this.options = options
     this.bell = new Doorbell(options.clock)
+    this.budget = new FetchBudget(options.limits.maxBytes)
   }
 
   /** Memory of batches that the handler has not accepted yet. */
   get fetchedBytes(): number {
-    return this.pendingBytes
+    return this.budget.heldBytes
   }
 
   /** Begins a generation; nothing is fetched until `begin` says where. The one before must be closed. */
@@ -167,7 +175,7 @@ export class FetchLoop {
     }
     given.abort()
     this.generation = undefined
-    this.pendingBytes = 0
+    this.budget.clear()
   }
 
   pause(partitions: readonly TopicPartition[]): void {
@@ -195,15 +203,10 @@ export class FetchLoop {
   async fetchFrom(cluster: Cluster, nodeId: string): Promise<void> {
     const { limits } = this.options
     const { generation } = this
-    if (
-      generation === undefined ||
-      generation.ending.signal.aborted ||
-      this.pendingBytes >= limits.maxBytes
-    ) {
-      return this.bell.wait(limits.maxWaitMs)
-    }
+    if (generation === undefined || generation.ending.signal.aborted) return this.bell.wait(limits.maxWaitMs)
     const { wanted, hasBusy } = this.selectPartitions(generation, Number(nodeId))
-    if (wanted.length === 0) return this.bell.wait(limits.maxWaitMs)
+    const room = wanted.length === 0 ? undefined : this.budget.open()
+    if (room === undefined) return this.bell.wait(limits.maxWaitMs)
     const rung = this.bell.rung
     const asked = wanted.map(({ topic, partition, position }) => ({ topic, partition, position }))
     for (const state of wanted) state.isFetching = true
@@ -217,16 +220,24 @@ export class FetchLoop {
         )
       }
       // Partitions that wait for the handler must not wait for data of the others, too.
-      const request = fetchRequest(asked, hasBusy ? { ...limits, maxWaitMs: 0 } : limits)
+      const request = fetchRequest(asked, {
+        maxWaitMs: hasBusy ? 0 : limits.maxWaitMs,
+        maxBytes: room.askedBytes,
+        maxBytesPerPartition: Math.min(limits.maxBytesPerPartition, room.askedBytes),
+      })
       const response = await unlessAborted(send(broker, request), generation.ending.signal)
       if (response === undefined) return
       if (response.errorCode !== FetchError.none) throw new Error(`fetch error ${response.errorCode}`)
       const lease = new ResponseLease(() => responseMemory.giveBack(response.memory))
       const letGo = lease.hold()
-      const hasData = await this.take(generation, asked, response.partitions, lease)
+      const { allowance } = room
+      const hasData = await this.take(generation, asked, response.partitions, { lease, allowance })
       letGo()
+      const recordBytes = response.partitions.reduce((sum, { recordSet }) => sum + recordSet.length, 0)
+      this.budget.learn(recordBytes, allowance.wantedBytes)
       if (hasBusy && !hasData && this.bell.rung === rung) await this.bell.wait(limits.maxWaitMs)
     } finally {
+      room.close()
       for (const state of wanted) state.isFetching = false
     }
   }
@@ -253,7 +264,7 @@ export class FetchLoop {
     generation: Generation,
     asked: readonly { readonly topic: string; readonly partition: number; readonly position: number }[],
     fetched: readonly FetchedPartition[],
-    lease: ResponseLease,
+    memory: AnswerMemory,
   ): Promise<boolean> {
     const positions = new Map(asked.map((position) => [partitionName(position), position.position]))
     const taken = await Promise.all(
@@ -274,7 +285,7 @@ export class FetchLoop {
           state.failures = 0
           return false
         }
-        return this.takeRecords(generation, state, position, part, lease)
+        return this.takeRecords(generation, state, position, part, memory)
       }),
     )
     return taken.includes(true)
@@ -285,9 +296,17 @@ export class FetchLoop {
     state: PartitionState,
     position: number,
     part: FetchedPartition,
-    lease: ResponseLease,
+    { lease, allowance }: AnswerMemory,
   ): Promise<boolean> {
-    const decoded = await decodeRecordSet(part.recordSet, position, part.highWatermark, part.aborted)
+    const decoded = await decodeRecordSet(
+      part.recordSet,
+      position,
+      part.highWatermark,
+      part.aborted,
+      allowance,
+    )
+    const isPutOff = decoded.nextOffset === position && decoded.error === undefined
+    if (isPutOff) return true
     const absent = await this.explained(state, decoded)
     const isWanted = state.position === position && state.phase === 'ready' && !state.isPaused
     if (!isWanted || generation.ending.signal.aborted) return false
@@ -311,10 +330,10 @@ export class FetchLoop {
         bytes: decoded.bytes,
         highWatermark: part.lastStableOffset < 0 ? part.highWatermark : part.lastStableOffset,
         leaderEpoch: decoded.leaderEpoch,
-        release: lease.hold(),
+        ...(decoded.isView ? { release: lease.hold() } : {}),
       }
       state.queue.push(batch)
-      this.pendingBytes += heldBytes(batch)
+      this.budget.hold(heldBytes(batch))
       this.deliver(generation, state)
     }
     if (decoded.error !== undefined && decoded.damaged !== undefined)
@@ -376,7 +395,7 @@ export class FetchLoop {
         await this.options.handler.batch(batch, generation.epoch, signal)
         if (this.generation !== generation) return
         state.queue.shift()
-        this.pendingBytes -= heldBytes(batch)
+        this.budget.letGo(heldBytes(batch))
         this.bell.ring()
       }
     } catch (error) {
@@ -395,7 +414,7 @@ export class FetchLoop {
       // The batch before is with the handler, or nothing was dropped.
       state.leaderEpoch = state.queue[0]?.leaderEpoch
     }
-    for (const batch of dropped) this.pendingBytes -= heldBytes(batch)
+    for (const batch of dropped) this.budget.letGo(heldBytes(batch))
   }
 
   private refused(generation: Generation, state: PartitionState, position: number, errorCode: number): void {

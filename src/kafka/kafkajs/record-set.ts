@@ -1,7 +1,8 @@
 import { crc32c } from '../../base/crc32.ts'
 import { SourceError, type AbsentOffsets, type DamagedBatch, type SourceRecord } from '../source.ts'
 import { absentOffsets } from './absent-offsets.ts'
-import { Codec } from './codecs.ts'
+import { Codec, decompressedBytesMax } from './codecs.ts'
+import type { Allowance } from './fetch-budget.ts'
 import {
   ATTRIBUTES_AT,
   codecOf,
@@ -33,6 +34,8 @@ export interface DecodedRecordSet {
   readonly leaderEpoch: number | undefined
   /** Memory that the records hold on to. */
   readonly bytes: number
+  /** Whether any of it is that of `recordSet`: everything that was compressed has memory of its own. */
+  readonly isView: boolean
   /** What is wrong with the batch at `nextOffset`; everything before it was decoded. */
   readonly error: SourceError | undefined
   /** That batch, where there is one. */
@@ -45,23 +48,32 @@ export interface DecodedRecordSet {
  * Keys, values and headers are views into `recordSet`, or into what its batches decompress to.
  *
  * @param aborted in the order of the response: by first offset
+ * @param allowance asked before a batch is decompressed; what it refuses is left for later, with all that follows
  */
 export async function decodeRecordSet(
   recordSet: Buffer,
   fetchOffset: number,
   highWatermark: number,
   aborted: readonly AbortedTransaction[],
+  allowance?: Pick<Allowance, 'grant'>,
 ): Promise<DecodedRecordSet> {
   const records: SourceRecord[] = []
   let nextOffset = fetchOffset
-  let bytes = recordSet.length
+  let bytes = 0
+  let isView = false
   const scanned = scanBatches(recordSet, fetchOffset, highWatermark)
   let error = scanned.error
-  const { batches } = scanned
+  let { batches } = scanned
   let roles: readonly BatchRole[] = []
   try {
     roles = rolesOf(batches, aborted)
     const isWanted = (index: number): boolean => roles[index] === 'data'
+    const needed = batches.map((batch, index) => (isWanted(index) ? decodedBytesMax(batch) : 0))
+    const granted = allowance?.grant(needed) ?? batches.length
+    if (granted < batches.length) {
+      batches = batches.slice(0, granted)
+      error = undefined
+    }
     const payloads = batches.some((batch, index) => isWanted(index) && codecOf(batch) !== Codec.none)
       ? await Promise.allSettled(
           batches.map((batch, index) => (isWanted(index) ? payloadOf(batch) : Promise.resolve(undefined))),
@@ -73,6 +85,7 @@ export async function decodeRecordSet(
         if (payload?.status === 'rejected')
           throw damaged(batch.baseOffset, 'does not decompress', payload.reason)
         const content = payload?.value ?? batch.bytes.subarray(HEADER_BYTES)
+        isView ||= codecOf(batch) === Codec.none
         if (codecOf(batch) !== Codec.none) bytes += content.length
         decodeRecords(batch, content, fetchOffset, records)
       }
@@ -97,7 +110,8 @@ export async function decodeRecordSet(
     nextOffset,
     absent,
     leaderEpoch: leaderEpoch < 0 ? undefined : leaderEpoch,
-    bytes,
+    bytes: isView ? bytes + recordSet.length : bytes,
+    isView,
     error,
     damaged: error && damagedBatch(recordSet, nextOffset, highWatermark, batches, scanned.endBytes),
   }
@@ -137,6 +151,12 @@ function soundOffset(recordSet: Buffer): number | undefined {
   if (end < HEADER_BYTES || end > recordSet.length) return undefined
   const isSound = crc32c(recordSet.subarray(ATTRIBUTES_AT, end)) === recordSet.readUInt32BE(CRC_AT)
   return isSound ? readInt64(recordSet, 0) : undefined
+}
+
+/** What a batch will be, by what it says of itself. */
+function decodedBytesMax(batch: Batch): number {
+  if (codecOf(batch) === Codec.none) return batch.bytes.length
+  return decompressedBytesMax(codecOf(batch), batch.bytes.subarray(HEADER_BYTES))
 }
 
 /** The whole and sound batches of a record set, of one leader epoch, and what is wrong with the one after them. */

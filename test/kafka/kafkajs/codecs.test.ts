@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { compressFrameSync } from 'lz4-napi'
 import { gzipSync } from 'node:zlib'
 import snappy from 'snappy'
-import { Codec, decompress } from '../../../src/kafka/kafkajs/codecs.ts'
+import { Codec, decompress, decompressedBytesMax } from '../../../src/kafka/kafkajs/codecs.ts'
 import { zstdBytesMax } from '../../../src/base/zstd.ts'
 import { lz4BytesMax, snappyBytes } from '../../../src/kafka/kafkajs/decompressed-size.ts'
 
@@ -152,5 +152,22 @@ describe('what headers say', () => {
         },
       ),
     )
+  })
+
+  test.each([
+    ['gzip', Codec.gzip, gzipSync],
+    ['snappy', Codec.snappy, (plain: Buffer) => snappy.compressSync(plain)],
+    ['framed snappy', Codec.snappy, (plain: Buffer) => xerial([snappy.compressSync(plain)])],
+  ] as const)('%s says exactly what it will be', (_, codec, compress) => {
+    for (const bytes of [0, 1, 1000, 3_000_000]) {
+      expect(decompressedBytesMax(codec, compress(Buffer.alloc(bytes, 'abc')))).toBe(bytes)
+    }
+    expect(() => decompressedBytesMax(codec, Buffer.from([1, 2]))).not.toThrow()
+  })
+
+  test('gzip cannot announce more than it can hold', () => {
+    const lying = gzipSync(Buffer.alloc(1000, 'ab'))
+    lying.writeUInt32LE(0xffff_ffff, lying.length - 4)
+    expect(decompressedBytesMax(Codec.gzip, lying)).toBeLessThan(100_000)
   })
 })

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { compressFrameSync } from 'lz4-napi'
 import snappy from 'snappy'
 import { crc32c } from '../../../src/base/crc32.ts'
+import { FetchBudget } from '../../../src/kafka/kafkajs/fetch-budget.ts'
 import { decodeRecordSet } from '../../../src/kafka/kafkajs/record-set.ts'
 import { SourceError } from '../../../src/kafka/source.ts'
 import {
@@ -313,6 +314,39 @@ describe('compression', () => {
     expect(records.map((r) => r.offset)).toEqual(Array.from({ length: 1003 }, (__, index) => index))
     expect(Buffer.from(records[1002]!.value!).toString()).toBe('value 499')
     expect(bytes).toBeGreaterThan(set.length + 2 * 500 * 10)
+  })
+
+  test.each(codecs)(
+    '%s: no more batches are decompressed than there is room for',
+    async (_, codec, compress) => {
+      const batches = [0n, 500n, 1000n].map((baseOffset) =>
+        encodeBatch({ baseOffset, records: numbered(500), codec, compress }),
+      )
+      const set = Buffer.concat(batches)
+      const { allowance } = new FetchBudget(40_000).open()!
+      // About 8 KB each, whatever it is compressed to: two fit into half of 40 kB, or one by the coarse bound of LZ4.
+      const decoded = await decodeRecordSet(set, 0, HIGH, [], allowance)
+      expect(decoded.error).toBeUndefined()
+      expect([500, 1000]).toContain(decoded.nextOffset)
+      expect(decoded.records.map(({ offset }) => offset)).toEqual(
+        Array.from({ length: decoded.nextOffset }, (__, offset) => offset),
+      )
+      expect(allowance.wantedBytes).toBeGreaterThan(3 * 7000)
+      expect(decoded.isView).toBe(false)
+
+      const nothing = await decodeRecordSet(set, 0, HIGH, [], { grant: () => 0 })
+      expect(nothing).toMatchObject({ records: [], nextOffset: 0, absent: [], error: undefined, bytes: 0 })
+      const later = await decodeRecordSet(set, decoded.nextOffset, HIGH, [])
+      expect(later.nextOffset).toBe(1500)
+    },
+  )
+
+  test('what is not compressed keeps the answer, and counts as long as it is', async () => {
+    const plain = encodeBatch({ baseOffset: 0n, records: numbered(3) })
+    const packed = encodeBatch({ baseOffset: 3n, records: numbered(3), codec: 1, compress: gzipSync })
+    const mixed = await decodeRecordSet(Buffer.concat([plain, packed]), 0, HIGH, [])
+    expect(mixed.isView).toBe(true)
+    expect(mixed.bytes).toBeGreaterThan(plain.length + packed.length)
   })
 })
 
