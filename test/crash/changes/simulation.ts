@@ -113,6 +113,8 @@ export class ChangeSimulation {
   #newProcess(): StoreProcess {
     const process = new StoreProcess(this.#tools, this.#disk, (place, _operation, call, path) => {
       if (call === 'unlink' && path.endsWith('.meta')) this.#removedBlocks.add(path.replace(/\.meta$/, ''))
+      // Content ahead of its frame: the id is that of another block by now.
+      if (call === 'write' && path.endsWith('.blk')) this.#removedBlocks.delete(path.replace(/\.blk$/, ''))
       if (place !== 'creation')
         this.#points.offer(fragility(call, path), () => this.#snapshot(`${call} ${path}`))
     })
