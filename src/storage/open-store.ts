@@ -13,6 +13,7 @@ import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageO
 import { adoptOpenBlocks, clearStaged, finishRecovery, keepWaiting, makeDirectories } from './opening.ts'
 import { storePaths, type StorePaths } from './paths.ts'
 import type { BucketSettings } from './record.ts'
+import { returnedMessage } from './recovery/apply.ts'
 import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
 import { Quarantine } from './recovery/adopt/quarantine.ts'
 import type { OwedRecord } from './recovery/owed-content.ts'
@@ -106,6 +107,10 @@ async function recoverStore(
   const { log, owed, damage } = recovery
   for (const { path, message } of recovery.lost)
     logger.error({ path }, `${message}: it cannot be read any more, and all else goes on`)
+  for (const returned of recovery.returned) {
+    const { bucket, entry, blockId } = returned
+    logger.warn({ bucket, entry, block: blockId }, returnedMessage(returned))
+  }
   await writeOwner(fs, paths, generation, clock.nowUs())
   const visit = new Quarantine({ ...aside, generation })
   for (const { error, ...place } of notTaken.places) damage.note(place, error)

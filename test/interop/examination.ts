@@ -138,6 +138,7 @@ export class Examination {
   async #openOnce(subject: Subject, expectation: Expectation, visit: Visit): Promise<keyof VisitOutcome> {
     const tested = await this.copy(visit.visited)
     const lostBefore = this.report.server.lostByItself
+    const isSaidBefore = visit.isAfterKill && (await this.#saysWhatReturns(tested))
     let store: InteropStore
     try {
       store = await openInteropStore(tested, subject.profile)
@@ -156,7 +157,10 @@ export class Examination {
       expectation.tried = companion.next
       this.report.owed += await payOwed(store, subject.messages)
       const opened = await readThroughSediment(storage)
-      this.#countCameBack(expectation.judge(opened), visit)
+      const verdict = expectation.judge(opened)
+      this.#countCameBack(verdict, visit)
+      if (verdict.cameBack.length > 0 && !isSaidBefore)
+        this.fail(subject, `${some(verdict.cameBack)} came back, and verify had not said so`)
       if (!(await this.#judgeInSediment(subject, expectation, opened, visit))) return 'wrong'
       expectation.settle(opened, true)
       await writeOn(subject, expectation, store)
@@ -174,6 +178,16 @@ export class Examination {
     if (!(await this.#isVerified(subject, visit, tested))) return 'wrong'
     if (this.#random.chance(0.3)) await this.#showAgain(subject, expectation, visit, tested)
     return 'right'
+  }
+
+  async #saysWhatReturns(dataPath: string): Promise<boolean> {
+    const fs = await NodeFileSystem.open()
+    try {
+      const { findings } = await verifyDirectory(fs, dataPath, { checkContent: false })
+      return findings.some(({ message }) => message.startsWith('ReductStore does not have'))
+    } finally {
+      await fs.close()
+    }
   }
 
   async #judgeSettled(

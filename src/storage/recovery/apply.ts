@@ -10,7 +10,7 @@ import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { scanRecord } from '../codec/scan-record.ts'
 import { EntryPaths, blockFiles, directoriesUpTo, stagedFiles, storePaths } from '../paths.ts'
 import { removalIntent, scanWal, walEntryType } from '../wal/wal-codec.ts'
-import type { BlockFacts, LoggedChange } from './facts.ts'
+import type { BlockFacts, BlockName, LoggedChange } from './facts.ts'
 import { mergeIntoDescriptor } from './merge-into-descriptor.ts'
 import type { OwedRecord } from './owed-content.ts'
 import { planMerge } from './plan-merge.ts'
@@ -37,6 +37,21 @@ export interface LostContent {
   readonly message: string
 }
 
+/** Records of the end of the log that come back into a block which ReductStore has saved or removed. */
+export interface ReturnedRecords extends BlockName {
+  readonly records: number
+  readonly firstUs: number
+}
+
+/** For the log and for verify. */
+export function returnedMessage({ bucket, entry, records, firstUs }: ReturnedRecords): string {
+  const what = records === 1 ? 'record' : 'records'
+  return (
+    `ReductStore does not have ${records} acknowledged ${what} of ${bucket}/${entry}, the first at ${firstUs}: never ` +
+    'seen, lost, or removed there; they are stored again from the log'
+  )
+}
+
 /**
  * The last part of step R4: content that went home before its frame must be there. Where it is not, that harms its record
  * only, which its CRC-32 tells. In blocks that ReductStore has saved or removed since it is owed. What was folded was
@@ -47,16 +62,21 @@ export async function findLostDirectContent(
   dataPath: string,
   blocks: readonly PlannedBlock[],
   damage: Damage,
-): Promise<{ lost: LostContent[]; owed: OwedRecord[] }> {
+): Promise<{ lost: LostContent[]; owed: OwedRecord[]; returned: ReturnedRecords[] }> {
   const direct = blocks
     .flatMap(({ facts, plan }) => (plan.kind === 'open' ? facts.items.filter((item) => item.direct) : []))
     .sort((a, b) => b.sequence - a.sequence)
   const lost: LostContent[] = []
   const owed: OwedRecord[] = []
+  const returned: ReturnedRecords[] = []
   for (const { facts, plan } of blocks) {
     if (plan.kind !== 'merge') continue
     await damage.contain(facts, async () => {
-      owed.push(...(await planMerge(fs, dataPath, facts, plan.entries)).owed)
+      const merge = await planMerge(fs, dataPath, facts, plan.entries)
+      owed.push(...merge.owed)
+      const { bucket, entry, blockId } = facts
+      const { length: records, 0: firstUs } = merge.returnedUs
+      if (firstUs !== undefined) returned.push({ bucket, entry, blockId, records, firstUs })
     })
   }
   let budgetBytes = DIRECT_CHECK_BYTES_MAX
@@ -69,7 +89,7 @@ export async function findLostDirectContent(
         lost.push({ path, message: `content of group ${item.sequence} is not there` })
     })
   }
-  return { lost, owed }
+  return { lost, owed, returned }
 }
 
 /** Whether the data file holds the content of the records of `entries`. */

@@ -31,6 +31,8 @@ export interface Merge {
   readonly ops: readonly WriteOp[]
   /** Records whose content is nowhere any more. */
   readonly owed: readonly OwedRecord[]
+  /** Times of finished records of the log that ReductStore does not have: unseen, lost, or removed there (FORMAT.md). */
+  readonly returnedUs: readonly number[]
   /** ReductStore has read this WAL of ours, and a power cut has brought its name back. */
   readonly isWalOurs: boolean
 }
@@ -143,7 +145,9 @@ export async function planMerge(
     records.push(encoded(content === 'nowhere' ? { ...placed, ...lost } : placed))
   }
   const { isOurs: isWalOurs } = theirs
-  return { records, sizeBytes, otherFields: descriptor.otherFields, ops, owed, isWalOurs }
+  const returned = missing.filter(({ record }) => record.state === recordStateNumber.finished)
+  const returnedUs = returned.map(({ record }) => Number(record.timestampUs))
+  return { records, sizeBytes, otherFields: descriptor.otherFields, ops, owed, returnedUs, isWalOurs }
 }
 
 /** The frames' records, each time once, in the order in which their content was logged. */

@@ -9,7 +9,13 @@ import type { LogCompanion } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import { requireSpace } from '../store-files.ts'
-import { applyPlans, byEntry, findLostDirectContent, type LostContent } from './apply.ts'
+import {
+  applyPlans,
+  byEntry,
+  findLostDirectContent,
+  type LostContent,
+  type ReturnedRecords,
+} from './apply.ts'
 import type { LogFacts } from './facts.ts'
 import { checkpointBefore, onlyOf } from './waiting-frames.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './owed-content.ts'
@@ -26,6 +32,7 @@ export interface Recovery {
   readonly damage: Damage
   readonly lost: readonly LostContent[]
   readonly owed: readonly OwedRecord[]
+  readonly returned: readonly ReturnedRecords[]
   readonly event: Omit<RecoveryEvent, 'quarantined'>
 }
 
@@ -41,6 +48,8 @@ export interface RecoveryPlan {
   readonly lost: readonly LostContent[]
   /** Records whose content ReductStore has cut off, those of earlier visits among them. */
   readonly owed: readonly OwedRecord[]
+  /** What the log has and ReductStore has not. */
+  readonly returned: readonly ReturnedRecords[]
 }
 
 /** @throws {StorageError} `ERR_CORRUPT` */
@@ -57,7 +66,8 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
   const damage = new Damage(paths.root)
   const log = await scanLog(fs, paths, await readCheckpoint(fs, paths))
   const known = await readOwed(fs, paths)
-  if (log.damage.length > 0) return { log, blocks: [], faults: log.damage, damage, lost: [], owed: known }
+  if (log.damage.length > 0)
+    return { log, blocks: [], faults: log.damage, damage, lost: [], owed: known, returned: [] }
   const planned = [await planEntries(fs, paths, log, damage)]
   const faults = planned.flatMap(({ blocks }) => blocks.flatMap(faultOfLog))
   for (const frames of log.checkpoint.waiting) {
@@ -71,7 +81,15 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
     planned.flatMap((one) => one.owed),
   )
   const blocks = planned.flatMap((one) => one.blocks).filter(({ facts }) => damage.of(facts) === undefined)
-  return { log, blocks, faults, damage, lost: planned.flatMap((one) => one.lost), owed }
+  return {
+    log,
+    blocks,
+    faults,
+    damage,
+    lost: planned.flatMap((one) => one.lost),
+    owed,
+    returned: planned.flatMap((one) => one.returned),
+  }
 }
 
 /** A block that is damaged takes its entry along, and no other: `damage` says so, and its frames wait. */
@@ -80,7 +98,12 @@ async function planEntries(
   paths: StorePaths,
   log: LogFacts,
   damage: Damage,
-): Promise<{ blocks: PlannedBlock[]; lost: LostContent[]; owed: OwedRecord[] }> {
+): Promise<{
+  blocks: PlannedBlock[]
+  lost: LostContent[]
+  owed: OwedRecord[]
+  returned: ReturnedRecords[]
+}> {
   const facts = await scanBlocks(fs, paths.root, log, damage)
   const blocks = facts.map((block): PlannedBlock => ({ facts: block, plan: planBlock(block) }))
   for (const entryBlocks of byEntry(blocks)) {
@@ -164,6 +187,7 @@ export async function recover(
     damage: plan.damage,
     lost: plan.lost,
     owed: plan.owed,
+    returned: plan.returned,
     event: {
       durationMs: clock.monotonicMs() - startedMs,
       frames: frames.length,

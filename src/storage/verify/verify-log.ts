@@ -3,8 +3,9 @@ import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { Damage } from '../damage.ts'
 import { StorageError } from '../errors.ts'
 import type { LogCompanion } from '../options.ts'
-import type { StorePaths } from '../paths.ts'
+import { EntryPaths, type StorePaths } from '../paths.ts'
 import type { EntryName, LabelList } from '../record.ts'
+import { returnedMessage } from '../recovery/apply.ts'
 import type { LoggedFrame } from '../recovery/facts.ts'
 import type { OwedRecord } from '../recovery/owed-content.ts'
 import { readEntries } from '../recovery/read-entries.ts'
@@ -81,6 +82,12 @@ export async function verifyLog(
           `in ${bucket}/${entry} at ${timestampUs}: the next run reads it again from Kafka`,
       )
     }
+    for (const returned of plan.returned)
+      found(
+        'recoverable',
+        new EntryPaths(paths.root, returned).descriptor(returned.blockId),
+        returnedMessage(returned),
+      )
     for (const message of plan.faults) found('damaged', paths.sediment, message)
     for (const { path, message } of plan.lost) found('damaged', path, message)
     const { log, damage } = plan

@@ -216,6 +216,13 @@ describe('a block that ReductStore saved', () => {
     for (const setup of [inline, direct]) {
       const disk = await killedStore([record(5, x), record(6, y), record(7, x), record(8, y)], setup)
       await visit(disk, [0, 7], false)
+      const { findings } = await verifyDirectory(disk.fs, '/data', { checkContent: true })
+      // The last one may never have been seen there: it comes back, and not silently.
+      expect(findings).toContainEqual({
+        severity: 'recoverable',
+        path: `${path}.meta`,
+        message: expect.stringContaining(`1 acknowledged record of kafka/topic/0, the first at ${t0 + 8}`),
+      })
       const storage = await openStore(disk.restart(), setup)
       const times = (await shown(storage)).map((row) => row.split(' ')[0])
       expect(times).toEqual(['0', '7', '8'])
