@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npm run crash:kernel [-- --cuts 500 --seed 1 --only run,calls,ext4,xfs,nbd-ext4,nbd-xfs]`: the real engine on real file
- * systems of this kernel: `sediment run` on a disk that gets full, failing system calls, limits, a full disk, power cuts on loop devices and on a disk with a
+ * `npm run crash:kernel [-- --cuts 500 --seed 1 --only run,fifo,moves,calls,ext4,xfs,nbd-ext4,nbd-xfs]`: the real engine on real file
+ * systems of this kernel: `sediment run` on a disk that gets full, failing system calls, limits, a full disk, a FIFO bucket on one, renames cut off, power cuts on loop devices and on a disk with a
  * volatile cache (`test/crash/kernel/`). What cannot run here is said loudly, and fails under `CI=true`. Interrupted it
  * reports what it has done, and leaves nothing mounted. With `--preload libeatmydata.so` cuts must lose something.
  */

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isOnPath } from '../../dev/runner/command.mjs'
 import { failCalls } from './kernel/call-faults.ts'
+import { evictOnFullDisk } from './kernel/evicting.ts'
 import { fillDisk } from './kernel/full-disk.ts'
+import { moveUntilCut } from './kernel/moving.ts'
 import { failRuns } from './kernel/run-faults.ts'
 import { cutPowerAgainAndAgain } from './kernel/power-cuts.ts'
 import { LoopDisk, VolatileDisk, command, type ScratchDisk } from './kernel/scratch-disk.ts'
@@ -105,8 +107,29 @@ const runs: Part = {
   },
 }
 
+const quotas: Part = {
+  name: 'fifo',
+  missing: () => (process.getuid?.() === 0 ? undefined : 'only root may mount'),
+  run: () => evictOnFullDisk(folder, log),
+}
+
+const moves: Part = {
+  name: 'moves',
+  missing: () => missingForDisks('ext4'),
+  run: async () => {
+    const disk = new LoopDisk('ext4', join(folder, 'moves'))
+    try {
+      await moveUntilCut(disk, { cuts, seed, log, signal: interrupted.signal })
+    } finally {
+      await disk.dispose()
+    }
+  },
+}
+
 const parts: readonly Part[] = [
   runs,
+  quotas,
+  moves,
   callFaults,
   powerCuts('ext4', (place) => new LoopDisk('ext4', place)),
   powerCuts('xfs', (place) => new LoopDisk('xfs', place)),
