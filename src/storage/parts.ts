@@ -9,6 +9,7 @@ import { StorageError } from './errors.ts'
 import { Health } from './health.ts'
 import { Maintenance } from './maintenance.ts'
 import { addChecksums } from './mutation/add-checksums.ts'
+import { replacedAttachments } from './mutation/attachments.ts'
 import { DiscardedTrees } from './mutation/discarded-trees.ts'
 import type { MutationContext } from './mutation/mutations.ts'
 import type { RelocationContext } from './mutation/relocate.ts'
@@ -146,6 +147,7 @@ export function connectParts(
     source: (entry) => live.source(entry),
     makeEntry: (name) => catalogue.require(name),
     quotas,
+    replaced: (entry, begin) => replacedAttachments(mutation, entry, begin),
     spareBytes,
   })
   const owed = new OwedRecords({ fs, paths, begin })

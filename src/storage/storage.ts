@@ -4,6 +4,7 @@ import type { DamagedPlace } from './damage.ts'
 import type { Entry } from './entry.ts'
 import { StorageError } from './errors.ts'
 import { checkLabels } from './label-rules.ts'
+import { checkAttachment } from './mutation/attachments.ts'
 import { changeSettings, createBucket, listBuckets, requireBucket } from './mutation/bucket-settings.ts'
 import type { RecordResult } from './mutation/mutations.ts'
 import { removeBucket, removeEntry, renameBucket, renameEntry } from './mutation/relocate.ts'
@@ -12,6 +13,7 @@ import { updateLabels, type LabelUpdate } from './mutation/update-labels.ts'
 import { openStore, type OpenedStore } from './open-store.ts'
 import type { StorageOptions } from './options.ts'
 import { connectParts, type StorageParts } from './parts.ts'
+import { isAttachment } from './paths.ts'
 import { entryInfo } from './query/entry-info.ts'
 import { getRecord } from './query/get-record.ts'
 import { readBatches } from './query/read-batches.ts'
@@ -114,6 +116,7 @@ export class Storage implements RecordReader {
   /**
    * Begins a record whose content comes in pieces, of any length. Its range is durable, as a record that has failed, when
    * this resolves. A failed record of equal length is written again in its place, with these labels and this type.
+   * An attachment (`$meta`) needs a label `key`; the frame that finishes it labels all others of its key `remove=true`.
    * @throws {StorageError} `ERR_EXISTS` when the time is taken, `ERR_NO_SPACE`, `ERR_QUOTA`, `ERR_INVALID`, `ERR_CORRUPT`
    *   (what it belongs into is damaged), `ERR_POISONED`, `ERR_CLOSED`
    */
@@ -123,6 +126,7 @@ export class Storage implements RecordReader {
       const why = `${begin.contentBytes} is no length of content`
       throw new StorageError('ERR_INVALID', why, begin.target)
     }
+    if (isAttachment(begin.target)) checkAttachment(begin)
     return this.#parts.uploads.begin(begin)
   }
 

@@ -33,14 +33,14 @@ export async function updateLabels(
       for (const update of updates) {
         const { timestampUs } = update
         try {
-          entries.push(await edit(context, entry, update, updated))
+          entries.push(await labelEdit(context, entry, update, updated))
           results.push({ timestampUs })
         } catch (error) {
           if (!(error instanceof StorageError) || error.code === 'ERR_POISONED') throw error
           results.push({ timestampUs, error })
         }
       }
-      if (entries.length > 0) await commit({ entries: joined(entries) })
+      if (entries.length > 0) await commit({ entries: joinedEdits(entries) })
       return results
     } finally {
       for (const { block } of entries) block.holds -= 1
@@ -48,8 +48,8 @@ export async function updateLabels(
   })
 }
 
-/** The entry for the WAL of a block, which is held. */
-async function edit(
+/** The entry for the WAL of a block, which is held. @param updated what others of the same frame say of records */
+export async function labelEdit(
   context: MutationContext,
   entry: Entry,
   { timestampUs, set = new Map<string, string>(), remove = [] }: LabelUpdate,
@@ -88,15 +88,16 @@ function applied(
   return [...values].flat()
 }
 
-/** One item a block. */
-function joined(edits: readonly EntriesEdit[]): EntriesEdit[] {
-  const byBlock = new Map<EntriesEdit['block'], Uint8Array[]>()
-  for (const { block, entries } of edits) {
-    const known = byBlock.get(block)
-    if (known === undefined) byBlock.set(block, [entries])
-    else known.push(entries)
+/** One item a block, in the order given. Content belongs to one edit of a block at most. */
+export function joinedEdits(edits: readonly EntriesEdit[]): EntriesEdit[] {
+  const byBlock = new Map<EntriesEdit['block'], EntriesEdit>()
+  for (const edit of edits) {
+    const known = byBlock.get(edit.block)
+    const entries = known === undefined ? edit.entries : Buffer.concat([known.entries, edit.entries])
+    const recordCount = (known?.recordCount ?? 0) + edit.recordCount
+    byBlock.set(edit.block, { ...edit, ...known, entries, recordCount })
   }
-  return Array.from(byBlock, ([block, parts]) => ({ block, entries: Buffer.concat(parts), recordCount: 0 }))
+  return [...byBlock.values()]
 }
 
 /** Its labels are written when it is finished. */

@@ -4,9 +4,10 @@ import type { FileSystem } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import type { OpenBlock } from '../block/block.ts'
 import { encodeRecord, recordBytes, recordStateNumber } from '../codec/record-codec.ts'
-import type { Edits } from '../commitlog/group.ts'
+import type { Edits, EntriesEdit } from '../commitlog/group.ts'
 import { StorageError, type StorageErrorCode } from '../errors.ts'
 import type { RecordBegin, RecordWriter } from '../record.ts'
+import { joinedEdits } from '../mutation/update-labels.ts'
 import { encodeWalEntry, walEntryType } from '../wal/wal-codec.ts'
 
 /** Content goes to the disk in pieces of this size at most. */
@@ -17,6 +18,8 @@ export interface UploadContext {
   readonly clock: Clock
   readonly idleMsMax: number
   readonly exclusive: <T>(job: (commit: (edits: Edits) => Promise<void>) => Promise<T>) => Promise<T>
+  /** What the last frame changes besides, of blocks that are held. In the exclusive job. */
+  readonly alsoAtEnd: () => Promise<readonly EntriesEdit[]>
   /** Called once, when nothing more is written into the range. */
   readonly ended: () => void
 }
@@ -109,11 +112,17 @@ export class RecordUpload implements RecordWriter {
       // Most of it before ingestion has to wait: the frame syncs again.
       if (contentBytes > 0) await fs.syncFiles([block.data])
       await exclusive(async (commit) => {
-        const payload = encodeUpload(this.#begin, beginBytes, this.#crc32)
-        const direct = contentBytes > 0 ? { blkAtBytes: beginBytes, contentBytes } : undefined
-        const entries = encodeWalEntry(walEntryType.writeRecord, payload)
-        block.metadataBytes += payload.byteLength - heldBytes
-        await commit({ entries: [{ block, entries, recordCount: 0, ...(direct && { direct }) }] })
+        const others = await this.#context.alsoAtEnd()
+        try {
+          const payload = encodeUpload(this.#begin, beginBytes, this.#crc32)
+          const direct = contentBytes > 0 ? { blkAtBytes: beginBytes, contentBytes } : undefined
+          const entries = encodeWalEntry(walEntryType.writeRecord, payload)
+          block.metadataBytes += payload.byteLength - heldBytes
+          const finished = { block, entries, recordCount: 0, ...(direct && { direct }) }
+          await commit({ entries: joinedEdits([finished, ...others]) })
+        } finally {
+          for (const other of others) other.block.holds -= 1
+        }
       })
       this.#end('finished')
     })

@@ -4,7 +4,7 @@ import type { BlockManager } from '../block/block-manager.ts'
 import { isExtensible } from '../block/placement.ts'
 import { decodeRecord, recordStateNumber, stateFieldBytes } from '../codec/record-codec.ts'
 import { scanRecord } from '../codec/scan-record.ts'
-import type { Edits } from '../commitlog/group.ts'
+import type { Edits, EntriesEdit } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { QuotaKeeper } from '../quota/quota-keeper.ts'
@@ -25,6 +25,8 @@ export interface UploadsOptions {
   /** The entry, made durable when it is missing. */
   readonly makeEntry: (name: EntryName) => Promise<Entry>
   readonly quotas: Pick<QuotaKeeper, 'refusal' | 'evictions'>
+  /** See `replacedAttachments`. */
+  readonly replaced: (entry: Entry, begin: RecordBegin) => Promise<readonly EntriesEdit[]>
   /** Free bytes, less what open uploads will still write. */
   readonly spareBytes: () => Promise<number>
 }
@@ -73,7 +75,9 @@ export class Uploads {
   }
 
   #started(entry: Entry, begin: RecordBegin, place: UploadPlace): RecordUpload {
-    const { fs, clock, idleMsMax, exclusive } = this.#options
+    const { fs, clock, idleMsMax, exclusive, replaced } = this.#options
+    const alsoAtEnd = (): Promise<readonly EntriesEdit[]> =>
+      entry.isAttachment ? replaced(entry, begin) : Promise.resolve([])
     const timestampUs = BigInt(begin.timestampUs)
     const ended = (): void => {
       place.block.holds -= 1
@@ -81,7 +85,7 @@ export class Uploads {
       this.#open.delete(upload)
     }
     entry.uploading.add(timestampUs)
-    const upload = new RecordUpload(begin, place, { fs, clock, idleMsMax, exclusive, ended })
+    const upload = new RecordUpload(begin, place, { fs, clock, idleMsMax, exclusive, alsoAtEnd, ended })
     this.#open.add(upload)
     return upload
   }
