@@ -21,6 +21,9 @@ import { RecordingHandler } from '../support/recording-handler.ts'
 import { FakeStorage } from '../support/sink/fake-storage.ts'
 import { plainMapper, storedOffsets } from '../support/sink/sink-bench.ts'
 
+/** A fetch that was under way before a pause has come back by then. */
+const FETCH_OVER_MS = 400
+
 const describeWithKafka = requireTool('java') ? describe : describe.skip
 jest.setTimeout(120_000)
 
@@ -80,12 +83,16 @@ describeWithKafka('a partition on a real broker', () => {
     for (let number = from; number < to; number++)
       await producer.send({ topic, messages: [{ partition: 0, value: `${number}` }] })
   }
-  const newSource = (topic: string, groupId = `group-${++count}`): KafkajsSource => {
+  const newSource = (
+    topic: string,
+    groupId = `group-${++count}`,
+    metadataMaxAgeMs = 2_000,
+  ): KafkajsSource => {
     const source = testSource({
       brokers: [broker.bootstrap],
       groupId,
       topics: [topic],
-      metadataMaxAgeMs: 2_000,
+      metadataMaxAgeMs,
     })
     sources.push(source)
     return source
@@ -199,6 +206,49 @@ describeWithKafka('a partition on a real broker', () => {
       handler.assignments.flatMap(({ partitions }) => partitions.map(({ topicId }) => topicId))
     await handler.until('the other topic', () => new Set(ids()).size === 2, 40_000)
     expect(handler.offsets(topic)).toEqual([0, 1, 2, 3, 4])
+  })
+
+  test('whose topic is made again between two fetches is held by the next one, and nothing of the new topic is stored', async () => {
+    const [topic, groupId] = [await newTopic(), `group-${++count}`]
+    await produce(topic, 0, 5)
+    // Nothing but a fetch can tell: metadata is not looked at again.
+    const source = newSource(topic, groupId, 600_000)
+    const storage = new FakeStorage({ isInstant: true })
+    const { ledger } = storage
+    const clock = realClock
+    const sink = new Sink({
+      source,
+      storage,
+      ledger,
+      clock,
+      mapper: plainMapper,
+      groupId,
+      start: { kind: 'earliest' },
+    })
+    await sink.start()
+    const until = async (done: (partition: PartitionStatus) => boolean): Promise<void> => {
+      const deadlineMs = clock.monotonicMs() + 30_000
+      for (;;) {
+        const [seen] = sink.status().partitions
+        if (seen !== undefined && done(seen)) return
+        if (clock.monotonicMs() > deadlineMs) throw new Error(`it is ${JSON.stringify(seen)}`)
+        await clock.sleep(20)
+      }
+    }
+    await until(isStored(5))
+    const partition = { topic, partition: 0 }
+    source.pause([partition])
+    await clock.sleep(FETCH_OVER_MS)
+    await admin.deleteTopics({ topics: [topic] })
+    await newTopic(topic)
+    await produce(topic, 0, 12)
+    source.resume([partition])
+
+    await until(isHeld)
+    expect(sink.status().partitions[0]!.hold).toMatchObject({ reason: 'topic-recreated' })
+    await sink.drain(5_000)
+    await sink.stop(5_000)
+    expect(storedOffsets(storage, partition)).toEqual(upTo(5))
   })
 
   test('whose topic was made again is held over restarts, and read whole once that is accepted', async () => {

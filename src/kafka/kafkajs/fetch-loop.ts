@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import type {
   AbsentOffsets,
+  AssignedPartition,
   CheckedPlace,
   DamagedBatch,
   LogPlace,
@@ -15,6 +16,7 @@ import { heldBytes } from '../held-bytes.ts'
 import { partitionName } from '../topic-partition.ts'
 import { Doorbell } from './doorbell.ts'
 import { FetchBudget, type Allowance } from './fetch-budget.ts'
+import { FETCH_BY_ID_VERSION, fetchByIdRequest } from './fetch-by-id.ts'
 import {
   FETCH_VERSION,
   FetchError,
@@ -59,6 +61,8 @@ export interface FetchLoopOptions {
 }
 
 interface PartitionState extends TopicPartition {
+  /** What it was when it was assigned; `undefined` where brokers do not tell. */
+  topicId: string | undefined
   /** The next offset to ask for; what is queued lies before it. */
   position: number
   /** Of the record before `position`; `undefined` when it is not known, or has been checked to go on there. */
@@ -120,6 +124,7 @@ export class FetchLoop {
     const states = partitions.map(({ topic, partition }): PartitionState => ({
       topic,
       partition,
+      topicId: undefined,
       position: 0,
       leaderEpoch: undefined,
       phase: 'waiting',
@@ -141,14 +146,20 @@ export class FetchLoop {
   }
 
   /** Where to start some partitions, in their order; the others wait on. Ignored when `epoch` is over. */
-  begin(epoch: number, partitions: readonly TopicPartition[], decisions: readonly StartDecision[]): void {
+  begin(
+    epoch: number,
+    partitions: readonly Pick<AssignedPartition, 'topic' | 'partition' | 'topicId'>[],
+    decisions: readonly StartDecision[],
+  ): void {
     const { generation } = this
     if (generation?.epoch !== epoch) return
     for (const [index, partition] of partitions.entries()) {
       const decision = decisions[index]
       if (decision === undefined) throw new Error('the handler decided fewer partitions than it was assigned')
       const state = generation.partitions.get(partitionName(partition))
-      if (state !== undefined) this.decide(state, decision)
+      if (state === undefined) continue
+      state.topicId = partition.topicId
+      this.decide(state, decision)
     }
     this.bell.ring()
   }
@@ -208,7 +219,12 @@ export class FetchLoop {
     const room = wanted.length === 0 ? undefined : this.budget.open()
     if (room === undefined) return this.bell.wait(limits.maxWaitMs)
     const rung = this.bell.rung
-    const asked = wanted.map(({ topic, partition, position }) => ({ topic, partition, position }))
+    const asked = wanted.map(({ topic, partition, position, topicId }) => ({
+      topic,
+      partition,
+      position,
+      topicId,
+    }))
     for (const state of wanted) state.isFetching = true
     try {
       const broker = await cluster.findBroker({ nodeId })
@@ -220,11 +236,14 @@ export class FetchLoop {
         )
       }
       // Partitions that wait for the handler must not wait for data of the others, too.
-      const request = fetchRequest(asked, {
+      const answer = {
         maxWaitMs: hasBusy ? 0 : limits.maxWaitMs,
         maxBytes: room.askedBytes,
         maxBytesPerPartition: Math.min(limits.maxBytesPerPartition, room.askedBytes),
-      })
+      }
+      const byId = spoken >= FETCH_BY_ID_VERSION ? asked.filter(hasTopicId) : []
+      const request =
+        byId.length === asked.length ? fetchByIdRequest(byId, answer) : fetchRequest(asked, answer)
       const response = await unlessAborted(send(broker, request), generation.ending.signal)
       if (response === undefined) return
       if (response.errorCode !== FetchError.none) throw new Error(`fetch error ${response.errorCode}`)
@@ -519,6 +538,12 @@ export class FetchLoop {
   private statesOf(partitions: readonly TopicPartition[]): PartitionState[] {
     return partitions.flatMap((partition) => this.generation?.partitions.get(partitionName(partition)) ?? [])
   }
+}
+
+function hasTopicId<Asked extends { readonly topicId: string | undefined }>(
+  asked: Asked,
+): asked is Asked & { readonly topicId: string } {
+  return asked.topicId !== undefined
 }
 
 /** `undefined` as soon as `signal` is aborted, whatever `promise` does later. */

@@ -37,7 +37,7 @@ export interface FetchedPartition {
   readonly recordSet: Buffer
 }
 
-interface FetchResponse {
+export interface FetchResponse {
   /** What the record sets are views into. */
   readonly memory: ArrayBufferLike
   readonly clientSideThrottleTime: number
@@ -45,7 +45,7 @@ interface FetchResponse {
   readonly partitions: readonly FetchedPartition[]
 }
 
-const READ_COMMITTED = 1
+export const READ_COMMITTED = 1
 const HEAD_BYTES = 4 + 4 + 4 + 4 + 1 + 4 + 4 + 4
 const PARTITION_BYTES = 4 + 4 + 8 + 8 + 4
 const TAIL_BYTES = 4 + 2
