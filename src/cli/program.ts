@@ -31,6 +31,7 @@ import { query, type QueryOptions } from './commands/query.ts'
 import { run, type RunOptions } from './commands/run.ts'
 import { recordLabel, recordRm, type RecordRemovalOptions } from './commands/record.ts'
 import { repair, type RepairCommandOptions } from './commands/repair.ts'
+import { replay, type ReplayCommandOptions } from './commands/replay.ts'
 import { settle } from './commands/settle.ts'
 import { verify, type VerifyCommandOptions } from './commands/verify.ts'
 import type { ConfigurationOptions } from './configuration.ts'
@@ -376,6 +377,46 @@ Example:
     .action(
       withExit((topic: string | undefined, partition: string | undefined, options: QuarantineReplayOptions) =>
         quarantineReplay(topic, partition, options, context),
+      ),
+    )
+
+  configurable(program.command('replay'))
+    .argument('<topic>')
+    .argument('[partition]', 'all where none is given')
+    .argument('[range]', 'offsets such as 100..200 (the end exclusive), 100.. or ..200')
+    .description(
+      'Read a topic again from Kafka and hold every message against the store, byte for byte: key, value, headers, time. Joins no group.',
+    )
+    .option('--from-time <time>', 'from the first message at or after this time')
+    .option(
+      '--store-missing',
+      'store what the ledger has and the store has not; needs the directory for itself',
+    )
+    .option('--json', 'one JSON object a partition')
+    .addHelpText(
+      'after',
+      `${TIMES}
+
+Looks at offsets below the next one to be read, also while \`sediment run\` writes. What is stored has its own line where Kafka
+has it no more. Messages that were removed or evicted on purpose are missing, too. --store-missing maps by the rules of now;
+ended early, it is run again.
+
+Exit codes: 0 everything that Kafka holds there is stored, or in a gap with a reason · 1 some are missing · 6 some are
+different, or stored twice
+
+Examples:
+  sediment replay orders --config config/local.yaml
+  sediment replay orders 3 100..200 --json
+  sediment replay orders --from-time 1d --store-missing`,
+    )
+    .action(
+      withExit(
+        (
+          topic: string,
+          partition: string | undefined,
+          range: string | undefined,
+          options: ReplayCommandOptions,
+        ) => replay(topic, partition, range, options, context),
       ),
     )
 

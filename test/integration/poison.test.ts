@@ -168,6 +168,40 @@ describeWithKafka('messages that cannot be stored', () => {
     expect((await command('rot', 'verify')).code).toBe(0)
   })
 
+  it('that were lost are found by reading the topic again, and stored once', async () => {
+    await createTopics(broker.bootstrap, [{ name: 'proof', partitions: 2 }])
+    const messages = Array.from({ length: 200 }, (_, index) => ({
+      partition: index % 2,
+      key: index % 3 === 0 ? null : `k${index}`,
+      value: index % 5 === 0 ? null : `value ${index}`,
+      headers: { a: [`${index}`, 'again'] },
+    }))
+    await producer.send({ topic: 'proof', messages, compression: kafkajs.CompressionTypes.GZIP })
+    const settings = ['--set', 'kafka.topics=proof']
+    expect(await (await start('proof', 'run', '--until-caught-up', ...settings)).ended).toBe(0)
+    const replay = async (...args: string[]): Promise<{ code: number | null; reports: unknown[] }> => {
+      const ran = await start('proof', 'replay', 'proof', ...args, '--json')
+      const code = await ran.ended
+      const lines = ran.log().trim().split('\n')
+      return { code, reports: lines.map((line) => JSON.parse(line) as unknown) }
+    }
+    const all = { equal: 100, different: 0, missing: 0, onlyInStore: 0, duplicates: 0 }
+    expect(await replay()).toMatchObject({ code: 0, reports: [all, all] })
+
+    for (const offset of [0, 41])
+      await command('proof', 'record', 'rm', 'kafka/proof/1', '--label', `offset=${offset}`, '--yes')
+    expect(await replay('1', '40..50')).toMatchObject({
+      code: 1,
+      reports: [{ equal: 9, missingOffsets: [41] }],
+    })
+    expect(await replay('--store-missing')).toMatchObject({
+      code: 0,
+      reports: [{ equal: 100 }, { equal: 98, missing: 2, stored: { stored: 2 } }],
+    })
+    expect(await replay()).toMatchObject({ code: 0, reports: [all, all] })
+    expect((await command('proof', 'verify')).code).toBe(0)
+  })
+
   it('need a dead-letter topic that exists and is not consumed', async () => {
     const missing = await start(
       'missing',

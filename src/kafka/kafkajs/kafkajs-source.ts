@@ -24,6 +24,7 @@ import { causes, errorText, errorType, type Broker, type Cluster, type ConsumerG
 import { KnownTopics } from './known-topics.ts'
 import { pinnedAssigner } from './pinned-assigner.ts'
 import { probe } from './probe.ts'
+import { readRange, type RangePiece } from './read-range.ts'
 import { recordAt } from './record-at.ts'
 import { Topology } from './topology.ts'
 
@@ -137,6 +138,35 @@ export class KafkajsSource implements KafkaSource {
     await cluster.refreshMetadata()
     const limits = { maxWaitMs, maxBytes, maxBytesPerPartition }
     return recordAt(cluster, topology.leaderOf(place), place, offset, limits)
+  }
+
+  /** After `probe` and without joining the group: what of each partition of a topic can be read. @throws {SourceError} */
+  async readableRanges(topic: string): Promise<readonly Edges[]> {
+    const { cluster, topology } = this.connected()
+    cluster.targetTopics.add(topic)
+    await cluster.refreshMetadata()
+    const partitions = cluster
+      .findTopicPartitionMetadata(topic)
+      .map(({ partitionId: partition }) => ({ topic, partition }))
+    const leaderOf = (partition: TopicPartition): number | undefined => topology.leaderOf(partition)
+    const asked = {
+      leaderOf,
+      partitions,
+      high: 'readable',
+      answerMs: REQUEST_TIMEOUT_MS,
+      clock: this.clock,
+    } as const
+    const { known, unreadable } = await watermarksOf(cluster, asked)
+    if (unreadable[0] !== undefined) throw unanswered(unreadable[0])
+    return known
+  }
+
+  /** Records of a range of `readableRanges`. @throws {SourceError} */
+  readRange(place: TopicPartition, fromOffset: number, toOffset: number): AsyncGenerator<RangePiece> {
+    const { cluster, topology } = this.connected()
+    const { options: limits, clock } = this
+    const leaderOf = (partition: TopicPartition): number | undefined => topology.leaderOf(partition)
+    return readRange({ cluster, leaderOf, limits, clock }, place, fromOffset, toOffset)
   }
 
   async commit(

@@ -1,0 +1,198 @@
+import { resolve } from 'node:path'
+import { existingEntries } from '../../app/existing-entries.ts'
+import { compareRange, type RangeReport } from '../../app/replay/compare-range.ts'
+import { MissingStore, type StoredMissing } from '../../app/replay/store-missing.ts'
+import { bucketSettingsOf } from '../../app/room-options.ts'
+import { createRecordMapper } from '../../app/topic-guard.ts'
+import { silentLogger } from '../../base/logger.ts'
+import type { Settings } from '../../config/settings.ts'
+import { systemClock } from '../../fs/system-clock.ts'
+import type { KafkajsSource } from '../../kafka/kafkajs/kafkajs-source.ts'
+import { partitionName } from '../../kafka/topic-partition.ts'
+import type { OffsetLedger } from '../../ledger/offset-ledger.ts'
+import type { RecordReader, Storage } from '../../storage/index.ts'
+import { loadConfiguration, type ConfigurationOptions } from '../configuration.ts'
+import type { Context } from '../context.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { createSource } from '../kafka-source.ts'
+import { readLedger, withReader, withStore } from '../open-store.ts'
+import { count, formatCount } from '../quantities.ts'
+import { parseTime } from '../time-argument.ts'
+import { UsageError } from '../usage-error.ts'
+
+export interface ReplayCommandOptions extends ConfigurationOptions {
+  readonly fromTime?: string
+  readonly storeMissing?: boolean
+  readonly json?: boolean
+}
+
+type Report = RangeReport & { readonly stored?: StoredMissing }
+
+/** Reads a topic again and holds it against the store; stores what is missing when asked to. @returns the exit code */
+export async function replay(
+  topic: string,
+  partitionText: string | undefined,
+  rangeText: string | undefined,
+  options: ReplayCommandOptions,
+  context: Context,
+): Promise<number> {
+  const partition = partitionText === undefined ? undefined : wholeNumber('partition', partitionText)
+  const range = parseOffsets(rangeText)
+  const fromMs =
+    options.fromTime === undefined ? undefined : Number(parseTime(options.fromTime, context.nowUs()) / 1000n)
+  const { settings } = loadConfiguration(
+    { ...options, set: [...(options.set ?? []), `kafka.topics=${topic}`] },
+    context,
+  )
+  const dataPath = resolve(settings.dataPath)
+  const source = createSource(settings.kafka, context.env, systemClock, silentLogger)
+  const wanted = { topic, partition, ...range, fromMs }
+  try {
+    await source.probe()
+    const reports =
+      options.storeMissing === true
+        ? await withStore(
+            dataPath,
+            (storage, ledger) =>
+              compareAll({ source, wanted, settings, context, ledger, reader: storage, storage }),
+            bucketSettingsOf(settings),
+          )
+        : await readLedger(dataPath).then(({ ledger }) =>
+            withReader(dataPath, (reader) =>
+              compareAll({ source, wanted, settings, context, ledger, reader, storage: undefined }),
+            ),
+          )
+    context.progress.clear()
+    for (const report of reports)
+      await context.stdout.lines(options.json === true ? [JSON.stringify(report)] : reportLines(report))
+    return verdict(reports)
+  } finally {
+    context.progress.clear()
+    await source.stop()
+  }
+}
+
+interface Comparison {
+  readonly source: KafkajsSource
+  readonly wanted: {
+    readonly topic: string
+    readonly partition: number | undefined
+    readonly fromOffset: number | undefined
+    readonly toOffset: number | undefined
+    readonly fromMs: number | undefined
+  }
+  readonly settings: Settings
+  readonly context: Context
+  readonly ledger: OffsetLedger
+  readonly reader: RecordReader
+  /** When what is missing is to be stored. */
+  readonly storage: Storage | undefined
+}
+
+async function compareAll(comparison: Comparison): Promise<Report[]> {
+  const { source, wanted, settings, context, ledger, reader, storage } = comparison
+  const { topic, partition } = wanted
+  const edges = (await source.readableRanges(topic)).filter(
+    (one) => one.partition === (partition ?? one.partition),
+  )
+  edges.sort((a, b) => a.partition - b.partition)
+  if (edges.length === 0) throw new UsageError(`${topic} has no partition ${partition}`)
+  const { rules } = settings.mapping
+  const topics = ledger.positions().map((row) => row.topic)
+  const mapper =
+    storage && createRecordMapper(rules, await existingEntries(reader, rules), topics, silentLogger)
+  const reports: Report[] = []
+  for (const { low, high, ...place } of edges) {
+    const row = ledger.position({ ...place, clusterId: source.clusterId })
+    const atTime =
+      wanted.fromMs === undefined ? undefined : ((await source.offsetAtTime(place, wanted.fromMs)) ?? high)
+    const fromOffset = wanted.fromOffset ?? atTime ?? 0
+    const toOffset = Math.min(wanted.toOffset ?? row?.nextOffset ?? 0, high)
+    if (row === undefined) {
+      if (partition === undefined) continue
+      throw new UsageError(`${partitionName(place)} was never consumed into this directory from this cluster`)
+    }
+    if (storage !== undefined && row.incarnation > 0)
+      throw new UsageError(
+        `${partitionName(place)}: its offsets began anew, and records do not say which they are: nothing can be stored`,
+      )
+    const missing =
+      storage && mapper && new MissingStore(storage, mapper, place, () => context.nowUs() / 1000)
+    const report = await compareRange({
+      reader,
+      row,
+      fromOffset,
+      toOffset: Math.max(fromOffset, toOffset),
+      lowWatermark: low,
+      read: (from, to) => source.readRange(place, from, to),
+      ...(missing && { onMissing: (record) => missing.add(record) }),
+      onProgress: (offset, { equal }) =>
+        context.progress.show(
+          `${partitionName(place)}: ${formatCount(offset - fromOffset)} of ${formatCount(toOffset - fromOffset)} offsets, ${formatCount(equal)} equal`,
+        ),
+    })
+    const stored = await missing?.finish()
+    reports.push(stored === undefined ? report : { ...report, stored })
+  }
+  if (reports.length === 0)
+    throw new UsageError(`${topic} was never consumed into this directory from this cluster`)
+  return reports
+}
+
+function verdict(reports: readonly Report[]): number {
+  if (reports.some(({ different, duplicates }) => different > 0 || duplicates > 0)) return exitCodes.damaged
+  const isOpen = ({ missing, inGaps, stored }: Report): boolean =>
+    missing > (stored?.stored ?? 0) || (inGaps.unknown ?? 0) > 0
+  return reports.some(isOpen) ? exitCodes.unexpected : exitCodes.ok
+}
+
+function reportLines(report: Report): string[] {
+  const { fromOffset, toOffset, equal, quarantined, different, missing, inGaps, stored } = report
+  const line = (amount: number, what: string, more = ''): string[] =>
+    amount === 0 ? [] : [`  ${formatCount(amount)} ${what}${more}`]
+  const named = (offsets: readonly number[], amount: number): string =>
+    `: ${offsets.join(', ')}${amount > offsets.length ? ', …' : ''}`
+  return [
+    `${partitionName(report)} offsets ${fromOffset} to ${toOffset}`,
+    `  ${formatCount(equal)} equal, byte for byte${quarantined === 0 ? '' : `, ${formatCount(quarantined)} of them in quarantine`}`,
+    ...line(different, 'DIFFERENT'),
+    ...report.differentOffsets.map(({ offset, what }) => `    ${offset}: ${what}`),
+    ...line(report.duplicates, 'STORED TWICE', '; see: sediment verify'),
+    ...line(missing, 'MISSING in the store', named(report.missingOffsets, missing)),
+    ...Object.entries(inGaps).flatMap(([gapClass, amount]) => line(amount, `in gaps: ${gapClass}`)),
+    ...line(report.notYet, 'not read yet'),
+    ...line(
+      report.onlyInStore,
+      'only in the store, compacted or aborted in Kafka',
+      named(report.onlyInStoreOffsets, report.onlyInStore),
+    ),
+    ...line(report.expiredInKafka, 'in the store, expired in Kafka'),
+    ...(stored === undefined
+      ? missing === 0
+        ? []
+        : ['  to store what is missing: --store-missing']
+      : [
+          `  ${count(stored.stored, 'message')} stored${stored.quarantined === 0 ? '' : `, ${formatCount(stored.quarantined)} of them in quarantine`}${stored.left === 0 ? '' : `; ${formatCount(stored.left)} are filtered or held by their rule`}`,
+        ]),
+  ]
+}
+
+/** `10..20`, `10..`, `..20`; the end is exclusive. */
+function parseOffsets(text: string | undefined): {
+  readonly fromOffset: number | undefined
+  readonly toOffset: number | undefined
+} {
+  const [, from = '', to = ''] = /^(\d{0,15})\.\.(\d{0,15})$/.exec(text ?? '..') ?? [undefined, 'x']
+  const given = (part: string): number | undefined => (part === '' ? undefined : Number(part))
+  const range = { fromOffset: given(from), toOffset: given(to) }
+  if (Number.isNaN(range.fromOffset) || (range.fromOffset ?? 0) > (range.toOffset ?? Infinity))
+    throw new UsageError(
+      `not a range of offsets: ${JSON.stringify(text)}; write 100..200 (the end exclusive), 100.. or ..200`,
+    )
+  return range
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`not a ${name}: ${JSON.stringify(text)}`)
+  return Number(text)
+}
