@@ -16,6 +16,8 @@ export interface Snapshot {
   readonly command: string
   /** Paths of blocks, without an ending, whose descriptor a removal had unlinked by then. */
   readonly removed: ReadonlySet<string>
+  /** How many: what was not synced can be lost in many ways. */
+  readonly powerCuts: number
 }
 
 /** Crashes within recovery that follow each other, and of one recovery. */
@@ -27,10 +29,11 @@ const AFTERWARDS_CHANCE = 0.5
 /** Where a record is written to once more. */
 const AFTERWARDS = { bucket: 'one', entry: 'a' }
 
-/** Lets a copy of the disk crash by a kill and by a power cut, recovers and compares. @throws {SimulationFailure} */
+/** Lets a copy of the disk crash by a kill and by power cuts, recovers and compares. @throws {SimulationFailure} */
 export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOfNew: string): Promise<void> {
   const { random, options } = tools
-  for (const way of ['kill', 'power'] as const) {
+  const powerCuts = Array.from({ length: snapshot.powerCuts }, () => 'power' as const)
+  for (const way of ['kill', ...powerCuts] as const) {
     const image = snapshot.disk.fork(random.seed())
     if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
     try {

@@ -39,8 +39,8 @@ export type Command =
   | { readonly kind: 'removeEntry'; readonly pick: number }
   | { readonly kind: 'removeBucket'; readonly pick: number }
   | { readonly kind: 'fold' | 'checkpoint' | 'settle' | 'pass' | 'restart' }
-  /** The commands in it run at once. */
-  | { readonly kind: 'together'; readonly commands: readonly Command[] }
+  /** The commands in it run at once, each so many turns of the microtask queue behind the one before. */
+  | { readonly kind: 'together'; readonly commands: readonly Command[]; readonly lag: number }
 
 export type CommandOf<K extends Command['kind']> = Extract<Command, { kind: K }>
 

@@ -61,10 +61,31 @@ const move = fc.oneof(
   fc.record({ kind: fc.constant('renameBucket' as const), pick, to: fc.nat(buckets.length - 1) }),
   fc.record({ kind: fc.constant('removeBucket' as const), pick }),
 )
+const fold = fc.constant<Command>({ kind: 'fold' })
+/** From all at once to one after the other; most frames are carried out within it. */
+const lag = fc.oneof(fc.constant(0), fc.nat(80))
 const together = fc.record({
   kind: fc.constant('together' as const),
-  commands: fc.array(fc.oneof(write, change, begin, upload), { minLength: 2, maxLength: 3 }),
+  commands: fc.array(fc.oneof(write, change, begin, upload, fold), { minLength: 2, maxLength: 3 }),
+  lag,
 })
+
+/** A frame for several blocks is carried out, and meanwhile records of one of these are changed. */
+const overtaking = fc
+  .tuple(
+    fc.nat(1),
+    fc.array(fc.nat(12), { minLength: 3, maxLength: 6 }),
+    fc.boolean(),
+    picks,
+    fc.constantFrom('remove' as const, 'remove' as const, 'labels' as const),
+    fc.integer({ min: 5, max: 60 }),
+  )
+  .map(([of, times, large, chosen, kind, behind]): Command[] => {
+    const begun: Command = { kind: 'write', entry: of, times: times.slice(0, 2), large: false }
+    const written: Command = { kind: 'write', entry: of, times, large }
+    const changed: Command = { kind, entry: of, picks: chosen, isRemoval: false }
+    return [begun, { kind: 'together', commands: [written, changed], lag: behind }]
+  })
 
 /**
  * Everything of an entry goes, also while it is read; then the same times, or a checkpoint: what a power cut may bring
@@ -86,6 +107,43 @@ const splitting = fc
     { kind: 'write', entry: of, times: late, large: false },
     { kind: 'settle' },
   ])
+
+/**
+ * A block goes and its times are written anew, again and again, before a checkpoint covers any of it: what the log says of
+ * the first one must not reach the next.
+ */
+const refilling = fc
+  .tuple(fc.nat(1), fc.array(fc.nat(12), { minLength: 1, maxLength: 3 }), fc.array(fold, { maxLength: 1 }))
+  .map(([of, times, folds]): Command[] => [
+    { kind: 'write', entry: of, times, large: false },
+    { kind: 'removeRange', entry: of, from: 0, count: 30 },
+    { kind: 'refill' },
+    ...folds,
+    { kind: 'removeRange', entry: of, from: 0, count: 30 },
+    { kind: 'refill' },
+    ...folds,
+  ])
+
+/**
+ * The first entry of a store goes while its block is open and was read, and one of the same time and length comes to its
+ * place: ids have one digit.
+ */
+const reappearing = fc
+  .tuple(
+    entry,
+    fc.array(fc.nat(12), { minLength: 1, maxLength: 3 }),
+    fc.boolean(),
+    fc.oneof(
+      fc.record({ kind: fc.constant('removeEntry' as const), pick }),
+      fc.record({ kind: fc.constant('removeBucket' as const), pick }),
+      fc.record({ kind: fc.constant('renameEntry' as const), pick, to: fc.nat(paths.length - 1) }),
+    ),
+  )
+  .map(([of, times, large, gone]): Command[] => {
+    const written: Command = { kind: 'write', entry: of, times, large }
+    const opened: Command = { kind: 'read', entry: of, pick: 0 }
+    return [written, opened, gone, written, opened]
+  })
 
 /** An entry goes, and another one like it takes its place: nothing that was remembered of the first may be shown. */
 const replacing = fc
@@ -112,12 +170,12 @@ interface Weighted {
 
 /** Begins with `first`, so that there is something to change. */
 function about(
-  first: readonly fc.Arbitrary<Command>[],
+  first: readonly fc.Arbitrary<Command | Command[]>[],
   commandsMax: number,
   ...drawn: readonly Weighted[]
 ): fc.Arbitrary<Command[]> {
   const rest = fc.array(fc.oneof(...drawn), { minLength: 2, maxLength: commandsMax })
-  return fc.tuple(fc.tuple(...first), rest).map(([begun, more]) => [...begun, ...more.flat()])
+  return fc.tuple(fc.tuple(...first), rest).map(([begun, more]) => [...begun.flat(), ...more.flat()])
 }
 
 const changes = about(
@@ -130,6 +188,8 @@ const changes = about(
   { arbitrary: readOn, weight: 1 },
   { arbitrary: clearing, weight: 2 },
   { arbitrary: splitting, weight: 2 },
+  { arbitrary: refilling, weight: 1 },
+  { arbitrary: overtaking, weight: 3 },
   { arbitrary: upkeep, weight: 3 },
   { arbitrary: together, weight: 2 },
 )
@@ -146,7 +206,7 @@ const quotas = about(
   { arbitrary: together, weight: 2 },
 )
 const moves = about(
-  [write, write],
+  [fc.oneof(reappearing, write), write],
   8,
   { arbitrary: write, weight: 4 },
   { arbitrary: move, weight: 6 },

@@ -125,7 +125,8 @@ export class ChangeSimulation {
   #snapshot(place: string): Snapshot {
     const disk = this.#disk.fork(this.#tools.random.seed())
     const removed = new Set(this.#removedBlocks)
-    return { disk, allowed: this.#expectation.allowed(), place, command: this.#command, removed }
+    const allowed = this.#expectation.allowed()
+    return { disk, allowed, place, command: this.#command, removed, powerCuts: 1 }
   }
 
   async #do(command: Command): Promise<void> {
@@ -144,7 +145,7 @@ export class ChangeSimulation {
     coverage.add(`during.${command.kind}`, this.#points.points.length)
     this.#snapshots.push(...this.#points.points)
     if (random.chance(syncing.has(command.kind) ? AFTER_SYNC_CHANCE : AFTER_CHANCE))
-      this.#snapshots.push(this.#snapshot('the end'))
+      this.#snapshots.push({ ...this.#snapshot('the end'), powerCuts: syncing.has(command.kind) ? 3 : 1 })
     this.#points = new CrashPoints(random, 0)
   }
 
@@ -154,12 +155,16 @@ export class ChangeSimulation {
     if (command.kind === 'pass') return process.pass(60)
     if (command.kind === 'checkpoint') return process.run(storage.checkpoint())
     if (command.kind === 'settle') return process.run(storage.settle())
-    if (command.kind === 'fold') return this.#foldSome()
     const stage = this.#stage()
     const works: Work[] = []
     for (const one of command.kind === 'together' ? command.commands : [command])
       works.push(await this.#ready(stage, one))
-    await process.run(Promise.all(works.map((work) => work())))
+    const lag = command.kind === 'together' ? command.lag : 0
+    const begun = works.map(async (work, index) => {
+      for (let turns = index * lag; turns > 0; turns--) await Promise.resolve()
+      await work()
+    })
+    await process.run(Promise.all(begun))
   }
 
   #stage(): Stage {
@@ -214,12 +219,13 @@ export class ChangeSimulation {
         return this.#uploads.aborting(command.pick)
       case 'settings':
         return changingSettings(stage, command, options.blocks)
+      case 'fold':
+        return this.#folding(stage)
       case 'together':
       case 'restart':
       case 'pass':
       case 'checkpoint':
       case 'settle':
-      case 'fold':
         throw new Error(`${command.kind} runs alone`)
     }
   }
@@ -228,11 +234,16 @@ export class ChangeSimulation {
     return [...this.#expectation.state.entries.values()]
   }
 
-  async #foldSome(): Promise<void> {
+  /** Blocks have the times of records for their ids. */
+  async #folding(stage: Stage): Promise<Work> {
     const { storage } = this.#process
+    const places: { readonly name: EntryName; readonly blockId: number }[] = []
     for (const name of this.#entryNames())
-      for (const { timestampUs } of await knownRecords(this.#stage(), name))
-        await this.#process.run(storage.fold(name, Number(timestampUs)))
+      for (const { timestampUs } of await knownRecords(stage, name))
+        places.push({ name, blockId: Number(timestampUs) })
+    return async () => {
+      for (const { name, blockId } of places) await storage.fold(name, blockId)
+    }
   }
 
   /** Afterwards blocks that a quota let go of before this call are gone for good. */

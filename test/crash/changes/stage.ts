@@ -1,5 +1,5 @@
 import type { EntryName } from '../../../src/storage/index.ts'
-import type { StoreProcess } from '../store-process.ts'
+import { SimulationFailure, type StoreProcess } from '../store-process.ts'
 import type { Expectation } from './expectation.ts'
 import { labelled } from './shown.ts'
 
@@ -27,13 +27,17 @@ export interface Known {
   readonly id: string
 }
 
-/** The records of an entry, in any state. */
-export async function knownRecords({ process }: Stage, name: EntryName): Promise<Known[]> {
+/** The records of an entry, in any state, while nothing is under way. @throws {SimulationFailure} where one is unknown */
+export async function knownRecords({ process, expectation }: Stage, name: EntryName): Promise<Known[]> {
   const read = async (): Promise<Known[]> => {
     const known: Known[] = []
     for await (const { timestampUs, labels } of process.storage.records(name, { anyState: true }))
       known.push({ timestampUs, id: labelled(labels).get('id') as string })
     return known
   }
-  return process.run(read())
+  const known = await process.run(read())
+  const unknown = known.find(({ id }) => !expectation.state.records.has(id))
+  if (unknown !== undefined)
+    throw new SimulationFailure(`shows record ${unknown.id} in ${name.bucket}/${name.entry}, which is gone`)
+  return known
 }
