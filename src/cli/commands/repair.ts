@@ -20,6 +20,10 @@ export interface RepairCommandOptions extends ConfigurationOptions {
 interface Need {
   /** Of blocks, log or checkpoint. */
   readonly isDamaged: boolean
+  /** Nothing says any more whose directory this is: no repair works on it. */
+  readonly isFormatLost: boolean
+  /** The log cannot be read to its end: what it says of offsets is lost with that. */
+  readonly isLedgerLost: boolean
   /** Contradictions between ledger and records. */
   readonly ledgerFindings: number
   /** `undefined` unless it was asked for. */
@@ -40,7 +44,11 @@ export async function repair(options: RepairCommandOptions, context: Context): P
     const need = needOf(checked, options)
     let { report } = checked
     let done: StoreRepair | undefined
-    if (options.apply === true && (need.isDamaged || (need.rebuild?.changes.length ?? 0) > 0)) {
+    if (
+      options.apply === true &&
+      !need.isFormatLost &&
+      (need.isDamaged || (need.rebuild?.changes.length ?? 0) > 0)
+    ) {
       done = await repairStore({
         fs,
         dataPath,
@@ -54,7 +62,10 @@ export async function repair(options: RepairCommandOptions, context: Context): P
     context.progress.clear()
     if (options.json === true) await context.stdout.line(jsonText(dataPath, done, need, report))
     else {
-      const said = done === undefined ? intentions(need) : deeds(done, report.identity?.groupId)
+      const said =
+        done === undefined
+          ? intentions(need)
+          : [...deeds(done, report.identity?.groupId), ...whatIsLeft(report)]
       await context.stdout.lines([...said, '', ...reportLines(dataPath, report)])
     }
     return verdict(report)
@@ -66,27 +77,52 @@ export async function repair(options: RepairCommandOptions, context: Context): P
 
 function needOf({ report, rows, stored }: CheckedStore, { rebuildLedger }: RepairCommandOptions): Need {
   const damaged = report.findings.filter(({ severity }) => severity === 'damaged')
-  const ledgerFindings = damaged.filter((finding) => 'topic' in finding).length
+  const ledgerFindings = ledgerFindingsOf(report)
+  const isFormatLost = damaged.some(({ path }) => path.endsWith('/.sediment/format'))
   return {
     isDamaged: damaged.length > ledgerFindings,
+    isFormatLost,
+    isLedgerLost: damaged.length > 0 && !report.isLogWhole && !report.isLive && rebuildLedger !== true,
     ledgerFindings,
     rebuild: rebuildLedger === true ? planRebuild(rows, stored, report.identity?.clusterId) : undefined,
   }
 }
 
-function intentions({ isDamaged, ledgerFindings, rebuild }: Need): string[] {
+function ledgerFindingsOf({ findings }: StoreReport): number {
+  return findings.filter((finding) => finding.severity === 'damaged' && 'topic' in finding).length
+}
+
+function whatIsLeft(report: StoreReport): string[] {
+  const left = ledgerFindingsOf(report)
+  return left > 0 ? contradictionLines(left) : []
+}
+
+function contradictionLines(ledgerFindings: number): string[] {
+  return [
+    `ledger and records contradict each other in ${count(ledgerFindings, 'point')}: see what the records prove with`,
+    'sediment repair --rebuild-ledger',
+  ]
+}
+
+function intentions({ isDamaged, isFormatLost, isLedgerLost, ledgerFindings, rebuild }: Need): string[] {
+  if (isFormatLost)
+    return [
+      '.sediment/format is damaged: it says whose directory this is, and a repair needs it. Put back a copy of it; it stays',
+      'as it is while the directory is used.',
+    ]
   const lines: string[] = []
   if (isDamaged)
     lines.push(
       'a repair would redo what the log can still say, keep of each damaged block what can be read, and move everything',
       'else, the log included, to .sediment/quarantine.',
     )
-  if (rebuild !== undefined) lines.push(...rebuildLines(rebuild, 'would become'))
-  else if (ledgerFindings > 0)
+  if (isLedgerLost)
     lines.push(
-      `ledger and records contradict each other in ${count(ledgerFindings, 'point')}: see what the records prove with`,
-      'sediment repair --rebuild-ledger',
+      'The log cannot be read to its end, and the ledger of offsets is in it: without --rebuild-ledger the next run holds',
+      'partitions, or stores again what is there.',
     )
+  if (rebuild !== undefined) lines.push(...rebuildLines(rebuild, 'would become'))
+  else if (ledgerFindings > 0 && !isDamaged) lines.push(...contradictionLines(ledgerFindings))
   if (isDamaged || (rebuild?.changes.length ?? 0) > 0)
     return [...lines, 'Copy the directory first; then add --apply.']
   return ledgerFindings > 0

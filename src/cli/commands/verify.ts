@@ -72,10 +72,15 @@ export function reportLines(dataPath: string, report: StoreReport): string[] {
     `  ledger: ${ledgerLine(report)}`,
     ...entryTable(report),
     ...notes.map(({ path, message }) => `  note: ${path}: ${message}`),
-    ...findings.map(({ severity, path, message }) => `  ${severity}: ${path}: ${message}`),
+    ...findings.map(findingLine),
     ...(plan.length > 0 ? ['the next open would:', ...plan.map((step) => `  ${step}`)] : []),
     conclusion(report),
   ]
+}
+
+/** Many messages name their path themselves. */
+function findingLine({ severity, path, message }: Finding): string {
+  return `  ${severity}: ${message.includes(path) ? message : `${path}: ${message}`}`
 }
 
 function ledgerLine({ ledger, hasRemovals }: StoreReport): string {
