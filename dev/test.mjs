@@ -50,6 +50,7 @@ const broker = ['java', 'mvn']
 const groups = [
   jestGroup('kafka', 90, [...broker, 'kcat', 'strace'], 1),
   programGroup('kills', 60, broker, 'dev/crash-kill.mjs', ['--kills', '10']),
+  programGroup('chaos', 150, broker, 'dev/chaos.mjs', ['--minutes', '1', '--seed', '20262', '--patient']),
   jestGroup('deployment', 75, [...broker, 'python3', 'promtool'], 1),
   jestGroup('prometheus', 30, [...broker, 'prometheus', 'promtool'], 1),
 ]
@@ -70,6 +71,7 @@ const downloads = { 'Apache Kafka': fetchKafka, 'Python tools': installPythonToo
 const downloadsOf = {
   kafka: ['Apache Kafka'],
   kills: ['Apache Kafka'],
+  chaos: ['Apache Kafka'],
   deployment: ['Apache Kafka', 'Python tools'],
   prometheus: ['Apache Kafka'],
 }

@@ -1,4 +1,4 @@
-/** One real Apache Kafka broker (KRaft, broker and controller in one process) on 127.0.0.1. */
+/** A real Apache Kafka broker (KRaft, broker and controller in one process) on 127.0.0.1. */
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -19,21 +19,23 @@ const run = promisify(execFile)
 /** Quick groups and small internal topics: what tests and a demo want. */
 const BROKER_PROPERTIES = {
   'process.roles': 'broker,controller',
-  'node.id': '1',
   'controller.listener.names': 'CONTROLLER',
   'offsets.topic.replication.factor': '1',
   'offsets.topic.num.partitions': '4',
   'transaction.state.log.replication.factor': '1',
   'transaction.state.log.min.isr': '1',
   'transaction.state.log.num.partitions': '4',
-  'share.coordinator.state.topic.replication.factor': '1',
-  'share.coordinator.state.topic.min.isr': '1',
   'group.initial.rebalance.delay.ms': '0',
   'group.min.session.timeout.ms': '1000',
   'auto.create.topics.enable': 'false',
   'num.partitions': '4',
   'log.retention.ms': '-1',
   'message.max.bytes': '67108864',
+}
+/** Of releases that have share groups. */
+const SHARE_PROPERTIES = {
+  'share.coordinator.state.topic.replication.factor': '1',
+  'share.coordinator.state.topic.min.isr': '1',
 }
 
 function freePort() {
@@ -67,6 +69,10 @@ async function logTail(logsPath) {
  * @param {Record<string, string>} [options.extraListeners] more client listeners: name to security protocol, such as
  *   `{ SASL: 'SASL_PLAINTEXT' }`; their users and keys go into `properties`
  * @param {string[]} [options.scramUsers] such as `SCRAM-SHA-256=[name=bob,password=bob-pw]`; of a new directory only
+ * @param {string} [options.version] see `kafkaDistribution`
+ * @param {{ id: number, controllerPort: number }[]} [options.voters] all nodes of its cluster; default: it alone
+ * @param {number} [options.nodeId] default 1
+ * @param {string} [options.clusterId] of a new directory; default a new one
  * @returns {Promise<{ bootstrap: string, listeners: Record<string, string>, port: number, controllerPort: number, pid: number, dataPath: string,
  *   stop: () => Promise<void>, kill: () => Promise<void>,
  *   ended: Promise<void> }>}
@@ -82,8 +88,15 @@ export async function startBroker({
   optimized = false,
   extraListeners = {},
   scramUsers = [],
+  version: wantedVersion,
+  nodeId = 1,
+  voters,
+  clusterId = newClusterId(),
 } = {}) {
-  const { java, javaId, classPath, cachePath } = await kafkaDistribution(log)
+  const { version, java, javaId, classPath, cachePath, loggingOption } = await kafkaDistribution(
+    log,
+    wantedVersion,
+  )
   const dataPath = keptPath ?? (await mkdtemp(path.join(tmpdir(), 'sediment-kafka-')))
   await mkdir(dataPath, { recursive: true })
   const port = wantedPort ?? (await freePort())
@@ -95,7 +108,11 @@ export async function startBroker({
   const configPath = path.join(dataPath, 'server.properties')
   const config = {
     ...BROKER_PROPERTIES,
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    ...(version.startsWith('3.') ? {} : SHARE_PROPERTIES),
+    'node.id': String(nodeId),
+    'controller.quorum.voters': (voters ?? [{ id: nodeId, controllerPort }])
+      .map((voter) => `${voter.id}@127.0.0.1:${voter.controllerPort}`)
+      .join(','),
     listeners: [...addresses, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
     'advertised.listeners': addresses.join(','),
     'inter.broker.listener.name': 'PLAINTEXT',
@@ -120,7 +137,7 @@ export async function startBroker({
     ...(optimized ? [] : ['-XX:TieredStopAtLevel=1']),
     '-XX:+UseSerialGC',
     `-Dkafka.logs.dir=${dataPath}`,
-    `-Dlog4j2.configurationFile=${path.join(here, 'broker-log4j2.properties')}`,
+    loggingOption('broker'),
   ]
   if (!existsSync(path.join(dataPath, 'log', 'meta.properties'))) {
     await run(java, [
@@ -130,7 +147,7 @@ export async function startBroker({
       'kafka.tools.StorageTool',
       'format',
       '-t',
-      newClusterId(),
+      clusterId,
       '-c',
       configPath,
       ...scramUsers.flatMap((user) => ['--add-scram', user]),
@@ -228,7 +245,7 @@ export async function startBroker({
 }
 
 /** @returns 16 random bytes as Kafka writes them; the first bit is 0, because an argument that begins with `-` is taken for an option */
-function newClusterId() {
+export function newClusterId() {
   const bytes = randomBytes(16)
   bytes[0] &= 0x7f
   return bytes.toString('base64url')

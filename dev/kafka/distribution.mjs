@@ -8,17 +8,14 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-const KAFKA_VERSION = '4.2.0'
-const LOG4J_VERSION = '2.25.1'
-
-const ARTIFACTS = [
-  ['org.apache.kafka', 'kafka_2.13', KAFKA_VERSION],
-  ['org.apache.kafka', 'kafka-tools', KAFKA_VERSION],
-  ['org.apache.logging.log4j', 'log4j-core', LOG4J_VERSION],
-  ['org.apache.logging.log4j', 'log4j-slf4j-impl', LOG4J_VERSION],
+const LOG4J = [
+  ['org.apache.logging.log4j', 'log4j-core', '2.25.1'],
+  ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.1'],
 ]
+const RELOAD4J = [['org.slf4j', 'slf4j-reload4j', '1.7.36']]
 
 /** What a broker without Connect, OAuth and metrics reporters never loads. */
 const UNUSED = [
@@ -38,6 +35,21 @@ const UNUSED = [
   ['org.scala-lang', 'scala-reflect'],
 ]
 
+/** The releases that can be run, with what writes their logs. The first is the default. */
+const RELEASES = [
+  {
+    version: '4.2.0',
+    logging: LOG4J,
+    logConfiguration: (name) => `-Dlog4j2.configurationFile=${name}-log4j2.properties`,
+  },
+  {
+    version: '3.9.1',
+    logging: RELOAD4J,
+    logConfiguration: (name) => `-Dlog4j.configuration=file:${name}-log4j.properties`,
+  },
+]
+
+const here = path.dirname(fileURLToPath(import.meta.url))
 const run = promisify(execFile)
 
 /** A prerequisite is missing or did not work; `message` says what to install. */
@@ -45,20 +57,35 @@ export class KafkaSetupError extends Error {
   name = 'KafkaSetupError'
 }
 
-function cachePath() {
-  const base = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache')
-  return path.join(base, 'sediment', `kafka-${KAFKA_VERSION}`)
+/** @param {string} wanted a version or the beginning of one: `3.9` @throws {KafkaSetupError} */
+function releaseOf(wanted) {
+  const release = RELEASES.find(({ version }) => `${version}.`.startsWith(`${wanted}.`))
+  if (release !== undefined) return release
+  const known = RELEASES.map(({ version }) => version).join(', ')
+  throw new KafkaSetupError(`there is no Apache Kafka ${wanted} here, only ${known}`)
 }
 
-function pom() {
+function cachePath(version) {
+  const base = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache')
+  return path.join(base, 'sediment', `kafka-${version}`)
+}
+
+function pom({ version: kafkaVersion, logging }) {
+  const artifacts = [
+    ['org.apache.kafka', 'kafka_2.13', kafkaVersion],
+    ['org.apache.kafka', 'kafka-tools', kafkaVersion],
+    ...logging,
+  ]
   const exclusions = UNUSED.map(
     ([group, name]) => `<exclusion><groupId>${group}</groupId><artifactId>${name}</artifactId></exclusion>`,
   ).join('')
-  const dependencies = ARTIFACTS.map(
-    ([group, name, version]) =>
-      `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version>` +
-      `<exclusions>${exclusions}</exclusions></dependency>`,
-  ).join('\n')
+  const dependencies = artifacts
+    .map(
+      ([group, name, version]) =>
+        `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version>` +
+        `<exclusions>${exclusions}</exclusions></dependency>`,
+    )
+    .join('\n')
   return (
     '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>\n' +
     '<groupId>sediment.dev</groupId><artifactId>local-kafka</artifactId><version>1</version>' +
@@ -84,10 +111,10 @@ async function findJava() {
 }
 
 /** Copies the jars into `target`. @throws {KafkaSetupError} */
-async function download(target, log) {
+async function download(release, target, log) {
   await mkdir(target, { recursive: true })
   const pomPath = path.join(target, 'pom.xml')
-  await writeFile(pomPath, pom())
+  await writeFile(pomPath, pom(release))
   const maven = spawn(
     'mvn',
     ['-B', '-f', pomPath, 'dependency:copy-dependencies', `-DoutputDirectory=${path.join(target, 'libs')}`],
@@ -101,7 +128,7 @@ async function download(target, log) {
   }
   maven.stdout.on('data', read)
   maven.stderr.on('data', read)
-  log(`fetching Apache Kafka ${KAFKA_VERSION} from Maven Central (about 40 MB, once)`)
+  log(`fetching Apache Kafka ${release.version} from Maven Central (about 40 MB, once)`)
   const ticker = setInterval(() => log(`fetching Apache Kafka: ${files} files so far`), 3000)
   try {
     const code = await new Promise((resolve, reject) => {
@@ -121,18 +148,24 @@ async function download(target, log) {
  * The jars and the Java to run them with; fetched on first use.
  *
  * @param {(line: string) => void} [log] progress of the download
- * @returns {Promise<{ java: string, javaId: string, classPath: string, cachePath: string }>}
+ * @param {string} [version] or the beginning of one; default is what the variable `KAFKA_VERSION` says, else the newest
+ * @returns {Promise<{ version: string, java: string, javaId: string, classPath: string, cachePath: string,
+ *   loggingOption: (name: 'broker' | 'tool') => string }>}
  * @throws {KafkaSetupError}
  */
-export async function kafkaDistribution(log = () => {}) {
+export async function kafkaDistribution(
+  log = () => {},
+  version = process.env.KAFKA_VERSION || RELEASES[0].version,
+) {
+  const release = releaseOf(version)
   const java = await findJava()
-  const cache = cachePath()
+  const cache = cachePath(release.version)
   const libs = path.join(cache, 'libs')
   if (!existsSync(libs)) {
     await mkdir(cache, { recursive: true })
     const building = path.join(cache, `building-${process.pid}`)
     try {
-      await download(building, log)
+      await download(release, building, log)
       // Another process may have been faster: its jars are as good as ours.
       await rename(path.join(building, 'libs'), libs).catch((error) => {
         if (!existsSync(libs)) throw error
@@ -144,9 +177,11 @@ export async function kafkaDistribution(log = () => {}) {
   const jars = (await readdir(libs)).filter((name) => name.endsWith('.jar')).sort()
   if (jars.length === 0) throw new KafkaSetupError(`${libs} holds no jars: delete it and try again`)
   return {
+    version: release.version,
     java: java.command,
     javaId: java.id,
     classPath: jars.map((name) => path.join(libs, name)).join(path.delimiter),
     cachePath: cache,
+    loggingOption: (name) => release.logConfiguration(path.join(here, name)),
   }
 }

@@ -1,11 +1,8 @@
 /** Fast load from Kafka's own ProducerPerformance. */
 import { execFile } from 'node:child_process'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { kafkaDistribution } from './distribution.mjs'
 
-const here = path.dirname(fileURLToPath(import.meta.url))
 const run = promisify(execFile)
 
 /**
@@ -35,7 +32,7 @@ export async function produceLoad({
   properties = {},
   signal,
 }) {
-  const { java, classPath } = await kafkaDistribution()
+  const { version, java, classPath, loggingOption } = await kafkaDistribution()
   const producer = {
     acks: '1',
     'batch.size': '262144',
@@ -50,7 +47,7 @@ export async function produceLoad({
     [
       '-Xmx1g',
       '-XX:+UseParallelGC',
-      `-Dlog4j2.configurationFile=${path.join(here, 'tool-log4j2.properties')}`,
+      loggingOption('tool'),
       '-cp',
       classPath,
       'org.apache.kafka.tools.ProducerPerformance',
@@ -65,7 +62,7 @@ export async function produceLoad({
         : ['--payload-file', payloadPath]),
       '--throughput',
       String(recordsPerSecond),
-      '--command-property',
+      version.startsWith('3.') ? '--producer-props' : '--command-property',
       ...Object.entries(producer).map(([key, value]) => `${key}=${value}`),
     ],
     { signal, maxBuffer: 64 << 20 },

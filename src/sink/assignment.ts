@@ -9,7 +9,7 @@ import type {
   StartDecision,
   TopicPartition,
 } from '../kafka/source.ts'
-import { place } from '../kafka/topic-partition.ts'
+import { partitionName, place } from '../kafka/topic-partition.ts'
 import { acceptanceOf } from '../ledger/acceptance.ts'
 import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import type { RecordWrite } from '../storage/index.ts'
@@ -108,6 +108,8 @@ export class Assignment {
     const held = decisions.filter((decision) => decision.kind === 'hold').length
     observer.partitionsAssigned({ partitions: partitions.length, held, epoch })
     logger.info({ partitions: partitions.length, held, epoch }, 'partitions assigned')
+    const offsets = states.map((state) => `${partitionName(state)}@${state.acceptedOffset}`)
+    logger.debug({ epoch, offsets }, 'reading goes on at')
     return starts
   }
 

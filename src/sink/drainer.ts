@@ -59,6 +59,16 @@ export class Drainer {
     return discarded
   }
 
+  /** Ends a generation: what is not settled by then, another store may have as well. */
+  async giveBack(epoch: number, deadlineMs: number): Promise<void> {
+    const { clock, queue, uncommitted, logger } = this.#options
+    const startedMs = clock.monotonicMs()
+    const discarded = await this.settle(deadlineMs)
+    const durationMs = Math.round(clock.monotonicMs() - startedMs)
+    const left = { recordsInFlight: queue.records, partitionsUncommitted: uncommitted.partitions.length }
+    logger.info({ epoch, durationMs, discarded, ...left }, 'partitions given back')
+  }
+
   /** Accepts nothing more, and settles what is accepted. */
   async drain(deadlineMs: number): Promise<DrainReport> {
     const { source, clock, life, generation, partitions, queue, uncommitted } = this.#options

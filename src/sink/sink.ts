@@ -216,7 +216,7 @@ export class Sink implements SourceHandler {
   async revoking(epoch: number, deadlineMs: number): Promise<void> {
     if (epoch !== this.#generation.epoch) return
     this.#generation.stopAccepting()
-    await this.#drainer.settle(deadlineMs)
+    await this.#drainer.giveBack(epoch, deadlineMs)
     if (epoch === this.#generation.epoch) this.#committer.end()
   }
 

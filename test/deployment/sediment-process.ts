@@ -42,6 +42,7 @@ export interface SedimentProcess {
   /** Sends SIGTERM and waits. */
   stop(): Promise<number | null>
   kill(): void
+  signal(name: NodeJS.Signals): void
 }
 
 /** Starts `node bin/sediment.cjs ARGS`, which is to listen on `port`, with nothing of our own `SEDIMENT_*`. */
@@ -72,6 +73,9 @@ export function startSediment(
     },
     kill() {
       child.kill('SIGKILL')
+    },
+    signal(name) {
+      child.kill(name)
     },
   }
 }
