@@ -150,7 +150,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'kafka.start': [
     start,
     'earliest',
-    'Where to begin with a partition that the data directory does not know. What it knows is continued, whatever stands here, and so is what another data directory of the group has committed: after removing a directory, take a new groupId to read again.',
+    'Where to begin with a partition that the data directory does not know. What it knows is continued, whatever stands here, and so is what another data directory of the group has committed: after removing a directory, take a new groupId to read again. Topics and partitions that appear while the process runs are read from their first message, also with `latest`.',
   ],
   'kafka.onDeleted': [
     choice('continue', 'hold'),

@@ -94,6 +94,8 @@ export interface AssignedPartition extends TopicPartition {
   readonly topicId?: string | undefined
   /** Of `lastRead`, where there was one and the broker can be asked. */
   readonly checked?: CheckedPlace | undefined
+  /** It was not there yet when this source started. */
+  readonly isNew?: boolean
 }
 
 /** A partition that a store has begun, and how far it is. */

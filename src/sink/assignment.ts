@@ -179,6 +179,7 @@ export class Assignment {
       onDeleted,
       checked: partition.checked,
       start,
+      isNew: partition.isNew,
       offsetAtTime: atTime,
     })
   }

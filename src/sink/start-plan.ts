@@ -49,6 +49,8 @@ export interface StartFacts extends RangeFacts, CommitFacts {
   /** Of `lastRead`. */
   readonly checked: CheckedPlace | undefined
   readonly start: StartPolicy
+  /** The partition has appeared since the process started: all of it is later than `latest`. */
+  readonly isNew?: boolean | undefined
   /** The first offset at or after the time of a `time` policy; `undefined` when there is none yet. */
   readonly offsetAtTime?: number | undefined
 }
@@ -203,12 +205,12 @@ function isOther(author: Author): author is CommitMetadata {
   return typeof author === 'object'
 }
 
-function policyOffset({ start, lowWatermark, highWatermark, ...facts }: StartFacts): number {
+function policyOffset({ start, lowWatermark, highWatermark, isNew, ...facts }: StartFacts): number {
   switch (start.kind) {
     case 'earliest':
       return lowWatermark
     case 'latest':
-      return highWatermark
+      return isNew === true ? lowWatermark : highWatermark
     case 'committed':
       return facts.committedOffset ?? lowWatermark
     case 'time':

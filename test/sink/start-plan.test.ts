@@ -226,6 +226,11 @@ describe('planStart for a partition never begun', () => {
     ['begins at the earliest', { lowWatermark: 40 }, startAt(40, ['before-start 0-40'])],
     ['begins at the latest', { start: { kind: 'latest' } }, startAt(1000, ['before-start 0-1000'])],
     [
+      'begins with its first record where it is later than the process',
+      { start: { kind: 'latest' }, isNew: true },
+      startAt(0),
+    ],
+    [
       "begins at the group's commit, whoever wrote it",
       { start: { kind: 'committed' }, committedOffset: 300 },
       startAt(300, ['before-start 0-300']),

@@ -78,6 +78,8 @@ export class KafkajsSource implements KafkaSource {
   /** Of the partitions being read, those whose watermarks nobody told when last asked. */
   private silent: readonly UnreadablePartition[] = []
   private knownClusterId = ''
+  /** How many partitions each topic had when this source started. */
+  private readonly partitionsAtStart = new Map<string, number>()
   private readonly failuresByNode = new Map<string, number>()
   private firstJoin: { resolve(): void; reject(error: Error): void } | undefined
   /** A broker answered and the named topics exist. */
@@ -406,7 +408,14 @@ export class KafkajsSource implements KafkaSource {
       answerMs,
     )
     this.knownTopics!.told(known)
-    return { known, unreadable: [...edges.unreadable, ...unreadable] }
+    return {
+      known: known.map((partition) => (this.isNew(partition) ? { ...partition, isNew: true } : partition)),
+      unreadable: [...edges.unreadable, ...unreadable],
+    }
+  }
+
+  private isNew({ topic, partition }: TopicPartition): boolean {
+    return partition >= (this.partitionsAtStart.get(topic) ?? 0)
   }
 
   /** Resolves when a broker answered and every named topic exists; retries until `signal` says that nobody waits. */
@@ -462,6 +471,8 @@ export class KafkajsSource implements KafkaSource {
     const broker = await cluster!.brokerPool.findConnectedBroker()
     const metadata = await rawMetadata(broker, names.length === topics.length ? names : [])
     this.knownClusterId = metadata.clusterId
+    for (const { topic, partitionMetadata } of metadata.topicMetadata)
+      this.partitionsAtStart.set(topic, partitionMetadata.length)
     const found = new Set(topology!.matching(metadata))
     const known = new Map(metadata.topicMetadata.map((topic) => [topic.topic, topic.topicErrorCode]))
     const refused = names.find((name) => known.get(name) === 29)
