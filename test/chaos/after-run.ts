@@ -9,7 +9,7 @@ import type { FedTopic, Producer } from './producer.ts'
 import type { Sampler } from './sampler.ts'
 
 /** Who took part. */
-export interface Run {
+interface Run {
   readonly members: readonly Member[]
   readonly producer: Producer
   readonly nemesis: Nemesis
