@@ -48,7 +48,7 @@ function parseCall(name: string, text: string, fromLine: number, toLine: number)
     name,
     path: paths[0] ?? '',
     toPath: paths[1] ?? '',
-    atBytes: Number(/, (\d+)\) += /.exec(text)?.[1] ?? -1),
+    atBytes: Number(/, (\d+) *\) += /.exec(text)?.[1] ?? -1),
     result: Number(/\) += (-?\d+)/.exec(text)?.[1] ?? -1),
     fromLine,
     toLine,
