@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { loadCrc64 } from '../../base/crc64.ts'
 import { isReadFailure, type FileSystem } from '../../fs/file-system.ts'
 import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage, unreadable } from '../damage.ts'
@@ -32,6 +33,7 @@ export async function openDirectory(
   dataPath: string,
   clock?: Pick<Clock, 'sleep'>,
 ): Promise<RecordReader> {
+  await loadCrc64()
   if ((await fs.list(dataPath)) === undefined) {
     throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
   }

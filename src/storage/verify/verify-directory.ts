@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage } from '../damage.ts'
@@ -33,6 +34,7 @@ export async function verifyDirectory(
   dataPath: string,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
+  await loadCrc64()
   if ((await fs.list(dataPath)) === undefined) {
     throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { crc64 } from '../../../src/base/crc64.ts'
+import { crc64, loadCrc64 } from '../../../src/base/crc64.ts'
 import { judgeBlock, type BlockFiles, type BlockVerdict } from '../../../src/storage/block/judge-block.ts'
 import { encodeDescriptor } from '../../../src/storage/codec/descriptor-codec.ts'
 import type { IndexEntry } from '../../../src/storage/codec/index-codec.ts'
@@ -18,6 +18,8 @@ import {
  * Goal: of whatever is left of a block, what can be relied on is shown from its right place, and nothing else.
  * Method: one row a picture; the records that are shown, with their places.
  */
+
+await loadCrc64()
 
 const ID = 10n
 
