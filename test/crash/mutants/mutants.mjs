@@ -576,7 +576,7 @@ export const mutants = [
   ofChanges(
     'upload finished without a frame',
     upload,
-    'await commit({ entries: [{ block, entries, recordCount: 0, ...(direct && { direct }) }] })',
-    'if (direct === undefined) await commit({ entries: [{ block, entries, recordCount: 0 }] })',
+    'await commit({ entries: joinedEdits([finished, ...others]) })',
+    'if (direct === undefined) await commit({ entries: joinedEdits([finished, ...others]) })',
   ),
 ]
