@@ -417,6 +417,8 @@ describe('where records do not say to which of several rows they belong', () => 
     await store.open()
     await store.storage.submit({ writes: [recordOf('anew', 0, 30), recordOf('both', 0, 30)] })
     await store.storage.close()
-    expect(await store.damage()).toEqual([expect.stringMatching('^both/0: offset 30 is there, but the ledger ends at 8')])
+    expect(await store.damage()).toEqual([
+      expect.stringMatching('^both/0: offset 30 is there, but the ledger ends at 8'),
+    ])
   })
 })
