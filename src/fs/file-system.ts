@@ -22,7 +22,13 @@ export interface FileSystemObserver {
 
 export interface DirectoryItem {
   readonly name: string
+  /** Of a symbolic link: what it points to is one, or cannot be looked at. */
   readonly isDirectory: boolean
+  /**
+   * Of a symbolic link to a directory: the way from the listed directory to it, links resolved (`../other`, empty for that
+   * directory itself); `undefined` where it cannot be looked at.
+   */
+  readonly link?: { readonly to: string | undefined }
 }
 
 /** Held until `release`; a process that dies releases it. */

@@ -1,6 +1,6 @@
 import { close, constants, fsync, open as openFile } from 'node:fs'
-import { mkdir, readFile, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readFile, readdir, realpath, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { tryLock } from 'fs-native-extensions'
 import {
@@ -16,7 +16,7 @@ import {
 } from '../file-system.ts'
 import { defaultHandlesMax } from './descriptor-limit.ts'
 import { Lane } from './lane.ts'
-import { NodeReaders, readFully } from './node-readers.ts'
+import { NodeReaders, READ_FLAGS, readFully } from './node-readers.ts'
 import type { Released } from './worker-protocol.ts'
 import { SharedSlab } from './shared-slab.ts'
 import { errnoOf, fileSystemError, isMissing } from './system-error.ts'
@@ -110,7 +110,7 @@ export class NodeFileSystem implements FileSystem {
 
   async read(path: string, atBytes: number, lengthBytes: number, memory?: Uint8Array): Promise<Uint8Array> {
     return calling('read', path, () =>
-      withDescriptor(path, constants.O_RDONLY, async (fd) => {
+      withDescriptor(path, READ_FLAGS, async (fd) => {
         const bytes = memory ?? new Uint8Array(lengthBytes)
         return bytes.subarray(0, await readFully(fd, atBytes, bytes))
       }),
@@ -123,7 +123,8 @@ export class NodeFileSystem implements FileSystem {
 
   async readFile(path: string): Promise<Uint8Array | undefined> {
     return unlessMissing('read', path, async () => {
-      const bytes = await readFile(path)
+      const bytes = await readFile(path, { flag: READ_FLAGS })
+      if (bytes.byteLength === 0 && !(await stat(path)).isFile()) throw new Error('it is not a file')
       return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     })
   }
@@ -167,12 +168,12 @@ export class NodeFileSystem implements FileSystem {
   async list(path: string): Promise<DirectoryItem[] | undefined> {
     return unlessMissing('list', path, async () => {
       const items: DirectoryItem[] = []
-      for (const item of await readdir(path, { withFileTypes: true })) {
-        const isDirectory = item.isSymbolicLink()
-          ? (await unlessMissing('stat', item.name, () => stat(join(path, item.name))))?.isDirectory()
-          : item.isDirectory()
-        items.push({ name: item.name, isDirectory: isDirectory ?? false })
-      }
+      for (const item of await readdir(path, { withFileTypes: true }))
+        items.push(
+          item.isSymbolicLink()
+            ? await linkItem(path, item.name)
+            : { name: item.name, isDirectory: item.isDirectory() },
+        )
       return items.sort((left, right) => (left.name < right.name ? -1 : 1))
     })
   }
@@ -240,6 +241,22 @@ export class NodeFileSystem implements FileSystem {
         this.#observer?.synced({ kind: 'directory', durationMs: performance.now() - startMs })
       }),
     )
+  }
+}
+
+/** A link that leads nowhere, or to itself, is no directory. */
+async function linkItem(directory: string, name: string): Promise<DirectoryItem> {
+  const path = join(directory, name)
+  try {
+    if (!(await stat(path)).isDirectory()) return { name, isDirectory: false }
+    return {
+      name,
+      isDirectory: true,
+      link: { to: relative(await realpath(directory), await realpath(path)) },
+    }
+  } catch (error) {
+    if (isMissing(error) || errnoOf(error) === 'ELOOP') return { name, isDirectory: false }
+    return { name, isDirectory: true, link: { to: undefined } }
   }
 }
 

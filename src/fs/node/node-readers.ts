@@ -1,4 +1,4 @@
-import { close, open, read } from 'node:fs'
+import { close, constants, open, read } from 'node:fs'
 import { promisify } from 'node:util'
 import type { FileReader } from '../file-system.ts'
 import { fileSystemError } from './system-error.ts'
@@ -6,6 +6,9 @@ import { fileSystemError } from './system-error.ts'
 const openDescriptor = promisify(open)
 const closeDescriptor = promisify(close)
 const readAt = promisify(read)
+
+/** A pipe in the place of a file fails instead of waiting for a writer for ever. */
+export const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK
 
 const OPEN_MAX = 64
 
@@ -59,7 +62,7 @@ class NodeReader implements FileReader {
   }
 
   #openPath(): Promise<number> {
-    const descriptor = openDescriptor(this.#path, 'r')
+    const descriptor = openDescriptor(this.#path, READ_FLAGS)
     descriptor.catch(() => {
       this.#descriptor = undefined
       this.#open.delete(this)

@@ -27,12 +27,12 @@ export class DiscardedTrees {
     await this.#running
   }
 
-  /** File by file, so that it can be stopped: a removed bucket may take minutes. */
+  /** File by file, so that it can be stopped: a removed bucket may take minutes. What a link points to stays. */
   async #delete(path: string): Promise<void> {
     try {
-      for (const { name, isDirectory } of (await this.#fs.list(path)) ?? []) {
+      for (const { name, isDirectory, link } of (await this.#fs.list(path)) ?? []) {
         if (this.#isStopped) return
-        if (isDirectory) await this.#delete(`${path}/${name}`)
+        if (isDirectory && link === undefined) await this.#delete(`${path}/${name}`)
         else await this.#fs.unlink(`${path}/${name}`)
       }
       if (!this.#isStopped) await this.#fs.removeTree(path)

@@ -2,6 +2,7 @@ import { inParallel } from '../../base/in-parallel.ts'
 import type { DirectoryItem, FileSystem } from '../../fs/file-system.ts'
 import { Damage, type DamagedPlace } from '../damage.ts'
 import { BucketPaths, VOLUME_DIRECTORY, indexName, parseBlockFileName, walDirectoryName } from '../paths.ts'
+import { StorageError } from '../errors.ts'
 import type { EntryName } from '../record.ts'
 import { findWalDirectory } from './wal-directory.ts'
 
@@ -35,10 +36,12 @@ export async function discover(fs: FileSystem, dataPath: string): Promise<Discov
   const strays: string[] = []
   const headless: string[] = []
   const damage = new Damage(dataPath)
-  for (const { name, isDirectory } of (await fs.list(dataPath)) ?? []) {
+  for (const item of (await fs.list(dataPath)) ?? []) {
+    const { name, isDirectory } = item
     if (!isDirectory || name.startsWith('.') || name === VOLUME_DIRECTORY) continue
     await damage.contain({ bucket: name }, async () => {
       const { directory, settings } = new BucketPaths(dataPath, name)
+      refuseLinkWithin(directory, 0, item)
       const children = await subdirectories(fs, directory)
       if ((await fs.fileBytes(settings)) === undefined) {
         if (!(await holdsEntries(fs, directory))) {
@@ -60,10 +63,26 @@ async function holdsEntries(fs: FileSystem, path: string): Promise<boolean> {
   const items = (await fs.list(path)) ?? []
   const names = new Set(items.map(({ name }) => name))
   if (names.has(indexName) && names.has(walDirectoryName)) return true
-  for (const { name, isDirectory } of items) {
+  for (const { name, isDirectory, link } of items) {
+    if (link !== undefined) continue
     if (isDirectory && !name.startsWith('.') && (await holdsEntries(fs, `${path}/${name}`))) return true
   }
   return false
+}
+
+/**
+ * A symbolic link out of the data directory stands for what is there; one to a place in it would show, and store, the same
+ * files under two names, and one to a place above it would never end.
+ * @param depth of the directory that `item` is listed in, below the root
+ */
+function refuseLinkWithin(path: string, depth: number, { link }: DirectoryItem): void {
+  if (link?.to === undefined) return
+  const way = link.to.split('/')
+  const up = way.filter((step) => step === '..').length
+  if (up > depth && up < way.length) return
+  throw new StorageError('ERR_CORRUPT', `${path} is a symbolic link into the data directory, or above it`, {
+    path,
+  })
 }
 
 /** Level by level: as many directories as there are of one level are looked at side by side. */
@@ -71,15 +90,17 @@ async function walk(
   fs: FileSystem,
   bucketPath: string,
   bucket: string,
-  children: readonly string[],
+  children: readonly DirectoryItem[],
   found: { readonly entries: EntryName[]; readonly strays: string[]; readonly damage: Damage },
 ): Promise<void> {
   let level = children
   while (level.length > 0) {
-    const below: string[] = []
-    await inParallel(PARALLEL, level, (entry) =>
-      found.damage.contain({ bucket, entry }, async () => {
+    const below: DirectoryItem[] = []
+    await inParallel(PARALLEL, level, (item) => {
+      const { name: entry } = item
+      return found.damage.contain({ bucket, entry }, async () => {
         const path = `${bucketPath}/${entry}`
+        refuseLinkWithin(path, entry.split('/').length, item)
         const items = (await fs.list(path)) ?? []
         const walDirectory = await findWalDirectory(fs, path, items)
         const inside = items.filter(
@@ -88,9 +109,9 @@ async function walk(
         const isMarked = items.some(({ name }) => name === indexName || name === walDirectoryName)
         if (isMarked || (inside.length === 0 && !isForeign(items))) found.entries.push({ bucket, entry })
         else if (inside.length === 0) found.strays.push(`${bucket}/${entry}`)
-        for (const { name } of inside) below.push(`${entry}/${name}`)
-      }),
-    )
+        for (const child of inside) below.push({ ...child, name: `${entry}/${child.name}` })
+      })
+    })
     level = below
   }
 }
@@ -110,9 +131,9 @@ function isForeign(items: readonly DirectoryItem[]): boolean {
   return files.length > 0 && !files.some(({ name }) => isOfBlock(name))
 }
 
-async function subdirectories(fs: FileSystem, path: string): Promise<string[]> {
+async function subdirectories(fs: FileSystem, path: string): Promise<DirectoryItem[]> {
   const items = (await fs.list(path)) ?? []
-  return items.filter((item) => item.isDirectory && !item.name.startsWith('.')).map((item) => item.name)
+  return items.filter((item) => item.isDirectory && !item.name.startsWith('.'))
 }
 
 function compare(a: string, b: string): number {

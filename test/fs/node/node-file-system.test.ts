@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, readdir, readlink, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -187,5 +187,18 @@ describe('SharedSlab', () => {
       expect(buffer.buffer).toBeInstanceOf(SharedArrayBuffer)
     }
     expect(new Set(buffers.map(({ buffer }) => buffer)).size).toBeLessThan(10)
+  })
+})
+
+describe('a pipe in the place of a file', () => {
+  it('fails when it is read, instead of waiting for a writer', async () => {
+    const fs = await open(4)
+    const path = join(root, 'pipe')
+    execFileSync('mkfifo', [path])
+    await expect(fs.readFile(path)).rejects.toMatchObject({ code: 'ERR_IO', path })
+    await expect(fs.read(path, 0, 1)).rejects.toMatchObject({ code: 'ERR_IO', path })
+    const reader = fs.openToRead(path)
+    await expect(reader.read(0, new Uint8Array(1))).rejects.toMatchObject({ code: 'ERR_IO', path })
+    await reader.close()
   })
 })
