@@ -33,6 +33,13 @@ export function isConnectionTrouble(error: unknown): boolean {
   return CONNECTION_TROUBLE.has(errorName(error))
 }
 
+/** Whether trying again may help: nobody was reached, or whoever answered cannot do it now. */
+export function isTransient(error: unknown): boolean {
+  return causes(error).some(
+    (cause) => isConnectionTrouble(cause) || ('retriable' in cause && cause.retriable === true),
+  )
+}
+
 /** An answer that trying again does not change: wrong credentials, or no right to the group. */
 export function refusalOf(error: unknown): SourceError | undefined {
   if (error instanceof SourceError) return error.code === 'ERR_REFUSED' ? error : undefined

@@ -14,6 +14,7 @@ import {
   type ProtocolRequest,
   type RequestQueue,
 } from './internals.ts'
+import { findCoordinator } from './joining.ts'
 import { assembleResponses } from './response-assembly.ts'
 
 /** What a source does in place of kafkajs' own consumer group. */
@@ -104,6 +105,7 @@ export function attach(cluster: Cluster, hooks: GroupHooks, groupInstanceId: str
   cluster.defaultOffset = () => {
     throw new KafkaJSNonRetriableError('a consumer position was to be reset silently')
   }
+  cluster.findGroupCoordinator = ({ groupId }) => findCoordinator(cluster, groupId)
   changeBrokers(cluster, (broker) => {
     broker.metadata = (topics) => tolerantMetadata(broker, topics)
     if (groupInstanceId !== undefined) makeStatic(broker, groupInstanceId)

@@ -61,6 +61,10 @@ export interface Broker {
   joinGroup(values: { memberId?: string; protocolType?: string }): Promise<unknown>
   syncGroup(values: object): Promise<unknown>
   heartbeat(values: object): Promise<unknown>
+  findGroupCoordinator(values: {
+    groupId: string
+    coordinatorType: number
+  }): Promise<{ coordinator: { nodeId: number } }>
   leaveGroup(values: object): Promise<unknown>
   offsetFetch(values: object): Promise<{
     responses: readonly {

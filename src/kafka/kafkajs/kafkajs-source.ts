@@ -21,6 +21,7 @@ import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
 import { Identity, type KnownPartitions } from './identity.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
 import { causes, errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
+import { joinPatiently } from './joining.ts'
 import { KnownTopics } from './known-topics.ts'
 import { pinnedAssigner } from './pinned-assigner.ts'
 import { probe } from './probe.ts'
@@ -81,7 +82,7 @@ export class KafkajsSource implements KafkaSource {
   /** How many partitions each topic had when this source started. */
   private readonly partitionsAtStart = new Map<string, number>()
   private readonly failuresByNode = new Map<string, number>()
-  private firstJoin: { resolve(): void; reject(error: Error): void } | undefined
+  private firstJoin: { resolve(): void; reject(error: Error): void; failed(error: unknown): void } | undefined
   /** A broker answered and the named topics exist. */
   private isReached = false
   private isStopping = false
@@ -282,6 +283,7 @@ export class KafkajsSource implements KafkaSource {
       await Promise.race([done, late])
     } catch (error) {
       this.isStopping = true
+      this.bell.ring()
       await this.epochs?.close()
       await this.leave()
       throw error
@@ -420,20 +422,35 @@ export class KafkajsSource implements KafkaSource {
 
   /** Resolves when a broker answered and every named topic exists; retries until `signal` says that nobody waits. */
   private async reach(note: (trouble: SourceError) => void, signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted && !this.isReached; failures++) {
+    if (this.isReached) return
+    const { brokers, tls, login } = this.options
+    const attempt = async (): Promise<void> => {
+      await probe(brokers, { tls, timeoutMs: CONNECT_TIMEOUT_MS, signal })
+      // kafkajs would ask for a token many times before it says that there is none.
+      if (login?.mechanism === 'oauthbearer') await login.token()
+      await this.consumer!.connect()
+      const missing = await this.findTopics()
+      if (missing.length > 0)
+        throw new SourceError('ERR_TOPIC', `topics that do not exist: ${missing.join(', ')}`)
+      this.isReached = true
+    }
+    await this.patiently(attempt, note, signal)
+  }
+
+  /** Until `attempt` has worked or nobody waits. @throws {SourceError} what trying again would not change */
+  private async patiently(
+    attempt: () => Promise<void>,
+    note: (trouble: SourceError) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures++) {
       try {
-        await probe(this.options.brokers, { tls: this.options.tls, timeoutMs: CONNECT_TIMEOUT_MS, signal })
-        // kafkajs would ask for a token many times before it says that there is none.
-        if (this.options.login?.mechanism === 'oauthbearer') await this.options.login.token()
-        await this.consumer!.connect()
-        const missing = await this.findTopics()
-        this.isReached = missing.length === 0
-        if (this.isReached) return
-        note(new SourceError('ERR_TOPIC', `topics that do not exist: ${missing.join(', ')}`))
+        return await attempt()
       } catch (error) {
         const refusal = refusalOf(error)
         if (refusal !== undefined) throw refusal
-        note(new SourceError('ERR_BROKER', this.troubleOf(error), error))
+        const isKnown = error instanceof SourceError
+        note(isKnown ? error : new SourceError('ERR_BROKER', this.troubleOf(error), error))
       }
       await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS), signal)
     }
@@ -455,10 +472,16 @@ export class KafkajsSource implements KafkaSource {
     await this.reach(note, signal)
     if (signal.aborted) return
     const consumer = this.consumer!
-    const joined = new Promise<void>((resolve, reject) => (this.firstJoin = { resolve, reject }))
+    const notJoined = `group ${this.options.groupId} could not be joined`
+    const failed = (error: unknown): void => {
+      note(new SourceError('ERR_BROKER', `${notJoined}: ${errorText(error)}`, error))
+    }
+    const joined = new Promise<void>((resolve, reject) => (this.firstJoin = { resolve, reject, failed }))
     joined.catch(() => {})
-    note(new SourceError('ERR_BROKER', `group ${this.options.groupId} could not be joined`))
-    await consumer.subscribe({ topics: [...this.topology!.topics], fromBeginning: true })
+    note(new SourceError('ERR_BROKER', notJoined))
+    const topics = [...this.topology!.topics]
+    await this.patiently(() => consumer.subscribe({ topics, fromBeginning: true }), note, signal)
+    if (signal.aborted) return
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: () => Promise.resolve() })
     await joined
   }
@@ -532,7 +555,12 @@ export class KafkajsSource implements KafkaSource {
       const topics = [...this.topology!.topics]
       group.topicsSubscribed = topics
       group.topicConfigurations = Object.fromEntries(topics.map((topic) => [topic, { fromBeginning: true }]))
-      await join()
+      await joinPatiently(join, {
+        wait: (durationMs) => this.bell.wait(durationMs),
+        isOver: () => this.isStopping,
+        failed: (error) => this.firstJoin?.failed(error),
+        logger: this.logger,
+      })
     })
     this.logger.info(
       { epoch: this.epochs!.last, generation: group.generationId },
