@@ -20,6 +20,7 @@ import { FetchLoop } from './fetch-loop.ts'
 import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
 import { Identity, type KnownPartitions } from './identity.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
+import { beatOrLook } from './heartbeat.ts'
 import { causes, errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
 import { joinPatiently } from './joining.ts'
 import { KnownTopics } from './known-topics.ts'
@@ -534,19 +535,16 @@ export class KafkajsSource implements KafkaSource {
 
   /** Hook: a coordinator that cannot be reached is looked for, while the membership lasts on. */
   private async heartbeat(group: ConsumerGroup, beat: () => Promise<void>): Promise<void> {
-    try {
-      await beat()
-    } catch (error) {
-      if (asksToRejoin(error)) this.loop?.interrupt()
-      if (this.isStopping || !isConnectionTrouble(error)) throw error
-      this.logger.warn({ error: errorText(error) }, 'the group coordinator does not answer; looking for it')
-      await this.clock.sleep(RETRY_MS)
-      try {
-        group.coordinator = await this.cluster!.findGroupCoordinator({ groupId: this.options.groupId })
-      } catch (lost) {
-        this.logger.warn({ error: errorText(lost) }, 'the group coordinator was not found')
-      }
-    }
+    await beatOrLook(group, {
+      beat,
+      isToLook: (error) => {
+        if (asksToRejoin(error)) this.loop?.interrupt()
+        return !this.isStopping && isConnectionTrouble(error)
+      },
+      find: () => this.cluster!.findGroupCoordinator({ groupId: this.options.groupId }),
+      wait: () => this.clock.sleep(RETRY_MS),
+      logger: this.logger,
+    })
   }
 
   /** Hook: ends the present epoch, joins, begins the next. */
