@@ -358,7 +358,10 @@ export class Catalogue {
     for (const entry of sorted) index.set(entry)
     const indexFile = new IndexFile(paths.index)
     for (const path of listing.undecodable) {
-      this.#logger.error({ path }, 'descriptor cannot be decoded: its block is not shown, its files are kept')
+      this.#logger.error(
+        { path },
+        'descriptor cannot be decoded: its records are not shown, its files are kept',
+      )
     }
     if (listing.index !== undefined) indexFile.loaded(listing.index.bytes, listing.index.decoded)
     else {

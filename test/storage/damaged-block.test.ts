@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
+import { silentLogger } from '../../src/base/logger.ts'
 import type { EntryName, RecordWrite } from '../../src/storage/record.ts'
+import { repairDirectory } from '../../src/storage/repair.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { verifyDirectory } from '../../src/storage/verify/verify-directory.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { SimulatedDisk } from '../support/simulated-disk.ts'
 import { openStore, write } from '../support/storage/store.ts'
 
@@ -127,5 +130,40 @@ describe('a sealed block that is damaged', () => {
     )
     expect(applied).toEqual([0])
     await again.close()
+  })
+})
+
+describe('a block whose descriptor cannot be decoded, in an entry whose index is damaged', () => {
+  it('is never begun anew over its data', async () => {
+    const { disk, storage } = await sealedStore()
+    await storage.close()
+    const data = `/data/kafka/hurt/0/${t0 + 2}.blk`
+    const content = await disk.fs.readFile(data)
+    disk.putFile(path, new Uint8Array(50).fill(0xff))
+    disk.flipBit('/data/kafka/hurt/0/blocks.idx', 60)
+    for (let starts = 0; starts < 2; starts++) {
+      const again = await openStore(disk.restart(), { settings: { blockRecordsMax: 2 } })
+      await expect(again.submit({ writes: [write(hurt, t0 + 2)] })).rejects.toMatchObject({
+        code: 'ERR_CORRUPT',
+      })
+      await again.submit({ writes: [write(hurt, t0 + 41 + starts)] })
+      await again.close()
+      expect(await disk.fs.readFile(data)).toEqual(content)
+    }
+    const { findings } = await verifyDirectory(disk.fs, '/data', { checkContent: true })
+    expect(findings).toContainEqual(
+      expect.objectContaining({ severity: 'damaged', message: `descriptor ${path} cannot be decoded` }),
+    )
+    await repairDirectory({
+      dataPath: '/data',
+      fs: disk.fs,
+      clock: new ManualClock(),
+      logger: silentLogger,
+      companion: { snapshot: () => new Uint8Array(0), restore: () => undefined, apply: () => undefined },
+    })
+    const mended = await openStore(disk.restart(), { settings: { blockRecordsMax: 2 } })
+    expect(await timesOf(mended, hurt)).toEqual([0, 1, 40, 41, 42])
+    await mended.submit({ writes: [write(hurt, t0 + 2)] })
+    await mended.close()
   })
 })

@@ -33,3 +33,12 @@ export function openIndexEntryOf(id: bigint, { bytes, sizeBytes, timestampsUs }:
 export function blockBytes({ sizeBytes, metadataBytes }: IndexEntry): number {
   return Number(sizeBytes + metadataBytes)
 }
+
+/**
+ * For a block of ours whose descriptor cannot be used, where no index lists it any more: its id stays taken, so that no block
+ * is begun over its data, and whoever needs its records is told.
+ */
+export function lostIndexEntry(id: bigint, descriptor: Uint8Array): IndexEntry {
+  const metadataBytes = BigInt(descriptor.byteLength)
+  return { id, sizeBytes: 0n, recordCount: 0, metadataBytes, latestUs: id, crc64: crc64(descriptor) }
+}

@@ -1,14 +1,14 @@
 import type { FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor } from '../codec/descriptor-codec.ts'
 import { decodeIndex, type DecodedIndex, type IndexEntry } from '../codec/index-codec.ts'
-import { indexEntryOf } from '../codec/index-entry.ts'
+import { indexEntryOf, lostIndexEntry } from '../codec/index-entry.ts'
 import { parseBlockFileName, type EntryPaths } from '../paths.ts'
 
 export interface BlockListing {
   readonly entries: Map<bigint, IndexEntry>
   /** `blocks.idx`, where it says this; absent: rebuilt, because it is missing or damaged. */
   readonly index?: { readonly bytes: number; readonly decoded: DecodedIndex }
-  /** Descriptors that could not be decoded: their blocks are not listed. */
+  /** Descriptors that could not be decoded: of their blocks only the ids are known. */
   readonly undecodable: readonly string[]
 }
 
@@ -33,11 +33,11 @@ export async function rebuildIndex(fs: FileSystem, paths: EntryPaths): Promise<B
     const name = parseBlockFileName(item.name)
     if (item.isDirectory || name?.kind !== 'descriptor') continue
     const path = `${paths.directory}/${item.name}`
-    const bytes = await fs.readFile(path)
+    const bytes = (await fs.readFile(path)) ?? new Uint8Array(0)
     try {
-      const descriptor = decodeDescriptor(bytes ?? new Uint8Array(0))
-      entries.set(name.blockId, indexEntryOf(name.blockId, descriptor))
+      entries.set(name.blockId, indexEntryOf(name.blockId, decodeDescriptor(bytes)))
     } catch {
+      entries.set(name.blockId, lostIndexEntry(name.blockId, bytes))
       undecodable.push(path)
     }
   }

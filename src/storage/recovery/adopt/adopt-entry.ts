@@ -3,7 +3,7 @@ import type { FileRef, FileSystem } from '../../../fs/file-system.ts'
 import { writeAll } from '../../../fs/write-all.ts'
 import { judgeBlock, type BlockFiles, type BlockVerdict, type WholeBlock } from '../../block/judge-block.ts'
 import { encodeIndex, type IndexEntry } from '../../codec/index-codec.ts'
-import { indexEntryOf } from '../../codec/index-entry.ts'
+import { indexEntryOf, lostIndexEntry } from '../../codec/index-entry.ts'
 import { blockFiles, type EntryPaths } from '../../paths.ts'
 import { lookAtEntry, readBlockFiles, type EntryFiles } from '../../query/entry-files.ts'
 import type { Quarantine } from './quarantine.ts'
@@ -38,10 +38,15 @@ export async function adoptEntry(paths: EntryPaths, options: AdoptOptions): Prom
   const judged: Judged[] = []
   for (const id of suspects(files, isForeign)) {
     if (ours.has(id) || files.listed.get(id)?.corrupted === true) continue
-    const verdict = judgeBlock(await readBlockFiles(fs, paths, files, id))
+    const found = await readBlockFiles(fs, paths, files, id)
+    const verdict = judgeBlock(found)
     // What is compressed is left as it is; only its removal is finished.
     if (files.compressed.has(id) && verdict.kind !== 'removed') continue
-    if (verdict.kind === 'lost' && !isForeign && !files.wals.has(id) && !files.swaps.has(id)) continue
+    if (verdict.kind === 'lost' && !isForeign && !files.wals.has(id) && !files.swaps.has(id)) {
+      const isForgotten = !files.isIndexValid && found.descriptor !== undefined
+      if (isForgotten) listing.set(id, lostIndexEntry(id, found.descriptor))
+      continue
+    }
     if (!isForeign && isLeftByUs(verdict, id, files)) continue
     judged.push(summary(id, verdict))
     if (verdict.kind === 'whole')
