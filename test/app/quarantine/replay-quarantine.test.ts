@@ -52,8 +52,8 @@ async function replay(store: Storage, change: RuleChange = {}): Promise<[number,
 async function storedMessages(store: RecordReader): Promise<unknown[]> {
   const found: unknown[] = []
   for await (const record of store.records({ bucket: 'kafka', entry: 'orders/0' })) {
-    const content = await record.read()
-    const shown = unmapRecord({ ...record, content })
+    const { entry, timestampUs, labels } = record
+    const shown = unmapRecord({ entry, timestampUs, labels, content: await record.read() })
     if (shown === undefined) continue
     const { offset, key, value, headers, timestampMs } = shown
     found.push({ offset, key, value: value && Buffer.from(value), headers, timestampMs })
