@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { sharedAbort } from '../../base/shared-abort.ts'
 
 /** A reason of its own: the default one is an error, made anew with its stack each time. */
 const RUNG = 'rung'
@@ -6,7 +7,7 @@ const RUNG = 'rung'
 /** Lets loops sleep until something has changed. */
 export class Doorbell {
   private readonly clock: Clock
-  private controller = new AbortController()
+  private controller = sharedAbort()
   private rings = 0
 
   constructor(clock: Clock) {
@@ -22,7 +23,7 @@ export class Doorbell {
   ring(): void {
     this.rings++
     const { controller } = this
-    this.controller = new AbortController()
+    this.controller = sharedAbort()
     controller.abort(RUNG)
   }
 

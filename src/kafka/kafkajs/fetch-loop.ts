@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
+import { sharedAbort } from '../../base/shared-abort.ts'
 import type {
   AbsentOffsets,
   AssignedPartition,
@@ -140,7 +141,7 @@ export class FetchLoop {
     this.generation = {
       epoch,
       partitions: new Map(states.map((state) => [partitionName(state), state])),
-      ending: new AbortController(),
+      ending: sharedAbort(),
       deliveries: new Set(),
     }
   }

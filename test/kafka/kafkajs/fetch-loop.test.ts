@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { getMaxListeners } from 'node:events'
 
 import { silentLogger } from '../../../src/base/logger.ts'
 import { heldBytes } from '../../../src/kafka/held-bytes.ts'
@@ -200,6 +201,8 @@ test('the end of a generation stops its handlers and its deliveries', async () =
   await run(() => signals.length === 2)
   await loop.close()
   expect(signals.every(({ aborted }) => aborted)).toBe(true)
+  // A thousand partitions wait for it at the same time.
+  expect(signals.map((signal) => getMaxListeners(signal))).toEqual([Infinity, Infinity])
   expect(handler.batches).toEqual([])
   expect(failures).toEqual([])
 })
