@@ -6,6 +6,7 @@ import type { Storage } from '../../src/storage/storage.ts'
 import { verifyDirectory } from '../../src/storage/verify/verify-directory.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { SimulatedDisk } from '../support/simulated-disk.ts'
+import { saveAsServer } from '../support/storage/save-as-server.ts'
 import { openStore, write } from '../support/storage/store.ts'
 
 /**
@@ -165,5 +166,21 @@ describe('a block whose descriptor cannot be decoded, in an entry whose index is
     expect(await timesOf(mended, hurt)).toEqual([0, 1, 40, 41, 42])
     await mended.submit({ writes: [write(hurt, t0 + 2)] })
     await mended.close()
+  })
+})
+
+describe('a block without CRC-32s whose data file is gone', () => {
+  it('takes nothing, so that what is missing never reads as zeros', async () => {
+    const { disk, storage } = await sealedStore()
+    await storage.close()
+    saveAsServer(disk, 'kafka/hurt/0', [t0 + 2])
+    const data = `/data/kafka/hurt/0/${t0 + 2}.blk`
+    await disk.restart().unlink(data)
+    const again = await openStore(disk.restart(), { settings: { blockRecordsMax: 2 } })
+    const late = again.submit({ writes: [write(hurt, t0 + 7)] })
+    await expect(late).rejects.toMatchObject({ code: 'ERR_CORRUPT', facts: { path: data } })
+    const read = again.get(hurt, BigInt(t0 + 2)).then((record) => record?.read())
+    await expect(read).rejects.toMatchObject({ code: 'ERR_CORRUPT' })
+    await again.close()
   })
 })

@@ -2,6 +2,7 @@ import { crc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import { decodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
+import { lacksContentCrc, scanRecord } from '../codec/scan-record.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import { scanWal } from '../wal/wal-codec.ts'
@@ -10,7 +11,8 @@ import { checkDescriptor, mergeBlock } from './block-content.ts'
 
 /**
  * Reads a cold block so that it can take records; its WAL restarts at 0.
- * @throws {StorageError} `ERR_CORRUPT` when its descriptor is missing, damaged, or on sectors that cannot be read
+ * @throws {StorageError} `ERR_CORRUPT` when its descriptor is missing, damaged, or on sectors that cannot be read, or when
+ *   content without a CRC-32 is missing at the end of its data file
  */
 export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEntry): Promise<OpenBlock> {
   const path = entry.paths.descriptor(cold.id)
@@ -24,6 +26,7 @@ export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEnt
       path,
     })
   }
+  if (cold.hasChecksums !== true) await requireUncheckedContent(fs, entry.paths.data(cold.id), descriptor)
   const block = new OpenBlock(entry, Number(cold.id), 0)
   block.baseCrc64 = crc64(descriptor.bytes)
   block.hasChecksums = cold.hasChecksums === true
@@ -52,6 +55,23 @@ export async function loadOpenBlock(fs: FileSystem, entry: Entry, id: number): P
   block.walProjectedBytes = block.walReservedBytes
   block.isListedOpen = true
   return block
+}
+
+/** What is missing at the end of the file would read as zeros once something is written behind it, and only a CRC-32 tells. */
+async function requireUncheckedContent(
+  fs: FileSystem,
+  path: string,
+  { bytes, recordFromBytes, recordToBytes }: Descriptor,
+): Promise<void> {
+  let neededBytes = 0
+  for (const [index, from] of recordFromBytes.entries()) {
+    const to = recordToBytes[index] as number
+    if (!lacksContentCrc(bytes, from, to)) continue
+    const { beginBytes, endBytes } = scanRecord(bytes, from, to)
+    if (endBytes > beginBytes) neededBytes = Math.max(neededBytes, endBytes)
+  }
+  if (neededBytes === 0 || ((await fs.fileBytes(path)) ?? 0) >= neededBytes) return
+  throw new StorageError('ERR_CORRUPT', `data file ${path} is missing or too short`, { path })
 }
 
 function fill(block: OpenBlock, descriptor: Descriptor): void {
