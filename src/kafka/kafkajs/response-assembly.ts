@@ -32,6 +32,8 @@ const assemblies = new WeakMap<Socket, Assembly>()
  */
 export function createSocket({ host, port, ssl, onConnect }: SocketRequest): Socket {
   const socket = ssl ? tlsSocket(host, port, ssl, onConnect) : plainSocket(host, port, onConnect)
+  // kafkajs lets go of a closed socket again and again, and each time Node would wait for it to connect.
+  socket.once('close', () => (socket.unref = () => socket))
   return socket.setKeepAlive(true, KEEP_ALIVE_MS)
 }
 
