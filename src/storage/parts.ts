@@ -68,6 +68,7 @@ export function connectParts(
     manager,
     poison,
     inTurn: (job) => projector.run(job),
+    lacksChecksums: (entry, blockId) => upkeep.later(entry, blockId),
   })
   const projector: Projector = new Projector(fs, dirty, (change, sequence) => changer.apply(change, sequence))
   const checkpointer = new Checkpointer({

@@ -30,6 +30,7 @@ export class BlockChanger {
   readonly #manager: BlockManager
   readonly #poison: (cause: unknown) => void
   readonly #inTurn: (job: () => Promise<void>) => Promise<void>
+  readonly #lacksChecksums: (entry: Entry, blockId: bigint) => void
   #isStopped = false
 
   constructor(options: {
@@ -40,6 +41,8 @@ export class BlockChanger {
     poison: (cause: unknown) => void
     /** Runs a job between projections. */
     inTurn: (job: () => Promise<void>) => Promise<void>
+    /** Told of a block that has taken its place with records without CRC-32. */
+    lacksChecksums: (entry: Entry, blockId: bigint) => void
   }) {
     this.#fs = options.fs
     this.#paths = options.paths
@@ -47,6 +50,7 @@ export class BlockChanger {
     this.#manager = options.manager
     this.#poison = options.poison
     this.#inTurn = options.inTurn
+    this.#lacksChecksums = options.lacksChecksums
   }
 
   async apply({ entry, change }: EntryChange, sequence: number): Promise<void> {
@@ -148,6 +152,7 @@ export class BlockChanger {
     this.#dirty.file(entry.indexFile.file)
     await this.#list(entry, listed)
     this.#manager.listed(entry, listed)
+    if (listed.hasChecksums !== true) this.#lacksChecksums(entry, id)
   }
 
   async #list(entry: Entry, listed: IndexEntry): Promise<void> {

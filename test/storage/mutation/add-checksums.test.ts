@@ -136,6 +136,17 @@ describe('blocks that ReductStore saved', () => {
     await expectWhole(disk.fs)
   })
 
+  it('that are split before it is their turn get theirs in the blocks that they become', async () => {
+    const disk = await visitedStore([t0])
+    const storage = await openStore(disk.fs, setup)
+    await storage.submit({ writes: [4, 5, 6, 7].map((us) => write(name, t0 + us, `c${us}`)) })
+    await storage.settle()
+    await storage.addChecksums()
+    await storage.close()
+    expect(listedWith(disk)).toEqual([true, true, true, true])
+    await expectWhole(disk.fs)
+  })
+
   it('keep those CRC-32s that they have, and records whose content is gone stay without', async () => {
     const disk = await visitedStore([t0 + 10])
     const data = disk.peek(`${directory}/${t0 + 10}.blk`)!
