@@ -47,7 +47,7 @@ export async function addChecksums(
   const release = entry.pins.pin(id)
   try {
     const path = entry.paths.descriptor(id)
-    const bytes = await readable(context.fs.readFile(path), path)
+    const bytes = await readDescriptor(context.fs, path)
     if (coldBlock(context, entry, id) !== cold) return NONE
     const descriptor = checkDescriptor(bytes, path, cold.crc64)
     const { checksums, unreadable, contentBytes } = await compute(
@@ -102,7 +102,7 @@ async function compute(
     let atBytes = beginBytes
     while (atBytes < endBytes) {
       const wantedBytes = Math.min(PIECE_BYTES, endBytes - atBytes)
-      const piece = await readable(source.read(atBytes, wantedBytes), dataPath).catch(orNothing)
+      const piece = await source.read(atBytes, wantedBytes).catch(orNothing)
       if (piece.byteLength < wantedBytes) break
       computed = crc32(piece, computed)
       atBytes += wantedBytes
@@ -120,9 +120,9 @@ async function compute(
 }
 
 /** Sectors that cannot be read are damage of this block. */
-async function readable<T>(reading: Promise<T>, path: string): Promise<T> {
+async function readDescriptor(fs: FileSystem, path: string): Promise<Uint8Array | undefined> {
   try {
-    return await reading
+    return await fs.readFile(path)
   } catch (error) {
     if (!(error instanceof FileSystemError) || error.code !== 'ERR_IO') throw error
     throw new StorageError('ERR_CORRUPT', `${path} cannot be read`, { path }, error)

@@ -1,5 +1,5 @@
 import { crc64 } from '../../base/crc64.ts'
-import { FileSystemError, type FileRef, type WriteOp } from '../../fs/file-system.ts'
+import type { FileRef, WriteOp } from '../../fs/file-system.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { isExtensible } from '../block/placement.ts'
 import { cutIntoParts, isHollow, isOverfull } from '../block/plan-rewrite.ts'
@@ -73,12 +73,6 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
     release()
     for (const { change } of staged) if (change.kind === 'adopt') await discard(context, change.stagedName)
   }
-}
-
-function unreadable(entry: Entry, id: bigint, atBytes: number, cause?: FileSystemError): StorageError {
-  const path = entry.paths.data(id)
-  const why = cause?.message ?? `${path} is too short`
-  return new StorageError('ERR_CORRUPT', why, { ...entry.name, path, atBytes }, cause)
 }
 
 async function discard({ fs, paths }: MutationContext, stagedName: string): Promise<void> {
@@ -166,13 +160,11 @@ async function stage(
     // A failed upload keeps its length; its bytes mean nothing, and need not be there.
     const copiedToBytes = state === recordStateNumber.finished ? endBytes : beginBytes
     for (let atBytes = beginBytes; atBytes < copiedToBytes;) {
-      const content = await source
-        .read(atBytes, Math.min(COPY_BYTES, copiedToBytes - atBytes))
-        .catch((cause: unknown) => {
-          if (cause instanceof FileSystemError) throw unreadable(entry, oldId, atBytes, cause)
-          throw cause
-        })
-      if (content.byteLength === 0) throw unreadable(entry, oldId, atBytes)
+      const content = await source.read(atBytes, Math.min(COPY_BYTES, copiedToBytes - atBytes))
+      if (content.byteLength === 0) {
+        const path = entry.paths.data(oldId)
+        throw new StorageError('ERR_CORRUPT', `${path} is too short`, { ...entry.name, path, atBytes })
+      }
       ops.push({ file: data, atBytes: sizeBytes + atBytes - beginBytes, bytes: content })
       opsBytes += content.byteLength
       if (opsBytes >= COPY_BYTES) await flush()

@@ -1,5 +1,6 @@
 import { Lru } from '../../base/lru.ts'
-import type { FileSystem } from '../../fs/file-system.ts'
+import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
+import { StorageError } from '../errors.ts'
 
 const WINDOW_BYTES = 256 * 1024
 const WINDOWS_BYTES_MAX = 16 * WINDOW_BYTES
@@ -45,9 +46,9 @@ export class DataWindow {
     this.#path = path
   }
 
-  /** A copy of the range; shorter where the file ends. @throws {FileSystemError} */
+  /** A copy of the range; shorter where the file ends. @throws {StorageError} `ERR_CORRUPT` where it cannot be read */
   async read(atBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    if (lengthBytes > RUN_WINDOWS * WINDOW_BYTES) return this.#fs.read(this.#path, atBytes, lengthBytes)
+    if (lengthBytes > RUN_WINDOWS * WINDOW_BYTES) return this.#fetch(atBytes, lengthBytes)
     const bytes = newBytes(lengthBytes)
     let done = 0
     while (done < lengthBytes) {
@@ -70,7 +71,7 @@ export class DataWindow {
 
   async #load(number: number): Promise<void> {
     if (this.#last === undefined || number !== this.#last + 1) {
-      const bytes = await this.#fs.read(this.#path, number * WINDOW_BYTES, WINDOW_BYTES)
+      const bytes = await this.#fetch(number * WINDOW_BYTES, WINDOW_BYTES)
       this.#windows.set(number, { bytes, run: undefined })
       return
     }
@@ -94,7 +95,16 @@ export class DataWindow {
   #readRun(number: number): RunRead {
     const lengthBytes = RUN_WINDOWS * WINDOW_BYTES
     const memory = this.#free.pop() ?? new Uint8Array(lengthBytes)
-    return { memory, bytes: this.#fs.read(this.#path, number * WINDOW_BYTES, lengthBytes, memory) }
+    return { memory, bytes: this.#fetch(number * WINDOW_BYTES, lengthBytes, memory) }
+  }
+
+  async #fetch(atBytes: number, lengthBytes: number, memory?: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await this.#fs.read(this.#path, atBytes, lengthBytes, memory)
+    } catch (cause) {
+      if (!(cause instanceof FileSystemError)) throw cause
+      throw new StorageError('ERR_CORRUPT', cause.message, { path: this.#path, atBytes }, cause)
+    }
   }
 }
 

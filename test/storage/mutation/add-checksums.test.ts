@@ -161,6 +161,26 @@ describe('blocks that ReductStore saved', () => {
     expect(contentUnchecked).toBe(1)
   })
 
+  it('may lose their content, or their entry, while they are read, and the store goes on', async () => {
+    const disk = await visitedStore()
+    disk.unlink(`${directory}/${t0 + 10}.blk`)
+    const { observer, added } = counting()
+    const { fs } = disk
+    const storage = await openStore(fs, { ...setup, observer })
+    const read = fs.read.bind(fs)
+    let removal: Promise<void> | undefined
+    fs.read = async (path, ...range) => {
+      if (path.endsWith(`${t0 + 20}.blk`)) await (removal ??= storage.removeEntry(name))
+      return read(path, ...range)
+    }
+    await storage.addChecksums()
+    await removal
+    expect(added()).toBe(4)
+    await storage.submit({ writes: [write(name, t0, 'new')] })
+    expect(await shown(storage)).toEqual(['0 new right'])
+    await storage.close()
+  })
+
   it('lose or change nothing, wherever a kill or a power cut comes, and have all of them in the end', async () => {
     const source = await visitedStore([t0, t0 + 10])
     let crashes = 0
