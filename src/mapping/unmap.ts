@@ -1,4 +1,4 @@
-import type { LabelList } from '../storage/index.ts'
+import { labelMap, type LabelList } from '../storage/index.ts'
 import { readHeaderLabels } from './headers.ts'
 import { labels as ours } from './label-names.ts'
 import type { KafkaMessage } from './message.ts'
@@ -50,15 +50,6 @@ export function unmapRecord(record: MappedRecord): UnmappedMessage | undefined {
     value: labels.get(ours.valueState) === 'null' ? null : record.content,
     headers,
   }
-}
-
-/** Of a repeated name the last one counts. */
-function labelMap(labels: LabelList): Map<string, string> {
-  const map = new Map<string, string>()
-  for (let index = 0; index + 1 < labels.length; index += 2) {
-    map.set(labels[index] as string, labels[index + 1] as string)
-  }
-  return map
 }
 
 function originOf(labels: ReadonlyMap<string, string>, entry: string): RecordOrigin | undefined {

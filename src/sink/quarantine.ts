@@ -1,7 +1,7 @@
 import type { DamagedBatch, SourceRecord, TopicPartition } from '../kafka/source.ts'
 import { legalSegment, QUARANTINE_BUCKET } from '../mapping/entry-template.ts'
 import { legalLabelText } from '../mapping/label-text.ts'
-import type { EntryName, LabelList, RecordWrite } from '../storage/index.ts'
+import { labelMap, type EntryName, type LabelList, type RecordWrite } from '../storage/index.ts'
 
 const CONTENT_TYPE = 'application/vnd.sediment.rejected'
 const LABEL_LENGTH_MAX = 200
@@ -175,13 +175,6 @@ function readHead(line: Uint8Array): Head | undefined {
   } catch {
     return undefined
   }
-}
-
-function labelMap(labels: LabelList): ReadonlyMap<string, string> {
-  const map = new Map<string, string>()
-  for (let index = 0; index + 1 < labels.length; index += 2)
-    map.set(labels[index] as string, labels[index + 1] as string)
-  return map
 }
 
 function text64(bytes: Uint8Array | null): string | null {

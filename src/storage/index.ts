@@ -31,6 +31,7 @@ export type {
   StoredRecord,
   TimeRange,
 } from './record.ts'
+export { labelMap } from './label-map.ts'
 export { weighRecord } from './record-weight.ts'
 export { Storage, type StoreIdentity } from './storage.ts'
 export { openDirectory } from './query/directory-reader.ts'

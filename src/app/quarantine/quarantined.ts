@@ -5,7 +5,7 @@ import {
   replayState,
   type QuarantinedMessage,
 } from '../../sink/quarantine.ts'
-import type { EntryInfo, RecordReader, StoredRecord } from '../../storage/index.ts'
+import { labelMap, type EntryInfo, type RecordReader, type StoredRecord } from '../../storage/index.ts'
 
 /** Which quarantined messages are meant; what is `undefined` does not matter. */
 export interface QuarantineFilter {
@@ -60,9 +60,7 @@ export async function quarantineEntries(
 
 /** `undefined` for what is neither a quarantined message nor a damaged record batch. */
 export function quarantinedRecordOf(stored: StoredRecord): QuarantinedRecord | undefined {
-  const label = new Map<string, string>()
-  for (let index = 0; index + 1 < stored.labels.length; index += 2)
-    label.set(stored.labels[index] as string, stored.labels[index + 1] as string)
+  const label = labelMap(stored.labels)
   const topic = label.get('topic')
   const partition = Number(label.get('partition') ?? NaN)
   const batchEnd = label.has('next_offset') ? Number(label.get('next_offset')) : undefined

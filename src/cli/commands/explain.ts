@@ -13,6 +13,7 @@ import { readMessageFile } from '../message-file.ts'
 import { formatBytes } from '../quantities.ts'
 import { formatTimeUs } from '../time-argument.ts'
 import { UsageError } from '../usage-error.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 export interface ExplainOptions extends ConfigurationOptions {
   readonly message?: string
@@ -33,7 +34,7 @@ export async function explain(
   const { settings } = loadConfiguration({ ...options, set }, context)
   const message =
     options.message === undefined
-      ? await fetchMessage(settings, context.env, topic, partition, wholeNumber('offset', offsetText))
+      ? await fetchMessage(settings, context.env, topic, partition, requireOffset(offsetText))
       : readMessageFile(options.message)
   const { rules } = settings.mapping
   const explanation = explainMessage(rules, { topic, partition }, message, context.nowUs() / 1000)
@@ -69,10 +70,9 @@ async function fetchMessage(
   }
 }
 
-function wholeNumber(name: string, text: string | undefined): number {
-  if (text === undefined) throw new UsageError(`give the ${name}, or a message with --message FILE`)
-  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`not a ${name}: ${JSON.stringify(text)}`)
-  return Number(text)
+function requireOffset(text: string | undefined): number {
+  if (text === undefined) throw new UsageError('give the offset, or a message with --message FILE')
+  return wholeNumber('offset', text)
 }
 
 function ruleText(index: number | undefined, rules: number): string {

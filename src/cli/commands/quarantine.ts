@@ -27,6 +27,7 @@ import { bytesField } from '../record-json.ts'
 import { formatTable } from '../table.ts'
 import { formatTimeUs } from '../time-argument.ts'
 import { UsageError } from '../usage-error.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 export interface QuarantineLsOptions extends ConfigurationOptions {
   readonly cause?: string
@@ -326,9 +327,4 @@ function filterOf(topic?: string, partition?: string, cause?: string): Quarantin
     partition: partition === undefined ? undefined : wholeNumber('partition', partition),
     cause,
   }
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`not a ${name}: ${JSON.stringify(text)}`)
-  return Number(text)
 }

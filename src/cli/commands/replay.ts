@@ -19,6 +19,9 @@ import { readLedger, withReader, withStore } from '../open-store.ts'
 import { count, formatCount } from '../quantities.ts'
 import { parseTime } from '../time-argument.ts'
 import { UsageError } from '../usage-error.ts'
+import { wholeNumber } from '../whole-number.ts'
+
+const PARTITION_DIGITS_MAX = 9
 
 export interface ReplayCommandOptions extends ConfigurationOptions {
   readonly fromTime?: string
@@ -36,7 +39,8 @@ export async function replay(
   options: ReplayCommandOptions,
   context: Context,
 ): Promise<number> {
-  const partition = partitionText === undefined ? undefined : wholeNumber('partition', partitionText)
+  const partition =
+    partitionText === undefined ? undefined : wholeNumber('partition', partitionText, PARTITION_DIGITS_MAX)
   const range = parseOffsets(rangeText)
   const fromMs =
     options.fromTime === undefined ? undefined : Number(parseTime(options.fromTime, context.nowUs()) / 1000n)
@@ -190,9 +194,4 @@ function parseOffsets(text: string | undefined): {
       `not a range of offsets: ${JSON.stringify(text)}; write 100..200 (the end exclusive), 100.. or ..200`,
     )
   return range
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`not a ${name}: ${JSON.stringify(text)}`)
-  return Number(text)
 }
