@@ -6,6 +6,7 @@ import {
   type FetchResponse,
 } from './fetch-protocol.ts'
 import { Api, encoded, type ProtocolRequest } from './internals.ts'
+import { ResponseReader } from './response-reader.ts'
 import type { AbortedTransaction } from './transactions.ts'
 
 /**
@@ -94,65 +95,39 @@ export function encodeFetchById(positions: readonly FetchPositionById[], limits:
 
 /**
  * @param asked names of the ids; partitions of others are left out
- * @throws {RangeError} when the response is shorter than it says
+ * @throws {RangeError} when the response is shorter than it says, or an offset is beyond 2^53
  */
 export function decodeFetchById(raw: Buffer, asked: readonly FetchPositionById[]): FetchResponse {
   const names = new Map(asked.map(({ topic, topicId }) => [topicId, topic]))
-  let at = 0
-  const int16 = () => raw.readInt16BE((at += 2) - 2)
-  const int32 = () => raw.readInt32BE((at += 4) - 4)
-  const int64 = () => Number(raw.readBigInt64BE((at += 8) - 8))
-  const unsignedVarint = (): number => {
-    let value = 0
-    for (let scale = 1; scale < 2 ** 35; scale *= 0x80) {
-      const byte = raw.readUInt8(at++)
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) return value
-    }
-    throw new RangeError('a length in a fetch response is too large')
-  }
-  /** Of what begins with its length plus one; null counts as empty. */
-  const length = () => Math.max(0, unsignedVarint() - 1)
-  const bytes = (count: number): Buffer => {
-    if (at + count > raw.length) throw new RangeError('a fetch response ends too early')
-    return raw.subarray(at, (at += count))
-  }
-  const skipTags = (): void => {
-    for (let left = unsignedVarint(); left > 0; left--) {
-      unsignedVarint()
-      bytes(unsignedVarint())
-    }
-  }
-  skipTags()
-  const clientSideThrottleTime = int32()
-  const errorCode = int16()
-  int32() // session
+  const reader = new ResponseReader(raw)
+  reader.skipTags()
+  const clientSideThrottleTime = reader.int32()
+  const errorCode = reader.int16()
+  reader.skip(4) // session
   const partitions: FetchedPartition[] = []
-  for (let topics = length(); topics > 0; topics--) {
-    const topic = names.get(bytes(TOPIC_ID_BYTES).toString('base64url'))
-    for (let left = length(); left > 0; left--) {
-      const partition = int32()
-      const partitionErrorCode = int16()
-      const highWatermark = int64()
-      const lastStableOffset = int64()
-      int64() // log start offset
+  for (let topics = reader.count(); topics > 0; topics--) {
+    const topic = names.get(reader.bytes(TOPIC_ID_BYTES).toString('base64url'))
+    for (let left = reader.count(); left > 0; left--) {
+      const partition = reader.int32()
+      const partitionErrorCode = reader.int16()
+      const highWatermark = reader.int64()
+      const lastStableOffset = reader.int64()
+      reader.skip(8) // log start offset
       const aborted: AbortedTransaction[] = []
-      for (let transactions = length(); transactions > 0; transactions--) {
-        const producerId = raw.readBigInt64BE(at)
-        at += 8
-        aborted.push({ producerId, firstOffset: int64() })
-        skipTags()
+      for (let transactions = reader.count(); transactions > 0; transactions--) {
+        aborted.push({ producerId: reader.bigint64(), firstOffset: reader.int64() })
+        reader.skipTags()
       }
-      int32() // preferred replica
-      const recordSet = bytes(length())
-      skipTags()
+      reader.skip(4) // preferred replica
+      const recordSet = reader.bytes(reader.count())
+      reader.skipTags()
       if (topic === undefined) continue
       const facts = { topic, partition, errorCode: partitionErrorCode, highWatermark, lastStableOffset }
       partitions.push({ ...facts, aborted, recordSet })
     }
-    skipTags()
+    reader.skipTags()
   }
-  skipTags()
+  reader.skipTags()
   return { memory: raw.buffer, clientSideThrottleTime, errorCode, partitions }
 }
 

@@ -1,5 +1,6 @@
 import type { LogPlace, TopicPartition } from '../source.ts'
 import { Api, encoded, type Broker, type ProtocolRequest } from './internals.ts'
+import { ResponseReader } from './response-reader.ts'
 
 /*
  * Two requests that kafkajs does not have, or not in a version that helps: Metadata with topic ids, and
@@ -103,7 +104,7 @@ export function encodeTopics(topics: readonly string[]): Buffer {
 
 /** @throws {RangeError} when the response is shorter than it says */
 export function decodeTopicIdentities(raw: Buffer): TopicIdentities {
-  const reader = new Reader(raw)
+  const reader = new ResponseReader(raw)
   reader.skipTags()
   const clientSideThrottleTime = reader.int32()
   for (let left = reader.count(); left > 0; left--) {
@@ -160,7 +161,7 @@ export function encodeLineQuestions(questions: readonly LineQuestion[]): Buffer 
 
 /** @throws {RangeError} when the response is shorter than it says, or an offset is beyond 2^53 */
 export function decodeLineEnds(raw: Buffer): LineEnds {
-  const reader = new Reader(raw)
+  const reader = new ResponseReader(raw)
   const clientSideThrottleTime = reader.int32()
   const ends: LineEnd[] = []
   for (let topics = reader.int32(); topics > 0; topics--) {
@@ -173,75 +174,6 @@ export function decodeLineEnds(raw: Buffer): LineEnds {
     }
   }
   return { clientSideThrottleTime, ends }
-}
-
-/** Every read beyond the end is a RangeError. */
-class Reader {
-  readonly #raw: Buffer
-  #at = 0
-
-  constructor(raw: Buffer) {
-    this.#raw = raw
-  }
-
-  skip(bytes: number): void {
-    this.bytes(bytes)
-  }
-
-  bytes(length: number): Buffer {
-    const end = this.#at + length
-    if (end > this.#raw.length) throw new RangeError('a response ends too early')
-    const bytes = this.#raw.subarray(this.#at, end)
-    this.#at = end
-    return bytes
-  }
-
-  int16(): number {
-    return this.bytes(2).readInt16BE()
-  }
-
-  int32(): number {
-    return this.bytes(4).readInt32BE()
-  }
-
-  int64(): number {
-    const value = Number(this.bytes(8).readBigInt64BE())
-    if (!Number.isSafeInteger(value)) throw new RangeError(`offset ${value} is beyond 2^53`)
-    return value
-  }
-
-  text(): string {
-    const length = this.int16()
-    if (length < 0) throw new RangeError('a response holds a topic without a name')
-    return this.bytes(length).toString('utf8')
-  }
-
-  unsignedVarint(): number {
-    let value = 0
-    for (let scale = 1; scale < 2 ** 35; scale *= 0x80) {
-      const byte = this.bytes(1).readUInt8()
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) return value
-    }
-    throw new RangeError('a length in a response is too large')
-  }
-
-  /** Of a compact array; null counts as empty. */
-  count(): number {
-    return Math.max(0, this.unsignedVarint() - 1)
-  }
-
-  compactText(): string | undefined {
-    const length = this.unsignedVarint()
-    return length === 0 ? undefined : this.bytes(length - 1).toString('utf8')
-  }
-
-  skipTags(): void {
-    for (let left = this.unsignedVarint(); left > 0; left--) {
-      this.unsignedVarint()
-      this.skip(this.unsignedVarint())
-    }
-  }
 }
 
 function int32(value: number): Buffer {
