@@ -1,4 +1,5 @@
 import type { BenchContext } from './context.ts'
+import { runDisk } from './disk-run.ts'
 import { runNoop, type NoopVariant } from './noop-run.ts'
 import { inTurn, type PeerRun, type PeerSummary } from './peer.ts'
 import { runSediment } from './sediment-run.ts'
@@ -6,7 +7,7 @@ import { ratios, type Spread } from './statistics.ts'
 import { deleteTopics, loadTopic, type Topic } from './topics.ts'
 import { runText } from './text.ts'
 
-/** Durable ingest beside the faster of two stock no-op consumers of the same topic. */
+/** Durable ingest beside the faster of two stock no-op consumers of the same topic, and beside the disk. */
 export interface IngestResult {
   readonly label: string
   readonly topic: Topic
@@ -14,6 +15,8 @@ export interface IngestResult {
   /** The no-op variant that counts. */
   readonly fasterNoop: string
   readonly ratio: Spread
+  /** To writing as many bytes once, in synced pieces, one after the other. */
+  readonly ratioToDisk: Spread
 }
 
 const noopVariants: readonly NoopVariant[] = ['no-op, default fetch', 'no-op, our fetch']
@@ -50,17 +53,27 @@ async function compare(
     plan.rounds,
     [
       ...noopVariants.map((variant) => [variant, () => runNoop(variant, bootstrap, topic)] as const),
+      ['disk alone', () => runDisk(workPath, topic)] as const,
       ['sediment', () => runSediment({ bootstrap, topic, workPath, entries })] as const,
     ],
     (round: number, run: PeerRun) => say(`${label} round ${round}/${plan.rounds}: ${runText(run)}`),
   )
   await deleteTopics(bootstrap, [topic.name])
 
-  const noops = peers.filter(({ peer }) => peer !== 'sediment')
+  const noops = peers.filter(({ peer }) => noopVariants.some((variant) => variant === peer))
   const faster = noops.reduce((best, one) =>
     one.recordsPerSecond.median > best.recordsPerSecond.median ? one : best,
   )
-  const ours = peers.find(({ peer }) => peer === 'sediment') as PeerSummary
+  const [disk, ours] = ['disk alone', 'sediment'].map(
+    (name) => peers.find(({ peer }) => peer === name) as PeerSummary,
+  ) as [PeerSummary, PeerSummary]
   const rates = (summary: PeerSummary): number[] => summary.runs.map((run) => run.recordsPerSecond)
-  return { label, topic, peers, fasterNoop: faster.peer, ratio: ratios(rates(ours), rates(faster)) }
+  return {
+    label,
+    topic,
+    peers,
+    fasterNoop: faster.peer,
+    ratio: ratios(rates(ours), rates(faster)),
+    ratioToDisk: ratios(rates(ours), rates(disk)),
+  }
 }

@@ -38,7 +38,10 @@ export function reportLines(results: BenchResults): string[] {
     lines.push('', title, '', ...body)
   }
   if (ingest !== undefined) {
-    section('Durable ingest, 4 partitions, beside a consumer that does nothing', ingestTable(ingest))
+    section(
+      'Durable ingest, 4 partitions, beside a consumer that does nothing and the disk',
+      ingestTable(ingest),
+    )
   }
   if (partitions !== undefined) section('Many partitions, 1 KiB', ingestTable([partitions]))
   if (fanout !== undefined) {
@@ -80,14 +83,15 @@ export function reportLines(results: BenchResults): string[] {
 }
 
 function ingestTable(results: readonly IngestResult[]): string[] {
-  const rows = results.flatMap(({ label, peers, ratio, fasterNoop }) =>
+  const rows = results.flatMap(({ label, peers, ratio, ratioToDisk, fasterNoop }) =>
     peers.map((summary) => [
       `${label}  ${summary.peer}`,
       ...figures(summary),
       summary.peer === 'sediment' ? ratioText(ratio) : summary.peer === fasterNoop ? '1' : '',
+      summary.peer === 'sediment' ? ratioText(ratioToDisk) : summary.peer === 'disk alone' ? '1' : '',
     ]),
   )
-  return table(['', ...columns, 'to no-op'], rows)
+  return table(['', ...columns, 'to no-op', 'to disk'], rows)
 }
 
 function figures(summary: PeerSummary): string[] {

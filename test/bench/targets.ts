@@ -38,7 +38,7 @@ export function targetsOf({ ingest, partitions, fanout, engine, store }: BenchRe
 }
 
 function ingestTarget({ label, topic, ratio }: IngestResult): Target {
-  return atLeast(`${label}: durable ingest / no-op`, topic.recordBytes >= 1024 ? 0.8 : 0.4, ratio.median)
+  return atLeast(`${label}: durable ingest / no-op`, topic.recordBytes >= 1024 ? 1 : 0.7, ratio.median)
 }
 
 function engineTargets({ entries, ratioToFewest, ratioToBlockWal }: EngineResult): Target[] {

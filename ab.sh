@@ -1,0 +1,1 @@
+# ab.sh label topic times -- settings
