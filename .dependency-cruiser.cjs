@@ -28,7 +28,7 @@ module.exports = {
     down('fs', ['base']),
     down('storage', ['base', 'fs']),
     down('mapping', ['base', 'storage']),
-    down('ledger', ['base']),
+    down('ledger', ['base', 'fs']),
     down('kafka', ['base']),
     down('sink', ['base', 'storage', 'mapping', 'ledger', 'kafka']),
     down('metrics', ['base', 'fs', 'storage', 'ledger', 'sink', 'kafka']),

@@ -31,6 +31,16 @@ export interface Gap {
   readonly storeId?: string
 }
 
+/** The oldest benign ranges of a partition, in pages of a file of their own: what a row does not list itself. */
+export interface SpilledGaps {
+  /** Another file, written anew. */
+  readonly edition: number
+  readonly pages: number
+  readonly ranges: number
+  /** The last of the pages, as far as no checkpoint has made them durable yet. */
+  readonly unwritten: readonly Uint8Array[]
+}
+
 /** Nobody misses these: they were no messages any more when we came. */
 export function isBenign(gapClass: GapClass): boolean {
   return (

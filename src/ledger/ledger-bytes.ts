@@ -1,4 +1,4 @@
-import type { Gap, GapClass } from './gap.ts'
+import type { Gap, GapClass, SpilledGaps } from './gap.ts'
 import { LedgerError } from './ledger-error.ts'
 import type { HeldFor, HoldMark, PartitionFacts } from './partition-facts.ts'
 
@@ -22,6 +22,8 @@ const TOPIC_ID_FLAG = 1
 const LEADER_EPOCH_FLAG = 2
 const HOLD_FLAG = 4
 const REVISION_FLAG = 8
+const SPILLED_FLAG = 16
+const FLAGS_MAX = 2 * SPILLED_FLAG - 1
 /** Values are on disk: append, never renumber. */
 const HOLD_CODES: Readonly<Record<HeldFor, number>> = {
   'topic-recreated': 1,
@@ -32,6 +34,12 @@ const HOLD_CODES: Readonly<Record<HeldFor, number>> = {
 }
 const HOLDS = new Map(Object.entries(HOLD_CODES).map(([name, code]) => [code, name as HeldFor]))
 const CLASSES = new Map(Object.entries(CLASS_CODES).map(([name, code]) => [code, name as GapClass]))
+
+/** What is said of a partition beside its offsets. */
+interface RowFacts extends PartitionFacts {
+  readonly isRevision?: boolean | undefined
+  readonly spilled?: SpilledGaps | undefined
+}
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -71,18 +79,24 @@ export class LedgerWriter {
     this.#length += bytes.length
   }
 
-  facts({ topicId, leaderEpoch, hold }: PartitionFacts, isRevision = false): void {
+  facts({ topicId, leaderEpoch, hold, isRevision, spilled }: RowFacts): void {
     const flags =
       (topicId === undefined ? 0 : TOPIC_ID_FLAG) |
       (leaderEpoch === undefined ? 0 : LEADER_EPOCH_FLAG) |
       (hold === undefined ? 0 : HOLD_FLAG) |
-      (isRevision ? REVISION_FLAG : 0)
+      (isRevision === true ? REVISION_FLAG : 0) |
+      (spilled === undefined ? 0 : SPILLED_FLAG)
     this.number(flags)
     if (topicId !== undefined) this.text(topicId)
     if (leaderEpoch !== undefined) this.number(leaderEpoch)
-    if (hold === undefined) return
-    this.byte(HOLD_CODES[hold.reason])
-    this.number(hold.offset)
+    if (hold !== undefined) {
+      this.byte(HOLD_CODES[hold.reason])
+      this.number(hold.offset)
+    }
+    if (spilled === undefined) return
+    this.number(spilled.edition)
+    this.number(spilled.pages)
+    this.number(spilled.ranges)
   }
 
   gaps(gaps: readonly Gap[]): void {
@@ -154,15 +168,17 @@ export class LedgerReader {
     }
   }
 
-  facts(): PartitionFacts & { readonly isRevision: boolean } {
+  facts(): RowFacts & { readonly isRevision: boolean } {
     const flags = this.number()
-    if (flags > (TOPIC_ID_FLAG | LEADER_EPOCH_FLAG | HOLD_FLAG | REVISION_FLAG))
-      throw this.#broken(`flags ${flags} are not known here`)
+    if (flags > FLAGS_MAX) throw this.#broken(`flags ${flags} are not known here`)
     return {
       isRevision: (flags & REVISION_FLAG) !== 0,
       ...((flags & TOPIC_ID_FLAG) !== 0 && { topicId: this.text() }),
       ...((flags & LEADER_EPOCH_FLAG) !== 0 && { leaderEpoch: this.number() }),
       ...((flags & HOLD_FLAG) !== 0 && { hold: this.hold() }),
+      ...((flags & SPILLED_FLAG) !== 0 && {
+        spilled: { edition: this.number(), pages: this.number(), ranges: this.number(), unwritten: [] },
+      }),
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Gap, type GapClass, gapOffsets } from './gap.ts'
+import { type Gap, type GapClass, type SpilledGaps, gapOffsets } from './gap.ts'
 import { CLASS_CODES, LedgerReader, LedgerWriter } from './ledger-bytes.ts'
 import { LedgerError } from './ledger-error.ts'
 import type { PartitionFacts } from './partition-facts.ts'
@@ -22,6 +22,7 @@ import type { PartitionFacts } from './partition-facts.ts'
  *   2 leader epoch: v
  *   4 hold:         u8 reason | v offset
  *   8 revision:     nothing; in a delta only
+ *  16 spilled gaps: v edition | v pages | v ranges; in a snapshot only
  */
 const DELTA_KIND = 0x44
 const SNAPSHOT_KIND = 0x53
@@ -63,8 +64,11 @@ export interface LedgerRow extends PartitionFacts {
   readonly records: number
   /** Offsets below `nextOffset` that are not, by class; complete also where `gaps` is not. */
   readonly gapOffsets: ReadonlyMap<GapClass, number>
+  /** In memory: all that are a loss, and the newest benign ones. */
   readonly gaps: readonly Gap[]
-  /** How many benign ranges `gaps` no longer lists. */
+  /** Older ones; `undefined`: none. */
+  readonly spilled?: SpilledGaps | undefined
+  /** How many ranges nobody lists any more: releases before there were files for them, and repairs, have dropped them. */
   readonly gapRangesForgotten: number
 }
 
@@ -77,7 +81,7 @@ export function encodeDelta(clusterId: string, advances: readonly Advance[]): Ui
     checkAdvance(advance)
     out.text(advance.topic)
     out.number(advance.partition)
-    out.facts(advance, advance.isRevision)
+    out.facts(advance)
     out.number(advance.incarnation ?? 0)
     out.number(advance.fromOffset)
     out.number(advance.nextOffset - advance.fromOffset)
@@ -96,7 +100,9 @@ export function decodeDelta(bytes: Uint8Array): DecodedDelta {
   for (let left = source.number(); left > 0; left--) {
     const topic = source.text()
     const partition = source.number()
-    const { isRevision, ...facts } = source.facts()
+    const { isRevision, spilled, ...facts } = source.facts()
+    if (spilled !== undefined)
+      throw new LedgerError('ERR_LEDGER_FORMAT', `a delta has spilled gaps of ${topic}/${partition}`)
     const incarnation = source.number()
     const fromOffset = source.number()
     const nextOffset = fromOffset + source.number()

@@ -1,4 +1,7 @@
-import { type Gap, type GapClass, isBenign } from './gap.ts'
+import type { FileSystem } from '../fs/file-system.ts'
+import { type Gap, type GapClass, isBenign, type SpilledGaps } from './gap.ts'
+import { gapFileOf, GapFiles, type PagesToWrite } from './gap-files.ts'
+import { encodePage, PAGE_BYTES } from './gap-page.ts'
 import { LedgerError } from './ledger-error.ts'
 import {
   type Advance,
@@ -10,7 +13,7 @@ import {
 } from './ledger-codec.ts'
 import type { HoldMark } from './partition-facts.ts'
 
-/** Newest benign ranges listed per partition; older ones are only counted, so that memory stays bounded. */
+/** Newest benign ranges in memory per partition; older ones go to its file, so that memory stays bounded. */
 const BENIGN_RANGES_MAX = 256
 
 export interface LedgerKey {
@@ -21,18 +24,28 @@ export interface LedgerKey {
 
 /**
  * Which offsets of which partition are stored: the authority on where consumption resumes. Rides in the commit log
- * as its companion (`restore`, `apply`, `snapshot`), so its value is always that of the last durable frame.
+ * as its companion (`restore`, `apply`, `snapshot`, `spill`), so its value is always that of the last durable frame.
  *
  * Invariant, per partition: offsets below `nextOffset` = `records` stored + the offsets of all gaps.
  */
 export class OffsetLedger {
   readonly #rows = new Map<string, Row>()
+  readonly #files = new GapFiles()
+  /** Of the last snapshot: pages that it counts and that are not on disk yet. */
+  #toSpill: readonly Spill[] = []
+  #unwrittenPages = 0
 
   /** @throws {LedgerError} `ERR_LEDGER_FORMAT` */
   restore(snapshot: Uint8Array | undefined): void {
+    this.replace(snapshot === undefined ? [] : decodeSnapshot(snapshot))
+  }
+
+  /** Forgets everything and has these rows, with the pages that they have not written yet. */
+  replace(rows: readonly LedgerRow[]): void {
     this.#rows.clear()
-    if (snapshot === undefined) return
-    for (const row of decodeSnapshot(snapshot)) this.#rows.set(nameOf(row), new Row(row))
+    for (const row of rows) this.#rows.set(nameOf(row), new Row(row))
+    this.#toSpill = []
+    this.#countUnwritten()
   }
 
   /**
@@ -54,12 +67,33 @@ export class OffsetLedger {
         row = new Row(unknownRow(key, advance.incarnation))
         this.#rows.set(name, row)
       }
-      row.advance(advance)
+      this.#unwrittenPages += row.advance(advance)
     }
   }
 
+  /** `spill` is to follow, before anything relies on the snapshot. */
   snapshot(): Uint8Array {
-    return encodeSnapshot([...this.#rows.values()])
+    const rows = [...this.#rows.values()]
+    this.#toSpill = rows.flatMap((row) => row.toSpill() ?? [])
+    return encodeSnapshot(rows)
+  }
+
+  /**
+   * Makes the pages that the last snapshot counts durable. They lie behind those of the snapshot before: until the new one
+   * is durable they mean nothing, and are written again.
+   */
+  async spill(fs: FileSystem, directory: string): Promise<void> {
+    const spills = this.#toSpill
+    if (spills.length === 0) return
+    await this.#files.write(fs, directory, spills)
+    for (const { row, pages } of spills) row.wrote(pages.length)
+    this.#toSpill = []
+    this.#countUnwritten()
+  }
+
+  /** Bytes that wait for the next snapshot. */
+  get unspilledBytes(): number {
+    return this.#unwrittenPages * PAGE_BYTES
   }
 
   /** `undefined` for a partition that this store has never begun. The value changes as deltas are applied. */
@@ -73,6 +107,11 @@ export class OffsetLedger {
       (a, b) =>
         compareText(a.clusterId, b.clusterId) || compareText(a.topic, b.topic) || a.partition - b.partition,
     )
+  }
+
+  #countUnwritten(): void {
+    this.#unwrittenPages = 0
+    for (const { spilled } of this.#rows.values()) this.#unwrittenPages += spilled?.unwritten.length ?? 0
   }
 
   #check(clusterId: string, advance: DecodedAdvance): void {
@@ -94,19 +133,25 @@ export class OffsetLedger {
   }
 }
 
+interface Spill extends PagesToWrite {
+  readonly row: Row
+}
+
 class Row implements LedgerRow {
   readonly clusterId: string
   readonly topic: string
   readonly partition: number
   readonly incarnation: number
   readonly gapOffsets: Map<GapClass, number>
-  readonly gaps: Gap[]
+  gaps: Gap[]
+  spilled: SpilledGaps | undefined
   nextOffset: number
   records: number
-  gapRangesForgotten: number
+  readonly gapRangesForgotten: number
   topicId: string | undefined
   leaderEpoch: number | undefined
   hold: HoldMark | undefined
+  readonly #unwritten: Uint8Array[]
   #benignRanges: number
 
   constructor(row: LedgerRow) {
@@ -116,6 +161,8 @@ class Row implements LedgerRow {
     this.incarnation = row.incarnation
     this.gapOffsets = new Map(row.gapOffsets)
     this.gaps = [...row.gaps]
+    this.#unwritten = [...(row.spilled?.unwritten ?? [])]
+    this.spilled = row.spilled && { ...row.spilled, unwritten: this.#unwritten }
     this.nextOffset = row.nextOffset
     this.records = row.records
     this.gapRangesForgotten = row.gapRangesForgotten
@@ -125,13 +172,31 @@ class Row implements LedgerRow {
     this.#benignRanges = this.gaps.filter((gap) => isBenign(gap.class)).length
   }
 
-  advance({ nextOffset, records, gaps, topicId, leaderEpoch, hold }: Advance): void {
+  /** @returns how many pages it has filled */
+  advance({ nextOffset, records, gaps, topicId, leaderEpoch, hold }: Advance): number {
     this.topicId = topicId ?? this.topicId
     if (nextOffset > this.nextOffset || leaderEpoch !== undefined) this.leaderEpoch = leaderEpoch
     this.nextOffset = nextOffset
     this.records += records
     this.hold = hold
-    for (const gap of gaps) this.#note(gap)
+    let pages = 0
+    for (const gap of gaps) {
+      this.#note(gap)
+      for (; this.#benignRanges > BENIGN_RANGES_MAX; pages++) this.#fillPage()
+    }
+    return pages
+  }
+
+  toSpill(): Spill | undefined {
+    if (this.spilled === undefined || this.#unwritten.length === 0) return undefined
+    const { edition, pages } = this.spilled
+    const firstPage = pages - this.#unwritten.length
+    return { row: this, file: gapFileOf(this, edition), firstPage, pages: [...this.#unwritten] }
+  }
+
+  /** The first so many pages that were not written are, now. */
+  wrote(pages: number): void {
+    this.#unwritten.splice(0, pages)
   }
 
   /** Whether all offsets of the range are stored, as far as is known. */
@@ -166,15 +231,24 @@ class Row implements LedgerRow {
       return
     }
     this.gaps.push(gap)
-    if (!isBenign(gap.class)) return
-    this.#benignRanges += 1
-    if (this.#benignRanges <= BENIGN_RANGES_MAX) return
-    this.gaps.splice(
-      this.gaps.findIndex((listed) => isBenign(listed.class)),
-      1,
-    )
-    this.#benignRanges -= 1
-    this.gapRangesForgotten += 1
+    if (isBenign(gap.class)) this.#benignRanges += 1
+  }
+
+  /** Moves the oldest benign ranges into a page; the newest stay, so that the next gap may go on with it. */
+  #fillPage(): void {
+    const { edition, pages, ranges } = this.spilled ?? { edition: 0, pages: 0, ranges: 0 }
+    const oldest = this.gaps.filter((gap) => isBenign(gap.class)).slice(0, BENIGN_RANGES_MAX)
+    const page = encodePage({ owner: gapFileOf(this, edition), pageNumber: pages }, oldest)
+    let left = page.ranges
+    this.gaps = this.gaps.filter((gap) => !isBenign(gap.class) || left-- <= 0)
+    this.#benignRanges -= page.ranges
+    this.#unwritten.push(page.bytes)
+    this.spilled = {
+      edition,
+      pages: pages + 1,
+      ranges: ranges + page.ranges,
+      unwritten: this.#unwritten,
+    }
   }
 }
 

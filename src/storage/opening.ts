@@ -82,6 +82,7 @@ export async function finishRecovery(
   options: StorageOptions,
 ): Promise<void> {
   const checkpoint = checkpointOf(log, manager, options.companion)
+  await options.companion?.spill?.(fs, paths.gaps)
   await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
   await log.dropOlder()
 }

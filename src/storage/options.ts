@@ -15,6 +15,14 @@ export interface LogCompanion {
   apply(delta: Uint8Array): void
   /** The value after every `apply` so far, for a checkpoint. */
   snapshot(): Uint8Array
+  /**
+   * Called behind each `snapshot`, before the checkpoint with its value replaces the one before: what that value leaves
+   * out, because it lies in files of the companion's own below `directory`, is durable when this resolves. The checkpoint
+   * before must stay true meanwhile. A failure ends the store.
+   */
+  spill?(fs: FileSystem, directory: string): Promise<void>
+  /** Bytes in memory that wait for `spill`; a checkpoint is due before they are many. */
+  readonly unspilledBytes?: number
 }
 
 export interface StorageLimits {
@@ -28,6 +36,8 @@ export interface StorageLimits {
   readonly logBytesCheckpoint: number
   /** … and groups wait for it at this one. */
   readonly logBytesMax: number
+  /** A checkpoint is due when so much of the companion waits for one. */
+  readonly unspilledBytesCheckpoint: number
   /** A checkpoint is due after this long without a group. */
   readonly idleCheckpointMs: number
   /** A full block is sealed after this long without a write. */
@@ -51,6 +61,7 @@ export const defaultLimits: StorageLimits = {
   directBlocksMax: 8,
   logBytesCheckpoint: 256 * 1024 * 1024,
   logBytesMax: 1024 * 1024 * 1024,
+  unspilledBytesCheckpoint: 4 * 1024 * 1024,
   idleCheckpointMs: 60_000,
   sealIdleMs: 30_000,
   walBytesMax: 16 * 1024 * 1024,

@@ -127,6 +127,8 @@ export interface StorePaths {
   readonly owner: string
   readonly logDirectory: string
   readonly checkpoint: string
+  /** The companion's own files: what its value in the checkpoint leaves out. */
+  readonly gaps: string
   readonly quarantine: string
   /** Blocks written aside, whole, until a frame gives them their place. */
   readonly staged: string
@@ -149,6 +151,7 @@ export function storePaths(dataPath: string): StorePaths {
     owner: `${sediment}/owner`,
     logDirectory: `${sediment}/log`,
     checkpoint: `${sediment}/checkpoint`,
+    gaps: `${sediment}/gaps`,
     quarantine: `${sediment}/quarantine`,
     staged: `${sediment}/staged`,
     moving: `${sediment}/moving`,
@@ -171,7 +174,7 @@ export function isRemovedName(name: string): boolean {
 /** Whether something of this name in `.sediment` is ours, leftovers of a replacement too. */
 export function isOwnName(name: string): boolean {
   return (
-    /^(format|lock|owner|checkpoint|log|quarantine|staged|moving|removals)(\.tmp)?$/.test(name) ||
+    /^(format|lock|owner|checkpoint|log|gaps|quarantine|staged|moving|removals)(\.tmp)?$/.test(name) ||
     isRemovedName(name) ||
     name.startsWith('new-')
   )

@@ -114,6 +114,7 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
     }
     const old = await fs.readFile(paths.checkpoint)
     if (old !== undefined) await quarantine.copy(paths.checkpoint, old, 'replaced by a repair')
+    await companion.spill?.(fs, paths.gaps)
     await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
     for (const { name } of (await fs.list(paths.logDirectory)) ?? []) {
       const number = parseLogName(name)

@@ -242,6 +242,7 @@ function chooseSwarm(seed: number, random: Random): SimulationOptions {
       directBlocksMax: random.between(1, 3),
       logBytesCheckpoint,
       logBytesMax: random.pick([1, 4]) * logBytesCheckpoint,
+      unspilledBytesCheckpoint: 1_000_000,
       idleCheckpointMs: random.pick([60, 600, 100_000]),
       sealIdleMs: random.pick([0, 100, 600, 5_000]),
       walBytesMax: random.pick([250, 1_000, 100_000]),

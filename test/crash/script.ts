@@ -62,6 +62,7 @@ const options: SimulationOptions = {
     directBlocksMax: 2,
     logBytesCheckpoint: 1_000_000,
     logBytesMax: 2_000_000,
+    unspilledBytesCheckpoint: 1_000_000,
     idleCheckpointMs: 100_000,
     sealIdleMs: 100_000,
     walBytesMax: 100_000,

@@ -33,8 +33,9 @@ export class Checkpointer {
   /** @param idleMs since the last frame; 0 while there is work */
   isDue(idleMs: number): boolean {
     if (this.#running !== undefined) return false
-    const { log, limits } = this.#options
+    const { log, limits, companion } = this.#options
     if (log.position.sequence === this.#lastSequence) return false
+    if ((companion?.unspilledBytes ?? 0) >= limits.unspilledBytesCheckpoint) return true
     return log.bytes >= limits.logBytesCheckpoint || idleMs >= limits.idleCheckpointMs
   }
 
@@ -71,11 +72,12 @@ export class Checkpointer {
   }
 
   async #finish(checkpoint: Checkpoint, startedMs: number): Promise<void> {
-    const { fs, dirty, projector, manager, paths, log, observer, clock } = this.#options
+    const { fs, dirty, projector, manager, paths, log, companion, observer, clock } = this.#options
     // Behind every projection and fold up to here: their marks are all in the set that is taken.
     const { files, directories } = await projector.run(() => Promise.resolve(dirty.take()))
     const filesSynced = await syncAll(fs, files, directories, (path) => dirty.wasRemoved(path))
     await requireOwner(fs, paths, log.generation)
+    await companion?.spill?.(fs, paths.gaps)
     await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))
     this.#lastSequence = checkpoint.sequence
     dirty.forgetRemoved()

@@ -29,6 +29,7 @@ const options: SimulationOptions = {
     directBlocksMax: 2,
     logBytesCheckpoint: 6_000,
     logBytesMax: 40_000,
+    unspilledBytesCheckpoint: 1_000_000,
     idleCheckpointMs: 5_000,
     sealIdleMs: 2_000,
     walBytesMax: 100_000,

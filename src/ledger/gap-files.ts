@@ -1,0 +1,171 @@
+import { dirname } from 'node:path'
+import { inParallel } from '../base/in-parallel.ts'
+import {
+  FileSystemError,
+  isReadFailure,
+  type FileReader,
+  type FileRef,
+  type FileSystem,
+} from '../fs/file-system.ts'
+import { writeAll } from '../fs/write-all.ts'
+import type { Gap } from './gap.ts'
+import { decodePage, PAGE_BYTES } from './gap-page.ts'
+import type { LedgerRow } from './ledger-codec.ts'
+
+const PARALLEL_SYNCS = 4
+const READ_PAGES = 128
+
+/**
+ * The file of a row below the directory of the ledger's own files: `<cluster>/<topic>/<partition>-<incarnation>-<edition>`.
+ * It is page behind page; those that the row of the checkpoint counts never change, and what is behind them means nothing.
+ */
+export function gapFileOf(
+  {
+    clusterId,
+    topic,
+    partition,
+    incarnation,
+  }: Pick<LedgerRow, 'clusterId' | 'topic' | 'partition' | 'incarnation'>,
+  edition: number,
+): string {
+  return `${segment(clusterId)}/${segment(topic)}/${partition}-${incarnation}-${edition}`
+}
+
+/** Pages to be written to a file, from `firstPage` on. */
+export interface PagesToWrite {
+  readonly file: string
+  readonly firstPage: number
+  readonly pages: readonly Uint8Array[]
+}
+
+/** Writes pages, durably: bytes and names. */
+export class GapFiles {
+  /** Files and directories whose names are proven durable: by us, since we run. */
+  readonly #durable = new Set<string>()
+
+  async write(fs: FileSystem, directory: string, files: readonly PagesToWrite[]): Promise<void> {
+    const unproven = new Set<string>()
+    const refs: FileRef[] = []
+    for (const { file, firstPage, pages } of files) {
+      const path = `${directory}/${file}`
+      await this.#makeDirectories(fs, directory, path, unproven)
+      const ref: FileRef = { path, kind: 'log' }
+      const ops = pages.map((bytes, index) => ({
+        file: ref,
+        atBytes: (firstPage + index) * PAGE_BYTES,
+        bytes,
+      }))
+      await writeAll(fs, 'projection', ops)
+      refs.push(ref)
+    }
+    await inParallel(PARALLEL_SYNCS, refs, (ref) => fs.syncFiles([ref]))
+    if (unproven.size === 0) return
+    await fs.syncDirectories([...new Set([...unproven].map((path) => dirname(path)))])
+    for (const path of unproven) this.#durable.add(path)
+  }
+
+  async #makeDirectories(
+    fs: FileSystem,
+    directory: string,
+    path: string,
+    unproven: Set<string>,
+  ): Promise<void> {
+    if (this.#durable.has(path)) return
+    unproven.add(path)
+    const topic = dirname(path)
+    for (const above of [directory, dirname(topic), topic]) {
+      if (this.#durable.has(above) || unproven.has(above)) continue
+      await fs.makeDirectory(above)
+      unproven.add(above)
+    }
+  }
+}
+
+/** Gaps of a row that cannot be read. */
+export interface DamagedGaps {
+  readonly path: string
+  readonly message: string
+}
+
+/** Where the ledger's own files are. */
+export interface GapDisk {
+  readonly fs: FileSystem
+  readonly directory: string
+}
+
+/**
+ * All gaps of a row, ascending, in pieces: those on disk and those in memory.
+ * @param onDamaged - called once when pages are missing or damaged; their gaps are left out
+ */
+export async function* readGaps(
+  row: LedgerRow,
+  disk: GapDisk,
+  onDamaged: (damaged: DamagedGaps) => void,
+): AsyncGenerator<readonly Gap[]> {
+  let listed = 0
+  for await (const spilled of spilledGaps(row, disk, onDamaged)) {
+    const end = spilled.at(-1)?.nextOffset ?? 0
+    const from = listed
+    while (listed < row.gaps.length && row.gaps[listed]!.fromOffset < end) listed += 1
+    yield from === listed ? spilled : [...spilled, ...row.gaps.slice(from, listed)].sort(byOffset)
+  }
+  if (listed < row.gaps.length) yield row.gaps.slice(listed)
+}
+
+async function* spilledGaps(
+  row: LedgerRow,
+  { fs, directory }: GapDisk,
+  onDamaged: (damaged: DamagedGaps) => void,
+): AsyncGenerator<readonly Gap[]> {
+  if (row.spilled === undefined) return
+  const { edition, pages, unwritten } = row.spilled
+  const owner = gapFileOf(row, edition)
+  const path = `${directory}/${owner}`
+  const onDisk = pages - unwritten.length
+  const damaged: number[] = []
+  const decode = (pageNumber: number, bytes: Uint8Array): readonly Gap[] => {
+    const gaps = decodePage({ owner, pageNumber }, bytes)
+    if (gaps === undefined) damaged.push(pageNumber)
+    return gaps ?? []
+  }
+  const file = fs.openToRead(path)
+  try {
+    const memory = new Uint8Array(READ_PAGES * PAGE_BYTES)
+    for (let first = 0; first < onDisk; first += READ_PAGES) {
+      const some = memory.subarray(0, Math.min(READ_PAGES, onDisk - first) * PAGE_BYTES)
+      some.fill(0, await readWhatIsThere(file, first * PAGE_BYTES, some))
+      const gaps: Gap[] = []
+      for (let atBytes = 0; atBytes < some.length; atBytes += PAGE_BYTES)
+        gaps.push(...decode(first + atBytes / PAGE_BYTES, some.subarray(atBytes, atBytes + PAGE_BYTES)))
+      yield gaps
+    }
+  } finally {
+    await file.close()
+  }
+  for (const [index, bytes] of unwritten.entries()) yield decode(onDisk + index, bytes)
+  if (damaged.length > 0) onDamaged({ path, message: damageText(damaged, pages) })
+}
+
+/** @returns bytes read; none where there is no file, or where it cannot be read */
+async function readWhatIsThere(file: FileReader, atBytes: number, memory: Uint8Array): Promise<number> {
+  try {
+    return await file.read(atBytes, memory)
+  } catch (error) {
+    if (isReadFailure(error) || (error instanceof FileSystemError && error.code === 'ERR_NOT_FOUND')) return 0
+    throw error
+  }
+}
+
+function damageText(damaged: readonly number[], pages: number): string {
+  const which = damaged.length === pages ? '' : `, page ${damaged[0]} the first of them`
+  return `${damaged.length} of its ${pages} pages cannot be read${which}: their gap ranges are only counted any more`
+}
+
+/** A name that is one segment of a path. */
+function segment(name: string): string {
+  return encodeURIComponent(name).replace(/^\.+$/, (dots) => dots.replaceAll('.', '%2E'))
+}
+
+function byOffset(one: Gap, other: Gap): number {
+  return one.fromOffset - other.fromOffset
+}
