@@ -11,8 +11,9 @@ export interface Replacement {
 const RENAMED_AT_ONCE = 16
 
 /**
- * `atomicWrite` for many files at the price of one round of syncs. A power cut leaves each of them old or new, whole; which
- * of them are new has no order. Nothing may be left of an interrupted replacement: see `clearTemporary`.
+ * Replaces files: temporary files, sync, renames, directory sync; one round of syncs, however many they are. A power cut at
+ * any moment leaves each of them old or new, whole; which of them are new has no order. Nothing may be left of an
+ * interrupted replacement: see `clearTemporary`.
  */
 export async function replaceFiles(fs: FileSystem, replacements: readonly Replacement[]): Promise<void> {
   if (replacements.length === 0) return

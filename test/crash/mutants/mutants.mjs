@@ -25,7 +25,6 @@ const apply = 'src/storage/recovery/apply.ts'
 const redo = 'src/storage/recovery/redo-files.ts'
 const replaceFiles = 'src/fs/replace-files.ts'
 const writeAll = 'src/fs/write-all.ts'
-const atomicWrite = 'src/fs/atomic-write.ts'
 
 const changer = 'src/storage/commitlog/block-changer.ts'
 const manager = 'src/storage/block/block-manager.ts'
@@ -65,6 +64,25 @@ const replaceFile = (path, kind, bytes, left) =>
     `await fs.rename(\`\${${path}}.tmp\`, ${path})`,
     left === 'directory' ? '' : `await fs.syncDirectories([dirname(${path})])`,
   ].join('\n    ')
+
+/** `replaceFiles` spelled out in recovery, so that one of its steps can be left out there only. */
+const replaceInRecovery = (left) => ({
+  file: apply,
+  find: "import { replaceFiles, type Replacement } from '../../fs/replace-files.ts'",
+  put: `import type { Replacement } from '../../fs/replace-files.ts'
+import { writeAll as writeEverything } from '../../fs/write-all.ts'
+async function replaceFiles(fs: FileSystem, files: readonly Replacement[]): Promise<void> {
+  const written = files.map(({ file: { path, kind }, bytes }) => ({
+    file: { path: \`\${path}.tmp\`, kind },
+    atBytes: 0,
+    bytes,
+  }))
+  await writeEverything(fs, 'projection', written)
+  ${left === 'sync' ? '' : 'await fs.syncFiles(written.map(({ file }) => file))'}
+  for (const { file } of files) await fs.rename(\`\${file.path}.tmp\`, file.path)
+  ${left === 'directories' ? '' : 'await fs.syncDirectories(files.map(({ file }) => dirname(file.path)))'}
+}`,
+})
 
 /** @type {Mutant[]} */
 export const mutants = [
@@ -349,11 +367,7 @@ export const mutants = [
     name: 'recovery does not sync directories',
     patches: [
       { file: apply, find: 'await fs.syncDirectories([...directories])', put: '' },
-      {
-        file: replaceFiles,
-        find: 'await fs.syncDirectories([...new Set(replacements.map(({ file }) => dirname(file.path)))])',
-        put: '',
-      },
+      replaceInRecovery('directories'),
     ],
   },
   {
@@ -405,9 +419,14 @@ export const mutants = [
   ),
 
   // Every file that is replaced.
-  one('files replaced together not synced before the renames', replaceFiles, 'await fs.syncFiles(files)', ''),
-  one('replaced files not synced before the rename', atomicWrite, 'await fs.syncFiles([temporary])', ''),
-  one('replaced files: no directory sync', atomicWrite, 'await fs.syncDirectories([dirname(path)])', ''),
+  { name: 'recovery does not sync files before it renames them', patches: [replaceInRecovery('sync')] },
+  one('replaced files not synced before the rename', replaceFiles, 'await fs.syncFiles(files)', ''),
+  one(
+    'replaced files: no directory sync',
+    replaceFiles,
+    'await fs.syncDirectories([...new Set(replacements.map(({ file }) => dirname(file.path)))])',
+    '',
+  ),
 
   // Changes of whole blocks and labels.
   ofChanges('records removed while the index holds the CRC', changer, 'await this.#list(entry, crcless)', ''),
