@@ -172,7 +172,7 @@ async function readLogged(fs: FileSystem, items: readonly LoggedItem[]): Promise
   return [...logged.values()]
 }
 
-/** What ReductStore has written since, and not saved: it knows no CRC-32. */
+/** What ReductStore has written since, and not saved: it knows no CRC-32. Where nothing can be read there is nothing. */
 async function readTheirWal(
   fs: FileSystem,
   path: string,
@@ -180,7 +180,8 @@ async function readTheirWal(
   const wal = await fs.readFile(path)
   const timestampsUs: bigint[] = []
   let endBytes = 0
-  for (const entry of wal === undefined ? [] : scanWal(wal).entries) {
+  const { entries } = scanWal(wal ?? new Uint8Array(0))
+  for (const entry of entries) {
     if (entry.type !== walEntryType.writeRecord && entry.type !== walEntryType.updateRecord) continue
     const record = decodeRecord(wal as Uint8Array, entry.payloadFromBytes, entry.payloadToBytes)
     if (record.contentCrc32 !== undefined)
@@ -188,7 +189,7 @@ async function readTheirWal(
     timestampsUs.push(record.timestampUs)
     endBytes = Math.max(endBytes, record.endBytes)
   }
-  return { isThere: wal !== undefined, isOurs: false, timestampsUs, endBytes }
+  return { isThere: entries.length > 0, isOurs: false, timestampsUs, endBytes }
 }
 
 async function contentOf(

@@ -212,6 +212,21 @@ describe('a block that ReductStore saved', () => {
     await storage.close()
   })
 
+  it('gets back content that a power cut took, beside a WAL of which the cut has brought back the name only', async () => {
+    for (const left of [0, 57]) {
+      const disk = await killedStore([record(5, x), record(6, y)], inline)
+      await visit(disk, [0, 5, 6], false)
+      disk.putFile(`${path}.blk`, disk.peek(`${path}.blk`)!.slice().fill(0, 5, 505))
+      disk.putFile(walPath, new Uint8Array(left))
+      const fs = disk.restart()
+      const storage = await openStore(fs, inline)
+      expect(await shown(storage)).toEqual(paidRows)
+      expect(storage.owed).toEqual([])
+      await storage.close()
+      expect(checkSettled(await independentFiles(fs))).toEqual([])
+    }
+  })
+
   it('does not get back what was removed there, where it holds what stood behind it in the WAL', async () => {
     for (const setup of [inline, direct]) {
       const disk = await killedStore([record(5, x), record(6, y), record(7, x), record(8, y)], setup)
