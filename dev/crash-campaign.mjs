@@ -3,7 +3,7 @@
  * `npm run crash:campaign -- --states 1000000 --seed 1 [--changes] [--workers 2] [--json]`: the crash simulation until so many
  * distinct crash images were recovered and compared. Interrupted (SIGINT, SIGTERM) it reports what it has done, and
  * with which `--seed` to go on. `--changes` runs the simulation of changes instead: labels, removals,
- * rewritten blocks, uploads, quotas, settings, renames. `--replay SEED` runs one seed and prints what happened in it.
+ * rewritten blocks, uploads, attachments, quotas, settings, renames, visits of ReductStore. `--replay SEED` runs one seed and prints what happened in it.
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -5,8 +5,9 @@ import { evictionOf } from './evicted.ts'
 import { Expectation } from './expectation.ts'
 import type { Allowed, Eviction, State } from './model.ts'
 import { newRecord, submitting } from './records.ts'
-import { shownBy, stockState } from './shown.ts'
+import { isFailed, labelled, shownBy, stockState } from './shown.ts'
 import { SECOND_US, T0 } from './stage.ts'
+import { visitKilled } from './visits.ts'
 
 /** The disk before one of its operations, and what it may come to. */
 export interface Snapshot {
@@ -18,12 +19,18 @@ export interface Snapshot {
   readonly removed: ReadonlySet<string>
   /** How many: what was not synced can be lost in many ways. */
   readonly powerCuts: number
+  /** ReductStore has saved blocks in this store. */
+  readonly isVisited: boolean
 }
 
 /** Crashes within recovery that follow each other, and of one recovery. */
 const DEPTH_MAX = 2
 const INNER_MAX = 2
 const INNER_CHANCE = 0.015
+/** Of what is owed, and paid for. */
+const INNER_CHANCE_VISITED = 0.15
+/** Behind a kill while content goes home before its frame. */
+const VISIT_CHANCE = 0.5
 /** A recovery behind another one goes on. */
 const AFTERWARDS_CHANCE = 0.5
 /** Where a record is written to once more. */
@@ -33,15 +40,18 @@ const AFTERWARDS = { bucket: 'one', entry: 'a' }
 export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOfNew: string): Promise<void> {
   const { random, options } = tools
   const powerCuts = Array.from({ length: snapshot.powerCuts }, () => 'power' as const)
-  for (const way of ['kill', ...powerCuts] as const) {
+  const visits = snapshot.command === 'writeDirect' && random.chance(VISIT_CHANCE) ? (['visit'] as const) : []
+  for (const way of ['kill', ...powerCuts, ...visits] as const) {
     const image = snapshot.disk.fork(random.seed())
     if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
+    if (way === 'visit' && !visitKilled(image)) continue
     try {
       if (way === 'kill') {
         const contradiction = snapshot.allowed.contradictsAnywhere(stockState(image))
         if (contradiction !== undefined) throw new SimulationFailure(`stock ${contradiction}`)
       }
-      await recover(tools, image, snapshot.allowed, settingsOfNew, 0)
+      const isVisited = way === 'visit'
+      await recover(tools, image, { ...snapshot, isCut: isVisited }, settingsOfNew, 0)
       requireNoContent(image, snapshot.removed)
     } catch (error) {
       const what = `${way} before ${snapshot.place} during ${snapshot.command}`
@@ -51,35 +61,81 @@ export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOf
   }
 }
 
+/** What recovery has to cope with. */
+interface Picture extends Pick<Snapshot, 'allowed' | 'isVisited'> {
+  /** ReductStore may have cut off content that went home before its frame. */
+  readonly isCut: boolean
+}
+
 async function recover(
   tools: Tools,
   image: SimulatedDisk,
-  allowed: Allowed,
+  picture: Picture,
   settingsOfNew: string,
   depth: number,
 ): Promise<void> {
   const { random, coverage, options } = tools
+  const { allowed, isVisited, isCut } = picture
   coverage.image(image.digest())
   const inner: { readonly disk: SimulatedDisk; readonly allowed: Allowed }[] = []
   const evictions: Eviction[] = []
+  let isPaying = false
+  const innerChance = isCut ? INNER_CHANCE_VISITED : INNER_CHANCE
   const process = new StoreProcess(tools, image, (place) => {
-    if (place === 'recovery' && depth < DEPTH_MAX && inner.length < INNER_MAX && random.chance(INNER_CHANCE))
+    const isInside = place === 'recovery' || isPaying
+    if (isInside && depth < DEPTH_MAX && inner.length < INNER_MAX && random.chance(innerChance))
       inner.push({ disk: image.fork(random.seed()), allowed: allowed.evicting(evictions) })
   })
   process.onBlockEvicted = (event) => evictions.push(evictionOf(image, event))
   await process.open()
   requireNothingLeft(image)
+  isPaying = process.storage.owed.length > 0
+  if (isPaying) {
+    coverage.add('opens.owing')
+    await process.run(payOwed(process, allowed))
+    isPaying = false
+  }
   const shown = await process.run(shownBy(process.storage, settingsOfNew, () => evictions.length))
   const contradiction = allowed.evicting(evictions).contradicts(shown)
   if (contradiction !== undefined) throw new SimulationFailure(`the store ${contradiction}`)
 
-  if (depth === 0 || random.chance(AFTERWARDS_CHANCE)) await goOn(process, shown, evictions)
+  if (depth === 0 || random.chance(AFTERWARDS_CHANCE)) {
+    if (isVisited && !isCut) await requireChecksums(process, picture, shown, settingsOfNew)
+    await goOn(process, shown, evictions)
+  }
   process.kill()
   for (const again of inner) {
     coverage.add('crash.recoveryAgain')
     if (random.chance(0.5)) again.disk.cutPower({ seed: random.seed(), garbage: options.garbage })
-    await recover(tools, again.disk, again.allowed, settingsOfNew, depth + 1)
+    await recover(tools, again.disk, { ...picture, allowed: again.allowed }, settingsOfNew, depth + 1)
   }
+}
+
+/** Brings the content of what is owed. @throws {SimulationFailure} where it was never stored */
+async function payOwed({ storage }: StoreProcess, allowed: Allowed): Promise<void> {
+  for (const record of storage.owed) {
+    const id = labelled(record.labels).get('id') as string
+    const content = allowed.contentOf(id)
+    if (content === undefined) throw new SimulationFailure(`record ${id} is owed, which was never stored`)
+    await storage.payOwed(record, Buffer.from(content))
+  }
+}
+
+/** CRC-32s that were added stay, and the others come again. @throws {SimulationFailure} */
+async function requireChecksums(
+  process: StoreProcess,
+  { allowed }: Picture,
+  shown: State,
+  settingsOfNew: string,
+): Promise<void> {
+  const lost = allowed.losesChecksum(shown)
+  if (lost !== undefined) throw new SimulationFailure(`the store ${lost}`)
+  const { storage } = process
+  await process.run(storage.settle())
+  await process.run(storage.addChecksums())
+  const { records, checksummed } = await process.run(shownBy(storage, settingsOfNew, () => 0))
+  const bare = [...records].find(([id, { content }]) => !isFailed(content) && !checksummed.has(id))
+  if (bare !== undefined) throw new SimulationFailure(`record ${bare[0]} gets no CRC-32`)
 }
 
 /** One more record, and a clean stop: stock finds what was shown. */

@@ -11,6 +11,8 @@ export type Command =
       readonly times: readonly number[]
       readonly large: boolean
     }
+  /** Content that goes home before its frame. */
+  | { readonly kind: 'writeDirect'; readonly entry: number; readonly times: readonly number[] }
   /** Writes at the times of the records that were removed last. */
   | { readonly kind: 'refill' }
   | {
@@ -25,6 +27,13 @@ export type Command =
   | { readonly kind: 'read'; readonly entry: number; readonly pick: number }
   | { readonly kind: 'readOn' }
   | { readonly kind: 'begin'; readonly entry: number; readonly time: number; readonly contentBytes: number }
+  /** An attachment of an entry: the end of its upload takes away the others of its key. */
+  | {
+      readonly kind: 'attach'
+      readonly entry: number
+      readonly key: number
+      readonly contentBytes: number
+    }
   | { readonly kind: 'beginAgain'; readonly pick: number }
   | { readonly kind: 'piece' | 'finish' | 'abort'; readonly pick: number }
   | {
@@ -39,16 +48,22 @@ export type Command =
   | { readonly kind: 'removeEntry'; readonly pick: number }
   | { readonly kind: 'removeBucket'; readonly pick: number }
   | { readonly kind: 'fold' | 'checkpoint' | 'settle' | 'pass' | 'restart' }
+  /** A restart, with all blocks saved by ReductStore in between. */
+  | { readonly kind: 'visit' }
+  /** CRC-32s are added to the blocks that lack some. */
+  | { readonly kind: 'checksums' }
   /** The commands in it run at once, each so many turns of the microtask queue behind the one before. */
   | { readonly kind: 'together'; readonly commands: readonly Command[]; readonly lag: number }
 
 export type CommandOf<K extends Command['kind']> = Extract<Command, { kind: K }>
 
+/** Lies in a directory that is no entry. */
+export const inDirectory: EntryName = { bucket: 'two', entry: 'c/d' }
 /** Where records are written to. */
 export const entries: readonly EntryName[] = [
   { bucket: 'one', entry: 'a' },
   { bucket: 'one', entry: 'a/b' },
-  { bucket: 'two', entry: 'c/d' },
+  inDirectory,
 ]
 
 /** Where entries and buckets are renamed to, beside the names above. */

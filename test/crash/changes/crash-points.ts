@@ -1,10 +1,17 @@
 import type { Random } from '../../support/random.ts'
 import type { OperationCall } from '../../support/simulated-disk.ts'
 
-/** How much likelier than another an operation is crashed before: steps that are rarely torn apart. */
-export function fragility(call: OperationCall, path: string): number {
-  if (call === 'rename' && !path.endsWith('.tmp')) return 8
-  if (call === 'unlink' && path.endsWith('.meta')) return 8
+/** Of steps that lose more than one power cut may show. */
+export const FRAGILE = 8
+
+/**
+ * How much likelier than another an operation is crashed before: steps that are rarely torn apart.
+ * @param isBehindRemoval a directory that was left empty has just been removed
+ */
+export function fragility(call: OperationCall, path: string, isBehindRemoval: boolean): number {
+  if (isBehindRemoval) return FRAGILE
+  if (call === 'rename' && !path.endsWith('.tmp')) return FRAGILE
+  if (call === 'unlink' && path.endsWith('.meta')) return FRAGILE
   if (call === 'unlink' || call === 'removeDirectory') return 3
   if (call === 'syncDirectory') return 2
   if (call === 'write' && path.endsWith('/blocks.idx')) return 3

@@ -22,6 +22,8 @@ export class State {
   readonly entries = new Map<string, EntryName>()
   /** Settings by name. */
   readonly buckets = new Map<string, string>()
+  /** Finished records that have a CRC-32, of a store that is open. */
+  readonly checksummed = new Set<string>()
   readonly settingsOfNew: string
 
   constructor(settingsOfNew: string) {
@@ -33,6 +35,7 @@ export class State {
     for (const [id, record] of this.records) copy.records.set(id, record)
     for (const [key, name] of this.entries) copy.entries.set(key, name)
     for (const [name, settings] of this.buckets) copy.buckets.set(name, settings)
+    for (const id of this.checksummed) copy.checksummed.add(id)
     return copy
   }
 
@@ -135,6 +138,20 @@ export class Allowed {
         return `shows\n${shown}\nallowed are\n${[...new Set(allowed)].join('\nor\n')}`
     }
     return undefined
+  }
+
+  /** Why `state` has forgotten CRC-32s that were durable. */
+  losesChecksum(state: State): string | undefined {
+    for (const id of this.#acknowledged.checksummed)
+      if (state.records.has(id) && !state.checksummed.has(id)) return `shows record ${id} without its CRC-32`
+    return undefined
+  }
+
+  /** What a record holds in any of the states. */
+  contentOf(id: string): string | undefined {
+    return this.#states()
+      .find(({ records }) => records.has(id))
+      ?.records.get(id)?.content
   }
 
   #states(): State[] {

@@ -49,7 +49,8 @@ function moveOfEntry(
 ): Relocation | undefined {
   const places = new Map<string, EntryName>()
   for (const { bucket, entry } of state.entries.values()) {
-    const segments = entry.split('/')
+    // Attachments go with their entry.
+    const segments = entry.split('/').filter((segment) => segment !== '$meta')
     for (let count = 1; count <= segments.length; count++) {
       const path = segments.slice(0, count).join('/')
       places.set(`${bucket}/${path}`, { bucket, entry: path })

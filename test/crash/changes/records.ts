@@ -3,7 +3,7 @@ import { SimulationFailure, type StoreProcess } from '../store-process.ts'
 import { entries, type CommandOf } from './commands.ts'
 import type { Expectation } from './expectation.ts'
 import { Change, isQuota } from './model.ts'
-import { labelled, printedLabels } from './shown.ts'
+import { labelled, printedLabels, relabelled } from './shown.ts'
 import { SECOND_US, T0, knownRecords, nothing, type Known, type Stage, type Work } from './stage.ts'
 
 /** What was removed last: to be written again at the same times. */
@@ -13,23 +13,34 @@ export interface Removed {
 }
 
 const REFILL_MAX = 4
+const SMALL_BYTES = 20
+const LARGE_BYTES = 200
+/** More than goes through the log. */
+const DIRECT_BYTES = 400
 
-export function newRecord(id: string, target: EntryName, timestampUs: number, isLarge = false): RecordWrite {
+export function newRecord(
+  id: string,
+  target: EntryName,
+  timestampUs: number,
+  contentBytes = SMALL_BYTES,
+): RecordWrite {
   return {
     target,
     timestampUs,
     labels: ['id', id],
     contentType: 'text/plain',
-    content: Buffer.from(`${id}:`.padEnd(isLarge ? 200 : 20, id)),
+    content: Buffer.from(`${id}:`.padEnd(contentBytes, id)),
   }
 }
 
-export function writing(stage: Stage, { entry, times, large }: CommandOf<'write'>): Work {
-  const target = entries[entry] as EntryName
+export function writing(stage: Stage, command: CommandOf<'write' | 'writeDirect'>): Work {
+  const target = entries[command.entry] as EntryName
+  const contentBytes =
+    command.kind === 'writeDirect' ? DIRECT_BYTES : command.large ? LARGE_BYTES : SMALL_BYTES
   return submitting(
     stage.process,
     stage.expectation,
-    times.map((seconds) => newRecord(stage.newId(), target, T0 + seconds * SECOND_US, large)),
+    command.times.map((seconds) => newRecord(stage.newId(), target, T0 + seconds * SECOND_US, contentBytes)),
   )
 }
 
@@ -86,11 +97,11 @@ export async function relabelling(stage: Stage, command: CommandOf<'labels'>): P
       for (const id of done()) {
         const record = state.records.get(id)
         if (record === undefined) continue
-        const pairs = record.labels.split(' ').map((label) => label.split('=') as [string, string])
-        const labels = new Map(pairs)
-        if (command.isRemoval) labels.delete('version')
-        else labels.set('version', version)
-        state.records.set(id, { ...record, labels: printedLabels(labels) })
+        const changed = relabelled(record, (labels) => {
+          if (command.isRemoval) labels.delete('version')
+          else labels.set('version', version)
+        })
+        state.records.set(id, changed)
       }
     })
     return expectation.attempt(change, () => work(() => process.storage.updateLabels(name, updates)))

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { buckets, entries, paths, type Command } from './commands.ts'
+import { buckets, entries, inDirectory, paths, type Command } from './commands.ts'
 
 const entry = fc.oneof(
   { arbitrary: fc.nat(1), weight: 4 },
-  { arbitrary: fc.constant(entries.length - 1), weight: 1 },
+  { arbitrary: fc.constant(entries.indexOf(inDirectory)), weight: 1 },
 )
 const pick = fc.nat(30)
 const picks = fc.array(pick, { minLength: 1, maxLength: 5 })
@@ -24,6 +24,13 @@ const change = fc.oneof(
     count: fc.integer({ min: 1, max: 12 }),
   }),
 )
+const writeDirect = fc.record({
+  kind: fc.constant('writeDirect' as const),
+  entry,
+  times: fc.array(fc.nat(12), { minLength: 1, maxLength: 4 }),
+})
+const checksums = fc.constant<Command>({ kind: 'checksums' })
+const visit = fc.constant<Command>({ kind: 'visit' })
 const read = fc.record({ kind: fc.constant('read' as const), entry, pick })
 const readOn = fc.constant<Command>({ kind: 'readOn' })
 const refill = fc.constant<Command>({ kind: 'refill' })
@@ -47,6 +54,12 @@ const upload = fc.record({
   pick,
 })
 const failedUpload = fc.record({ kind: fc.constantFrom('abort' as const, 'beginAgain' as const), pick })
+const attach = fc.record({
+  kind: fc.constant('attach' as const),
+  entry,
+  key: fc.nat(1),
+  contentBytes: fc.nat(300),
+})
 const settings = fc.record({
   kind: fc.constant('settings' as const),
   bucket: fc.nat(1),
@@ -89,11 +102,17 @@ const overtaking = fc
 
 /**
  * Everything of an entry goes, also while it is read; then the same times, or a checkpoint: what a power cut may bring
- * back.
+ * back, most of all when nothing else has changed in the directory.
  */
 const clearing = fc
-  .tuple(entry, fc.option(pick), fc.constantFrom<Command>({ kind: 'refill' }, { kind: 'checkpoint' }))
-  .map(([of, opened, next]): Command[] => [
+  .tuple(
+    entry,
+    fc.option(pick),
+    fc.constantFrom<Command>({ kind: 'refill' }, { kind: 'checkpoint' }),
+    fc.boolean(),
+  )
+  .map(([of, opened, next, isSettled]): Command[] => [
+    ...(isSettled ? [{ kind: 'settle' as const }] : []),
     ...(opened === null ? [] : [{ kind: 'read' as const, entry: of, pick: opened }]),
     { kind: 'removeRange', entry: of, from: 0, count: 30 },
     next,
@@ -163,6 +182,29 @@ const replacing = fc
     { kind: 'read', entry: written.entry, pick: opened },
   ])
 
+/** An attachment takes the place of another one. */
+const attaching = fc
+  .tuple(attach, fc.nat(300), fc.option(upkeep))
+  .map(([first, contentBytes, between]): Command[] => [
+    first,
+    { kind: 'finish', pick: 0 },
+    ...(between === null ? [] : [between]),
+    { ...first, contentBytes },
+    { kind: 'finish', pick: 0 },
+  ])
+
+/** CRC-32s come again, while something else changes the same blocks. */
+const checking = fc
+  .tuple(write, fc.array(fc.oneof(change, write), { maxLength: 2 }), lag)
+  .map(([written, changed, behind]): Command[] => [
+    written,
+    { kind: 'visit' },
+    changed.length === 0
+      ? { kind: 'checksums' }
+      : { kind: 'together', commands: [{ kind: 'checksums' }, ...changed], lag: behind },
+    { kind: 'checksums' },
+  ])
+
 interface Weighted {
   readonly arbitrary: fc.Arbitrary<Command | Command[]>
   readonly weight: number
@@ -205,12 +247,22 @@ const quotas = about(
   { arbitrary: upkeep, weight: 3 },
   { arbitrary: together, weight: 2 },
 )
+/** An entry leaves a directory empty that is none, and another one after it. */
+const leaving = fc
+  .tuple(fc.array(fc.nat(12), { minLength: 1, maxLength: 3 }), fc.boolean())
+  .map(([times, isRemoved]): Command[] => [
+    { kind: 'write', entry: entries.indexOf(inDirectory), times, large: false },
+    { kind: 'renameEntry', pick: 1, to: paths.indexOf('e/f/g') },
+    isRemoved ? { kind: 'removeEntry', pick: 2 } : { kind: 'renameEntry', pick: 2, to: paths.indexOf('c/d') },
+  ])
+
 const moves = about(
-  [fc.oneof(reappearing, write), write],
+  [fc.oneof(reappearing, leaving, write), write],
   8,
   { arbitrary: write, weight: 4 },
   { arbitrary: move, weight: 6 },
   { arbitrary: replacing, weight: 2 },
+  { arbitrary: attaching, weight: 1 },
   { arbitrary: change, weight: 1 },
   { arbitrary: begin, weight: 1 },
   { arbitrary: upkeep, weight: 2 },
@@ -222,10 +274,30 @@ const uploads = about(
   { arbitrary: begin, weight: 4 },
   { arbitrary: upload, weight: 8 },
   { arbitrary: failedUpload, weight: 3 },
+  { arbitrary: attach, weight: 1 },
+  { arbitrary: attaching, weight: 2 },
   { arbitrary: change, weight: 2 },
   { arbitrary: upkeep, weight: 3 },
   { arbitrary: together, weight: 2 },
 )
 
+const visits = about(
+  [write],
+  7,
+  { arbitrary: write, weight: 3 },
+  { arbitrary: writeDirect, weight: 5 },
+  { arbitrary: change, weight: 2 },
+  { arbitrary: visit, weight: 1 },
+  { arbitrary: checksums, weight: 2 },
+  { arbitrary: checking, weight: 4 },
+  { arbitrary: upkeep, weight: 2 },
+)
+
 /** What a store goes through. */
-export const script: fc.Arbitrary<Command[]> = fc.oneof(changes, quotas, moves, uploads)
+export const script: fc.Arbitrary<Command[]> = fc.oneof(
+  { arbitrary: changes, weight: 5 },
+  { arbitrary: quotas, weight: 4 },
+  { arbitrary: moves, weight: 4 },
+  { arbitrary: uploads, weight: 4 },
+  { arbitrary: visits, weight: 3 },
+)

@@ -3,7 +3,7 @@ import { readAsStock, StockDoesNotStart } from '../../support/independent/stock-
 import type { SimulatedDisk } from '../../support/simulated-disk.ts'
 import { filesOf } from '../judge.ts'
 import { SimulationFailure } from '../store-process.ts'
-import { State, keyOf, settingsText } from './model.ts'
+import { State, keyOf, settingsText, type ModelRecord } from './model.ts'
 
 const NO_MEANING = 'bytes that mean nothing'
 
@@ -29,6 +29,17 @@ export function printedLabels(labels: ReadonlyMap<string, string>): string {
     .filter((label) => !label.startsWith('ts_original='))
     .sort()
     .join(' ')
+}
+
+/** Of a record of the model. */
+export function labelsOf({ labels }: ModelRecord): Map<string, string> {
+  return new Map(labels.split(' ').map((label) => label.split('=') as [string, string]))
+}
+
+export function relabelled(record: ModelRecord, change: (labels: Map<string, string>) => void): ModelRecord {
+  const labels = labelsOf(record)
+  change(labels)
+  return { ...record, labels: printedLabels(labels) }
 }
 
 /**
@@ -68,6 +79,7 @@ async function scanned(storage: Storage, settingsOfNew: string): Promise<State> 
           ? Buffer.from(await record.read()).toString()
           : failedContent(record.contentBytes)
       state.records.set(id, { entry: name, labels: printedLabels(labels), content })
+      if (record.state === 'finished' && record.contentChecksum !== undefined) state.checksummed.add(id)
     }
   }
   return state

@@ -23,6 +23,17 @@ test('changes survive crashes whole or not at all', async () => {
   expect(coverage.digests().length).toBeGreaterThan(400)
   expect(coverage.of('blocks.rewritten')).toBeGreaterThan(2)
   expect(coverage.of('blocks.evicted')).toBeGreaterThan(2)
-  for (const kind of ['labels', 'remove', 'removeRange', 'together', 'begin', 'finish', 'renameEntry'])
+  expect(coverage.of('opens.owing')).toBeGreaterThan(2)
+  for (const kind of [
+    'labels',
+    'remove',
+    'removeRange',
+    'together',
+    'begin',
+    'finish',
+    'attach',
+    'renameEntry',
+    'checksums',
+  ])
     expect(coverage.of(`during.${kind}`)).toBeGreaterThan(5)
 }, 300_000)

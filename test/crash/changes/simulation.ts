@@ -5,10 +5,10 @@ import type { EntryName } from '../../../src/storage/index.ts'
 import type { Coverage } from '../coverage.ts'
 import { checkSettledDirectory } from '../judge.ts'
 import { chooseOptions, type SimulationOptions } from '../options.ts'
-import { StoreProcess, requireReason, type Tools } from '../store-process.ts'
+import { DATA_PATH, StoreProcess, requireReason, type Tools } from '../store-process.ts'
 import { checkSnapshot, type Snapshot } from './check-snapshot.ts'
 import type { Command } from './commands.ts'
-import { CrashPoints, fragility } from './crash-points.ts'
+import { CrashPoints, FRAGILE, fragility } from './crash-points.ts'
 import { evictionOf } from './evicted.ts'
 import { Expectation } from './expectation.ts'
 import { State, settingsText } from './model.ts'
@@ -18,6 +18,7 @@ import { refilling, relabelling, removing, removingRange, writing, type Removed 
 import { allDone, shownBy, stockState } from './shown.ts'
 import { knownRecords, type Stage, type Work } from './stage.ts'
 import { Uploads } from './uploads.ts'
+import { visitClosed } from './visits.ts'
 
 const options: SimulationOptions = {
   ...chooseOptions(1),
@@ -82,6 +83,7 @@ export class ChangeSimulation {
   readonly #uploads = new Uploads()
   readonly #readers = new Readers()
   readonly #removedBlocks = new Set<string>()
+  #isVisited = false
   #points: CrashPoints<Snapshot>
   #process: StoreProcess
   #removed: Removed | undefined
@@ -112,22 +114,26 @@ export class ChangeSimulation {
   }
 
   #newProcess(): StoreProcess {
+    let isBehindRemoval = false
     const process = new StoreProcess(this.#tools, this.#disk, (place, _operation, call, path) => {
       if (call === 'unlink' && path.endsWith('.meta')) this.#removedBlocks.add(path.replace(/\.meta$/, ''))
       // Content ahead of its frame: the id is that of another block by now.
       if (call === 'write' && path.endsWith('.blk')) this.#removedBlocks.delete(path.replace(/\.blk$/, ''))
-      if (place !== 'creation')
-        this.#points.offer(fragility(call, path), () => this.#snapshot(`${call} ${path}`))
+      const weight = fragility(call, path, isBehindRemoval)
+      isBehindRemoval = call === 'removeDirectory' && !path.startsWith(`${DATA_PATH}/.`)
+      if (place === 'creation') return
+      this.#points.offer(weight, () => this.#snapshot(`${call} ${path}`, weight < FRAGILE ? 1 : 2))
     })
     process.onBlockEvicted = (event) => this.#expectation.evicted(evictionOf(this.#disk, event))
     return process
   }
 
-  #snapshot(place: string): Snapshot {
+  #snapshot(place: string, powerCuts = 1): Snapshot {
     const disk = this.#disk.fork(this.#tools.random.seed())
     const removed = new Set(this.#removedBlocks)
     const allowed = this.#expectation.allowed()
-    return { disk, allowed, place, command: this.#command, removed, powerCuts: 1 }
+    const isVisited = this.#isVisited
+    return { disk, allowed, place, command: this.#command, removed, powerCuts, isVisited }
   }
 
   async #do(command: Command): Promise<void> {
@@ -136,17 +142,23 @@ export class ChangeSimulation {
     coverage.add(`command.${command.kind}`)
     const pointsMax = quiet.has(command.kind) ? Number(random.chance(QUIET_CHANCE)) : this.#perCommandMax
     this.#points = new CrashPoints(random, pointsMax)
-    if (command.kind === 'restart') {
+    if (command.kind === 'restart' || command.kind === 'visit') {
       await this.#close()
+      if (command.kind === 'visit') {
+        visitClosed(this.#disk)
+        this.#isVisited = true
+        this.#expectation.state.checksummed.clear()
+      }
       this.#process = this.#newProcess()
       await this.#process.open()
     } else await this.#work(command)
     requireReason(this.#process, false)
     await this.#settleEvictions()
+    if (command.kind === 'checksums') await this.#noteChecksums()
     coverage.add(`during.${command.kind}`, this.#points.points.length)
     this.#snapshots.push(...this.#points.points)
     if (random.chance(syncing.has(command.kind) ? AFTER_SYNC_CHANCE : AFTER_CHANCE))
-      this.#snapshots.push({ ...this.#snapshot('the end'), powerCuts: syncing.has(command.kind) ? 3 : 1 })
+      this.#snapshots.push(this.#snapshot('the end', syncing.has(command.kind) ? 3 : 1))
     this.#points = new CrashPoints(random, 0)
   }
 
@@ -195,6 +207,7 @@ export class ChangeSimulation {
     }
     switch (command.kind) {
       case 'write':
+      case 'writeDirect':
         return writing(stage, command)
       case 'refill':
         return refilling(stage, this.#removed)
@@ -210,6 +223,8 @@ export class ChangeSimulation {
         return () => this.#readers.finish()
       case 'begin':
         return this.#uploads.beginning(stage, command)
+      case 'attach':
+        return this.#uploads.attaching(stage, command)
       case 'beginAgain':
         return this.#uploads.beginningAgain(stage, command)
       case 'piece':
@@ -222,8 +237,11 @@ export class ChangeSimulation {
         return changingSettings(stage, command, options.blocks)
       case 'fold':
         return this.#folding(stage)
+      case 'checksums':
+        return () => this.#process.storage.addChecksums()
       case 'together':
       case 'restart':
+      case 'visit':
       case 'pass':
       case 'checkpoint':
       case 'settle':
@@ -253,6 +271,14 @@ export class ChangeSimulation {
     if (count === 0) return
     await this.#process.run(allDone(this.#process.storage))
     this.#expectation.evictionsDone(count)
+  }
+
+  /** Those that records have by now are durable. */
+  async #noteChecksums(): Promise<void> {
+    const { storage } = this.#process
+    const evictions = (): number => this.#expectation.evictionsCount
+    const shown = await this.#process.run(shownBy(storage, settingsOfNew, evictions))
+    for (const id of shown.checksummed) this.#expectation.state.checksummed.add(id)
   }
 
   #finishReading(): Promise<void> {

@@ -1,8 +1,8 @@
 import { StorageError, type EntryName, type RecordWriter } from '../../../src/storage/index.ts'
 import { SimulationFailure } from '../store-process.ts'
 import { entries, type CommandOf } from './commands.ts'
-import { Change, isQuota } from './model.ts'
-import { failedContent, isFailed, labelled, printedLabels } from './shown.ts'
+import { Change, isQuota, keyOf, type ModelRecord, type State } from './model.ts'
+import { failedContent, isFailed, labelled, labelsOf, printedLabels, relabelled } from './shown.ts'
 import { SECOND_US, T0, knownRecords, nothing, type Stage, type Work } from './stage.ts'
 
 interface OpenUpload {
@@ -10,6 +10,8 @@ interface OpenUpload {
   readonly target: EntryName
   readonly labels: readonly string[]
   readonly content: Buffer
+  /** Of an attachment. */
+  readonly key: string | undefined
   readonly writer: RecordWriter
   sentBytes: number
   /** A command has it that ends it. */
@@ -40,21 +42,40 @@ export class Uploads {
   }
 
   beginning(stage: Stage, { entry, time, contentBytes }: CommandOf<'begin'>): Work {
+    return this.#beginning(stage, entries[entry] as EntryName, time, contentBytes, undefined)
+  }
+
+  attaching(stage: Stage, { entry, key, contentBytes }: CommandOf<'attach'>): Work {
+    const of = entries[entry] as EntryName
+    return this.#beginning(stage, { ...of, entry: `${of.entry}/$meta` }, 0, contentBytes, String(key))
+  }
+
+  #beginning(
+    stage: Stage,
+    target: EntryName,
+    time: number,
+    contentBytes: number,
+    key: string | undefined,
+  ): Work {
     const { process, expectation } = stage
-    const target = entries[entry] as EntryName
     const id = stage.newId()
-    const labels = ['id', id]
+    const labels = ['id', id, ...(key === undefined ? [] : ['key', key])]
     const timestampUs = T0 + time * SECOND_US + SECOND_US / 2 + ++this.#begun
     const content = Buffer.from(`${id}:`.padEnd(contentBytes, id).slice(0, contentBytes))
     const change = new Change(
-      (state) => state.put(id, { entry: target, labels: `id=${id}`, content: failedContent(contentBytes) }),
+      (state) =>
+        state.put(id, {
+          entry: target,
+          labels: printedLabels(labelled(labels)),
+          content: failedContent(contentBytes),
+        }),
       [target],
     )
     stage.touched.add(id)
     const begin = { target, timestampUs, labels, contentType: 'text/plain', contentBytes }
     const work = async (): Promise<void> => {
       const writer = await process.storage.beginRecord(begin)
-      this.#open.push({ id, target, labels, content, writer, sentBytes: 0, isEnding: false })
+      this.#open.push({ id, target, labels, content, key, writer, sentBytes: 0, isEnding: false })
     }
     return async () => {
       const isDone = await expectation.attempt(change, work, (error) => isQuota(error, expectation.state))
@@ -77,13 +98,14 @@ export class Uploads {
     const known = (await knownRecords(stage, target)).find((record) => record.id === id)
     if (known === undefined) return nothing
     const contentBytes = Number.parseInt(content, 10)
-    const labels = ['id', id, 'again', stage.newId()]
+    const key = keyIn(expectation.state.records.get(id))
+    const labels = ['id', id, ...(key === undefined ? [] : ['key', key]), 'again', stage.newId()]
     const bytes = Buffer.from(`${id} again:`.padEnd(contentBytes, id).slice(0, contentBytes))
     const timestampUs = Number(known.timestampUs)
     return async () => {
       const begin = { target, timestampUs, labels, contentType: 'text/plain', contentBytes }
       const writer = await process.storage.beginRecord(begin)
-      this.#open.push({ id, target, labels, content: bytes, writer, sentBytes: 0, isEnding: false })
+      this.#open.push({ id, target, labels, content: bytes, key, writer, sentBytes: 0, isEnding: false })
     }
   }
 
@@ -102,10 +124,11 @@ export class Uploads {
     if (upload === undefined || touched.has(upload.id)) return nothing
     touched.add(upload.id)
     upload.isEnding = true
-    const { id, target, labels, content } = upload
-    const change = new Change((state) =>
-      state.put(id, { entry: target, labels: printedLabels(labelled(labels)), content: content.toString() }),
-    )
+    const { id, target, labels, content, key } = upload
+    const change = new Change((state) => {
+      if (key !== undefined) takeAway(state, target, key)
+      state.put(id, { entry: target, labels: printedLabels(labelled(labels)), content: content.toString() })
+    })
     return async () => {
       const isWhole = await send(upload, content.byteLength - upload.sentBytes)
       if (isWhole) await expectation.attempt(change, () => upload.writer.finish(), isIdle)
@@ -131,6 +154,23 @@ export class Uploads {
   #ended(upload: OpenUpload): void {
     this.#open = this.#open.filter((other) => other !== upload)
   }
+}
+
+/** The attachments of a key are not shown by queries any more. */
+function takeAway(state: State, target: EntryName, key: string): void {
+  for (const [id, record] of state.records) {
+    const isOther =
+      keyOf(record.entry) === keyOf(target) && keyIn(record) === key && !isFailed(record.content)
+    if (isOther)
+      state.records.set(
+        id,
+        relabelled(record, (labels) => labels.set('remove', 'true')),
+      )
+  }
+}
+
+function keyIn(record: ModelRecord | undefined): string | undefined {
+  return record && labelsOf(record).get('key')
 }
 
 function isIn({ target }: OpenUpload, { bucket, entry }: Partial<EntryName>): boolean {

@@ -38,6 +38,9 @@ const relocate = 'src/storage/mutation/relocate.ts'
 const upload = 'src/storage/upload/record-upload.ts'
 const uploads = 'src/storage/upload/uploads.ts'
 const victim = 'src/storage/quota/choose-victim.ts'
+const checksums = 'src/storage/mutation/add-checksums.ts'
+const owedRecords = 'src/storage/upload/owed-records.ts'
+const merging = 'src/storage/recovery/merge-into-descriptor.ts'
 
 const ofChanges = (name, file, find, put) => ({ name, patches: [{ file, find, put }], simulation: 'changes' })
 const one = (name, file, find, put) => ({ name, patches: [{ file, find, put }] })
@@ -46,6 +49,9 @@ const appendFrame =
   "await writeAllAndSync(this.#fs, 'log', [{ file: this.#file, atBytes: this.#atBytes, bytes: frame }])"
 const writeFrame = appendFrame.replace('writeAllAndSync', 'writeAll')
 const writeCheckpoint = "await atomicWrite(fs, paths.checkpoint, 'log', encodeCheckpoint(checkpoint))"
+const writeSettings = `await atomicWrite(this.#fs, path, 'descriptor', encodeCheckedBucketSettings(settings))
+    bucket.settings`
+const finishUpload = 'await commit({ entries: joinedEdits([finished, ...others]) })'
 const contents = "else if (plan.kind === 'open' || !(await isMoved(fs, paths, facts)))"
 const syncDirty =
   'const filesSynced = await syncAll(fs, files, directories, (path) => dirty.wasRemoved(path))'
@@ -595,7 +601,109 @@ export const mutants = [
   ofChanges(
     'upload finished without a frame',
     upload,
-    'await commit({ entries: joinedEdits([finished, ...others]) })',
-    'if (direct === undefined) await commit({ entries: joinedEdits([finished, ...others]) })',
+    finishUpload,
+    `if (direct === undefined) ${finishUpload}`,
+  ),
+
+  // Attachments.
+  ofChanges(
+    'attachment taken away in a frame before that of the new one',
+    upload,
+    finishUpload,
+    `if (others.length > 0) await commit({ entries: joinedEdits([...others]) })
+          await commit({ entries: joinedEdits([finished]) })`,
+  ),
+  ofChanges(
+    'attachment taken away in a frame behind that of the new one',
+    upload,
+    finishUpload,
+    `await commit({ entries: joinedEdits([finished]) })
+          if (others.length > 0) await commit({ entries: joinedEdits([...others]) })`,
+  ),
+
+  // Settings.
+  ...['sync', 'directory'].map((left) => ({
+    name: `changed settings: no ${left === 'sync' ? 'sync before the rename' : 'directory sync'}`,
+    patches: [
+      {
+        file: catalogue,
+        find: writeSettings,
+        put: `const fs = this.#fs
+    ${replaceFile('path', 'descriptor', 'encodeCheckedBucketSettings(settings)', left)}
+    bucket.settings`,
+      },
+      {
+        file: catalogue,
+        find: "import { atomicWrite } from '../fs/atomic-write.ts'",
+        put: `import { dirname } from 'node:path'
+import { atomicWrite } from '../fs/atomic-write.ts'
+import { writeAll as writeEverything } from '../fs/write-all.ts'`,
+      },
+    ],
+    simulation: /** @type {const} */ ('changes'),
+  })),
+  ofChanges(
+    'bucket has its name before its settings',
+    catalogue,
+    `await atomicWrite(this.#fs, staging.settings, 'descriptor', encodeCheckedBucketSettings(settings))
+    await this.#fs.rename(staging.directory, final.directory)`,
+    `await this.#fs.rename(staging.directory, final.directory)
+    await atomicWrite(this.#fs, final.settings, 'descriptor', encodeCheckedBucketSettings(settings))`,
+  ),
+
+  // CRC-32s that are added again.
+  ofChanges(
+    'CRC-32s added while the index holds the CRC',
+    changer,
+    'await this.#list(entry, crcless)',
+    "if (change.kind !== 'checksum') await this.#list(entry, crcless)",
+  ),
+  ofChanges(
+    'WAL of a folded block comes back over a descriptor with added CRC-32s',
+    checksums,
+    'await context.syncWalDirectory(entry)',
+    '',
+  ),
+  ofChanges(
+    'CRC-32s added to a block that has changed meanwhile',
+    checksums,
+    'if (coldBlock(context, entry, id)?.crc64 !== baseCrc64) return false',
+    '',
+  ),
+  ofChanges(
+    'recovery forgets added CRC-32s',
+    scanBlocks,
+    'for (const logged of frame.changes) Object',
+    "for (const logged of frame.changes) if (logged.change.kind !== 'checksum') Object",
+  ),
+
+  // What a visit of ReductStore leaves owing.
+  ofChanges(
+    'owed content noted when its records have failed already',
+    recover,
+    `if (plan.owed.length > 0) await writeOwed(fs, paths, plan.owed)
+  await applyPlans(fs, paths.root, plan.blocks, plan.damage)`,
+    `await applyPlans(fs, paths.root, plan.blocks, plan.damage)
+  if (plan.owed.length > 0) await writeOwed(fs, paths, plan.owed)`,
+  ),
+  ofChanges(
+    'owed content of an earlier open forgotten',
+    recover,
+    `joinOwed(
+    known,`,
+    `joinOwed(
+    [],`,
+  ),
+  ofChanges(
+    'owed content crossed off before it is paid for',
+    owedRecords,
+    'await writer.write(content)',
+    'this.#drop([record])\n    await this.#write()\n    await writer.write(content)',
+  ),
+  ofChanges(
+    'WAL that ReductStore has folded comes back over the merged descriptor',
+    merging,
+    'await fs.syncDirectories([paths.directory, paths.walDirectory])',
+    '',
   ),
 ]
