@@ -46,12 +46,8 @@ export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOf
     if (way === 'power') image.cutPower({ seed: random.seed(), garbage: options.garbage })
     if (way === 'visit' && !visitKilled(image)) continue
     try {
-      if (way === 'kill') {
-        const contradiction = snapshot.allowed.contradictsAnywhere(stockState(image))
-        if (contradiction !== undefined) throw new SimulationFailure(`stock ${contradiction}`)
-      }
-      const isVisited = way === 'visit'
-      await recover(tools, image, { ...snapshot, isCut: isVisited }, settingsOfNew, 0)
+      if (way === 'kill') requireShownByStock(image, snapshot.allowed)
+      await recover(tools, image, { ...snapshot, way }, settingsOfNew, 0)
       requireNoContent(image, snapshot.removed)
     } catch (error) {
       const what = `${way} before ${snapshot.place} during ${snapshot.command}`
@@ -63,8 +59,8 @@ export async function checkSnapshot(tools: Tools, snapshot: Snapshot, settingsOf
 
 /** What recovery has to cope with. */
 interface Picture extends Pick<Snapshot, 'allowed' | 'isVisited'> {
-  /** ReductStore may have cut off content that went home before its frame. */
-  readonly isCut: boolean
+  /** Kills alone leave what ReductStore shows; a visit may have cut off content that went home before its frame. */
+  readonly way: 'kill' | 'power' | 'visit'
 }
 
 async function recover(
@@ -75,12 +71,12 @@ async function recover(
   depth: number,
 ): Promise<void> {
   const { random, coverage, options } = tools
-  const { allowed, isVisited, isCut } = picture
+  const { allowed, isVisited, way } = picture
   coverage.image(image.digest())
   const inner: { readonly disk: SimulatedDisk; readonly allowed: Allowed }[] = []
   const evictions: Eviction[] = []
   let isPaying = false
-  const innerChance = isCut ? INNER_CHANCE_VISITED : INNER_CHANCE
+  const innerChance = way === 'visit' ? INNER_CHANCE_VISITED : INNER_CHANCE
   const process = new StoreProcess(tools, image, (place) => {
     const isInside = place === 'recovery' || isPaying
     if (isInside && depth < DEPTH_MAX && inner.length < INNER_MAX && random.chance(innerChance))
@@ -100,15 +96,28 @@ async function recover(
   if (contradiction !== undefined) throw new SimulationFailure(`the store ${contradiction}`)
 
   if (depth === 0 || random.chance(AFTERWARDS_CHANCE)) {
-    if (isVisited && !isCut) await requireChecksums(process, picture, shown, settingsOfNew)
+    if (isVisited && way !== 'visit') await requireChecksums(process, picture, shown, settingsOfNew)
     await goOn(process, shown, evictions)
   }
   process.kill()
   for (const again of inner) {
     coverage.add('crash.recoveryAgain')
-    if (random.chance(0.5)) again.disk.cutPower({ seed: random.seed(), garbage: options.garbage })
-    await recover(tools, again.disk, { ...picture, allowed: again.allowed }, settingsOfNew, depth + 1)
+    const isCut = random.chance(0.5)
+    if (isCut) again.disk.cutPower({ seed: random.seed(), garbage: options.garbage })
+    else if (way === 'kill') requireShownByStock(again.disk, again.allowed)
+    const next = {
+      ...picture,
+      allowed: again.allowed,
+      way: isCut && way === 'kill' ? ('power' as const) : way,
+    }
+    await recover(tools, again.disk, next, settingsOfNew, depth + 1)
   }
+}
+
+/** @throws {SimulationFailure} */
+function requireShownByStock(disk: SimulatedDisk, allowed: Allowed): void {
+  const contradiction = allowed.contradictsAnywhere(stockState(disk))
+  if (contradiction !== undefined) throw new SimulationFailure(`stock ${contradiction}`)
 }
 
 /** Brings the content of what is owed. @throws {SimulationFailure} where it was never stored */

@@ -193,12 +193,19 @@ const attaching = fc
     { kind: 'finish', pick: 0 },
   ])
 
+/** Its WALs are gone, and not durably. */
+const relabelled = (of: number, chosen: readonly number[]): Command[] => [
+  { kind: 'labels', entry: of, picks: chosen, isRemoval: false },
+  { kind: 'fold' },
+]
+
 /** CRC-32s come again, while something else changes the same blocks. */
 const checking = fc
-  .tuple(write, fc.array(fc.oneof(change, write), { maxLength: 2 }), lag)
-  .map(([written, changed, behind]): Command[] => [
+  .tuple(write, fc.option(picks), fc.array(fc.oneof(change, write), { maxLength: 2 }), lag)
+  .map(([written, labelled, changed, behind]): Command[] => [
     written,
     { kind: 'visit' },
+    ...(labelled === null ? [] : relabelled(written.entry, labelled)),
     changed.length === 0
       ? { kind: 'checksums' }
       : { kind: 'together', commands: [{ kind: 'checksums' }, ...changed], lag: behind },

@@ -62,6 +62,7 @@ const AFTER_CHANCE = 0.25
 const AFTER_SYNC_CHANCE = 0.7
 const syncing: ReadonlySet<Command['kind']> = new Set([
   'checkpoint',
+  'checksums',
   'refill',
   'finish',
   'settings',

@@ -461,6 +461,12 @@ export const mutants = [
     'for (const logged of frame.changes.slice(1))',
   ),
   ofChanges(
+    'recovery changes a descriptor while the index holds its CRC',
+    apply,
+    'await unlistCrc(fs, paths, id)',
+    '',
+  ),
+  ofChanges(
     'changed labels count as folded by time and length',
     scanBlocks,
     'if (!isSameContent || type !== walEntryType.updateRecord) return isSameContent',
