@@ -90,6 +90,7 @@ export function connectParts(
   const quotas = new QuotaKeeper({ fs, clock, observer, catalogue, logger, close, markRemoval })
   const commit = new GroupCommit({
     fs,
+    paths,
     clock,
     observer,
     limits,

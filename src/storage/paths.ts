@@ -138,6 +138,8 @@ export interface StorePaths {
   readonly removals: string
   /** JSON: records whose content ReductStore has cut off. */
   readonly owed: string
+  /** JSON: blocks whose data file is made before any frame names them. */
+  readonly ahead: string
 }
 
 export function storePaths(dataPath: string): StorePaths {
@@ -157,6 +159,7 @@ export function storePaths(dataPath: string): StorePaths {
     moving: `${sediment}/moving`,
     removals: `${sediment}/removals`,
     owed: `${sediment}/owed`,
+    ahead: `${sediment}/ahead`,
   }
 }
 
@@ -174,7 +177,9 @@ export function isRemovedName(name: string): boolean {
 /** Whether something of this name in `.sediment` is ours, leftovers of a replacement too. */
 export function isOwnName(name: string): boolean {
   return (
-    /^(format|lock|owner|checkpoint|log|gaps|quarantine|staged|moving|removals)(\.tmp)?$/.test(name) ||
+    /^(format|lock|owner|checkpoint|log|gaps|quarantine|staged|moving|removals|owed|ahead)(\.tmp)?$/.test(
+      name,
+    ) ||
     isRemovedName(name) ||
     name.startsWith('new-')
   )

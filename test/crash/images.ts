@@ -1,6 +1,13 @@
 import type { OperationCall, SimulatedDisk } from '../support/simulated-disk.ts'
 import { isNarrow, type CrashPlace } from './coverage.ts'
-import { checkEverything, checkSettledDirectory, checkStock, type Slots, type Visible } from './judge.ts'
+import {
+  checkEverything,
+  checkNothingNameless,
+  checkSettledDirectory,
+  checkStock,
+  type Slots,
+  type Visible,
+} from './judge.ts'
 import type { Topic } from './messages.ts'
 import type { Progress } from './offsets-companion.ts'
 import { Session } from './session.ts'
@@ -266,6 +273,7 @@ async function workOn(
 export async function opened(process: StoreProcess): Promise<void> {
   try {
     await process.open()
+    checkNothingNameless(process.disk)
   } catch (error) {
     if (error instanceof SimulationFailure) throw error
     throw new SimulationFailure(`open refused: ${String(error)}`, { cause: error })

@@ -106,6 +106,22 @@ export function checkSettledDirectory(disk: SimulatedDisk): void {
   if (temporary !== undefined) throw new SimulationFailure(`settled: ${temporary} was left`)
 }
 
+/**
+ * After an open: each data file belongs to a block, and nothing was kept aside, for all that is there is our own.
+ * @throws {SimulationFailure}
+ */
+export function checkNothingNameless(disk: SimulatedDisk): void {
+  const paths = new Set(disk.paths(DATA_PATH))
+  for (const path of paths) {
+    if (path.startsWith(`${DATA_PATH}/.sediment/quarantine/`))
+      throw new SimulationFailure(`${path} was kept aside`)
+    const [, directory, id] = /^(.+)\/(\d+)\.blk$/.exec(path) ?? []
+    if (directory === undefined || directory === `${DATA_PATH}/.sediment/staged`) continue
+    if (!paths.has(`${directory}/${id}.meta`) && !paths.has(`${directory}/.wal/${id}.wal`))
+      throw new SimulationFailure(`${path} has neither descriptor nor WAL`)
+  }
+}
+
 function requireAll(topic: Topic, floor: readonly number[], seen: ReadonlySet<string>, where: string): void {
   for (const [partition, next] of floor.entries()) {
     for (let offset = 0; offset < next; offset++) {

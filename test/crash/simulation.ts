@@ -11,7 +11,13 @@ import {
   recoveredState,
   type Bounds,
 } from './images.ts'
-import { checkEverything, checkSettledDirectory, checkStock, type Slots } from './judge.ts'
+import {
+  checkEverything,
+  checkNothingNameless,
+  checkSettledDirectory,
+  checkStock,
+  type Slots,
+} from './judge.ts'
 import { RandomTopic, type Topic } from './messages.ts'
 import { chooseOptions, type End, type Fault } from './options.ts'
 import { Session, describe, type Lineage } from './session.ts'
@@ -150,6 +156,7 @@ class World {
       this.#crash(process, this.#tools.random.pick(['kill', 'power'] as const))
       throw new ProcessEnded()
     }
+    checkNothingNameless(this.#disk)
     const { state, index } = recoveredState(process, {
       lineage: lineage.states,
       acked: lineage.acked,

@@ -5,6 +5,7 @@ import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { StorageObserver } from '../observer.ts'
 import type { LogCompanion, StorageLimits } from '../options.ts'
+import type { StorePaths } from '../paths.ts'
 import type { EntryName, RecordWrite } from '../record.ts'
 import type { QuotaKeeper } from '../quota/quota-keeper.ts'
 import { weighRecord } from '../record-weight.ts'
@@ -24,6 +25,7 @@ const EARLY_BUILD_SHARE = 0.25
 
 export interface GroupCommitOptions {
   readonly fs: FileSystem
+  readonly paths: StorePaths
   readonly clock: Clock
   readonly observer: StorageObserver
   readonly limits: StorageLimits
@@ -80,7 +82,7 @@ export class GroupCommit {
   constructor(options: GroupCommitOptions) {
     this.#options = options
     this.#buffers = new FrameBuffers(options.fs, options.limits.groupBytesMax * 2, FRAME_BUFFERS)
-    this.#directContent = new DirectContent(options.fs, options.limits.groupBytesMax)
+    this.#directContent = new DirectContent(options.fs, options.paths, options.limits.groupBytesMax)
     this.#lastFrameMs = options.clock.monotonicMs()
     this.#nextSequence = options.log.position.sequence + 1
     this.#previousChain = options.log.position.chain
@@ -195,7 +197,7 @@ export class GroupCommit {
       return refuse(cause)
     }
     // What goes home before its frame needs no other frame: it is synced while the one before is.
-    const direct = this.#directContent.write(built.blocks)
+    const direct = this.#directContent.write(built)
     direct.catch(() => undefined)
     await this.#inFlight.catch(async (cause: unknown) => {
       await direct.catch(() => undefined)
@@ -228,7 +230,7 @@ export class GroupCommit {
     this.#previousChain = built.chain
     this.#isWatermarkOwed = true
     try {
-      await this.#write(built, this.#directContent.write(built.blocks))
+      await this.#write(built, this.#directContent.write(built))
     } catch (cause) {
       built.release()
       throw cause

@@ -104,6 +104,17 @@ async function listCompressed(
   }
 }
 
+/** Data files that nothing here names: neither index nor descriptor nor WAL nor what ReductStore puts beside one. */
+export function namelessData({ data, listed, described, wals, swaps, compressed }: EntryFiles): bigint[] {
+  const naming = [listed, described, wals, swaps, compressed]
+  return [...data].filter((id) => !naming.some((ids) => ids.has(id)))
+}
+
+/** Whether the index has named more than can be read of it: where a descriptor is gone too, a block is lost. */
+export function mayHaveNamed({ index, isIndexValid }: EntryFiles): boolean {
+  return !isIndexValid && index !== undefined && index.byteLength > 0
+}
+
 /** The files of one block; the length of the data file last, for content is there before what points at it. */
 export async function readBlockFiles(
   fs: FileSystem,

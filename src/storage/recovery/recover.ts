@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { CommitLog } from '../commitlog/commit-log.ts'
+import { forgetAhead } from '../commitlog/content-ahead.ts'
 import { decodeCheckpoint, type Checkpoint } from '../commitlog/log-file.ts'
 import { Damage } from '../damage.ts'
 import { StorageError } from '../errors.ts'
@@ -16,8 +17,9 @@ import {
   type LostContent,
   type ReturnedRecords,
 } from './apply.ts'
-import type { LogFacts } from './facts.ts'
+import type { BlockName, LogFacts } from './facts.ts'
 import { checkpointBefore, onlyOf } from './waiting-frames.ts'
+import { findNamelessContent, removeNamelessContent } from './nameless-content.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './owed-content.ts'
 import { planBlock, type PlannedBlock } from './plan.ts'
 import { scanBlocks } from './scan-blocks.ts'
@@ -50,6 +52,8 @@ export interface RecoveryPlan {
   readonly owed: readonly OwedRecord[]
   /** What the log has and ReductStore has not. */
   readonly returned: readonly ReturnedRecords[]
+  /** Their data files go: no group that became durable names them. */
+  readonly nameless: readonly BlockName[]
 }
 
 /** @throws {StorageError} `ERR_CORRUPT` */
@@ -67,7 +71,7 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
   const log = await scanLog(fs, paths, await readCheckpoint(fs, paths))
   const known = await readOwed(fs, paths)
   if (log.damage.length > 0)
-    return { log, blocks: [], faults: log.damage, damage, lost: [], owed: known, returned: [] }
+    return { log, blocks: [], faults: log.damage, damage, lost: [], owed: known, returned: [], nameless: [] }
   const planned = [await planEntries(fs, paths, log, damage)]
   const faults = planned.flatMap(({ blocks }) => blocks.flatMap(faultOfLog))
   for (const frames of log.checkpoint.waiting) {
@@ -81,6 +85,7 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
     planned.flatMap((one) => one.owed),
   )
   const blocks = planned.flatMap((one) => one.blocks).filter(({ facts }) => damage.of(facts) === undefined)
+  const named = blocks.map(({ facts }) => facts)
   return {
     log,
     blocks,
@@ -89,6 +94,7 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
     lost: planned.flatMap((one) => one.lost),
     owed,
     returned: planned.flatMap((one) => one.returned),
+    nameless: await findNamelessContent(fs, paths, log, named, damage),
   }
 }
 
@@ -166,6 +172,8 @@ export async function recover(
   }
   const { checkpoint, frames, logNumberMax } = plan.log
   const last = frames.at(-1)
+  // First of all: on a full disk their bytes are what the rest needs.
+  await removeNamelessContent(fs, paths, plan.nameless)
   await requireSpace(fs, paths, spaceNeeded(plan))
   const before = last === undefined ? checkpoint : { sequence: last.sequence - 1, chain: last.previousChain }
   const log = await CommitLog.begin(fs, paths, generation, logNumberMax + 1, before)
@@ -175,6 +183,7 @@ export async function recover(
     frame.set(await fs.read(last.logPath, last.atBytes, last.bytes))
     await log.append(frame, { sequence: last.sequence, chain: last.chain })
   }
+  await forgetAhead(fs, paths)
   if (plan.owed.length > 0) await writeOwed(fs, paths, plan.owed)
   await applyPlans(fs, paths.root, plan.blocks, plan.damage)
 

@@ -4,8 +4,9 @@ import type { Replacement } from '../../fs/replace-files.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
-import { indexEntryOf } from '../codec/index-entry.ts'
+import { indexEntryOf, lostIndexEntry } from '../codec/index-entry.ts'
 import type { EntryPaths } from '../paths.ts'
+import { lookAtEntry, mayHaveNamed, namelessData } from '../query/entry-files.ts'
 import { rebuildIndex } from '../query/list-blocks.ts'
 import { walStopMarker } from '../wal/wal-codec.ts'
 import type { LoggedItem } from './facts.ts'
@@ -73,7 +74,7 @@ export async function newIndex(
   await clearTemporary(fs, paths.index)
   const read = await fs.readFile(paths.index)
   const decoded = read === undefined ? undefined : decodeIndex(read)
-  const entries = decoded?.verdict === 'valid' ? decoded.entries : (await rebuildIndex(fs, paths)).entries
+  const entries = decoded?.verdict === 'valid' ? decoded.entries : await rebuildOurIndex(fs, paths)
   for (const { facts, plan } of blocks) {
     const id = BigInt(facts.blockId)
     if (plan.kind === 'open') {
@@ -88,6 +89,15 @@ export async function newIndex(
   }
   const sorted = [...entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
   return { file: { path: paths.index, kind: 'index' }, bytes: encodeIndex(sorted).bytes }
+}
+
+/** With the ids of blocks that have nothing but a data file: those of blocks that are begun have a place in `blocks`. */
+async function rebuildOurIndex(fs: FileSystem, paths: EntryPaths): Promise<Map<bigint, IndexEntry>> {
+  const { entries } = await rebuildIndex(fs, paths)
+  const files = await lookAtEntry(fs, paths)
+  if (mayHaveNamed(files))
+    for (const id of namelessData(files)) entries.set(id, lostIndexEntry(id, new Uint8Array(0)))
+  return entries
 }
 
 function emptyEntry(id: bigint): IndexEntry {

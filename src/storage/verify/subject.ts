@@ -12,6 +12,8 @@ export interface Subject {
   readonly isStore: boolean
   /** By `blockKey`: the log holds all content from this place of the data file on, and recovery writes it again. */
   readonly redoneFromBytes: ReadonlyMap<string, number>
+  /** By `blockKey`: their data files are what was written ahead of a group that never became durable; the open removes them. */
+  readonly nameless: ReadonlySet<string>
   /** What cannot be read, or get what the log has for it. */
   readonly damage: Damage
 }

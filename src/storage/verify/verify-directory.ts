@@ -65,6 +65,7 @@ async function verifyUndisturbed(
     isLive,
     isStore: log?.isStore ?? true,
     redoneFromBytes: log?.redoneFromBytes ?? new Map(),
+    nameless: log?.nameless ?? new Set(),
     damage: log?.damage ?? new Damage(dataPath),
   }
   const there = await discover(fs, dataPath)

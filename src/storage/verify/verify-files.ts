@@ -66,7 +66,8 @@ async function lookAtFiles(
     found('recoverable', path, ending === 'marker' ? 'WAL not folded yet' : `WAL ends badly (${ending})`)
   }
   const index = listed?.verdict === 'valid' ? listed.entries : new Map<bigint, IndexEntry>()
-  await findOrphans(subject, name, { listed: index, open, removed }, found)
+  const isIndexDamaged = listed !== undefined && listed.verdict !== 'valid'
+  await findOrphans(subject, name, { listed: index, open, removed, isIndexDamaged }, found)
   try {
     const source = await sourceOf(subject, name)
     for (const { path, message } of source.faults) found('damaged', path, message)
@@ -86,15 +87,16 @@ interface NamedBlocks {
   readonly open: ReadonlySet<bigint>
   /** ReductStore was removing them. */
   readonly removed: ReadonlySet<bigint>
+  readonly isIndexDamaged: boolean
 }
 
 async function findOrphans(
   subject: Subject,
   name: EntryName,
-  { listed, open, removed }: NamedBlocks,
+  { listed, open, removed, isIndexDamaged }: NamedBlocks,
   found: Found,
 ): Promise<void> {
-  const { fs, dataPath, isLive } = subject
+  const { fs, dataPath, isLive, isStore } = subject
   const paths = new EntryPaths(dataPath, name)
   const redoneFromBytes = (id: bigint): number | undefined => subject.redoneFromBytes.get(blockKey(name, id))
   const data = new Set<bigint>()
@@ -106,8 +108,15 @@ async function findOrphans(
     else if (file.kind === 'descriptor') described.add(file.blockId)
   }
   for (const id of data) {
-    if (described.has(id) || open.has(id) || isLive) continue
-    found('recoverable', paths.data(id), 'data file without descriptor or WAL')
+    // What is listed has its own finding below.
+    if (described.has(id) || open.has(id) || listed.has(id) || isLive) continue
+    const isOurs = subject.nameless.has(blockKey(name, id))
+    if (isOurs) found('recoverable', paths.data(id), 'content of a group that was never finished')
+    else if (redoneFromBytes(id) !== undefined)
+      found('recoverable', paths.data(id), 'content of a group that is not carried out yet')
+    else if (isIndexDamaged && isStore)
+      found('damaged', paths.data(id), 'data file without descriptor or WAL, and the index is damaged')
+    else found('recoverable', paths.data(id), 'data file that nothing names: it goes to the quarantine')
   }
   for (const id of new Set([...described, ...open])) {
     if (data.has(id) || removed.has(id) || isLive) continue

@@ -24,6 +24,7 @@ export interface LogVerdict {
   readonly isWhole: boolean
   /** As a `Subject` has it. */
   readonly redoneFromBytes: ReadonlyMap<string, number>
+  readonly nameless: ReadonlySet<string>
   readonly damage: Damage
   /** What the open would do, in order, for people. */
   readonly steps: readonly string[]
@@ -63,6 +64,7 @@ export async function verifyLog(
     identity: undefined,
     isWhole: false,
     redoneFromBytes: new Map(),
+    nameless: new Set(),
     damage: new Damage(paths.root),
     steps: [],
   }
@@ -95,7 +97,8 @@ export async function verifyLog(
       const message = `${log.frames.length} groups are not covered by a checkpoint`
       found('recoverable', paths.logDirectory, message)
     }
-    verdict = { ...verdict, damage, redoneFromBytes: redoneFromBytes(plan), steps: stepsOf(plan) }
+    const nameless = new Set(plan.nameless.map((block) => blockKey(block, block.blockId)))
+    verdict = { ...verdict, damage, redoneFromBytes: redoneFromBytes(plan), nameless, steps: stepsOf(plan) }
     if (log.damage.length > 0) return verdict
     companion?.restore(log.checkpoint.companion)
     for (const frame of log.frames) for (const delta of frame.deltas) companion?.apply(delta)
@@ -109,7 +112,7 @@ export async function verifyLog(
   }
 }
 
-function stepsOf({ log, blocks, damage }: RecoveryPlan): string[] {
+function stepsOf({ log, blocks, damage, nameless }: RecoveryPlan): string[] {
   const steps = damage.places.map(
     ({ bucket, entry }) => `keep what the log has for ${bucket}/${entry ?? ''} until it can be read`,
   )
@@ -118,6 +121,8 @@ function stepsOf({ log, blocks, damage }: RecoveryPlan): string[] {
       `drop ${log.tornTailBytes} bytes of an unfinished group at the end of the log: it was never acknowledged`,
     )
   }
+  for (const { bucket, entry, blockId } of nameless)
+    steps.push(`remove the data file of ${bucket}/${entry} block ${blockId}: its group was never finished`)
   if (log.frames.length > 0) steps.push(`redo ${log.frames.length} groups of ${log.logBytes} log bytes`)
   for (const { facts, plan } of blocks) {
     if (plan.kind !== 'damaged')

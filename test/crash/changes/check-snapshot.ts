@@ -1,5 +1,5 @@
 import type { SimulatedDisk } from '../../support/simulated-disk.ts'
-import { checkSettledDirectory } from '../judge.ts'
+import { checkNothingNameless, checkSettledDirectory } from '../judge.ts'
 import { DATA_PATH, SimulationFailure, StoreProcess, requireReason, type Tools } from '../store-process.ts'
 import { evictionOf } from './evicted.ts'
 import { Expectation } from './expectation.ts'
@@ -85,6 +85,7 @@ async function recover(
   process.onBlockEvicted = (event) => evictions.push(evictionOf(image, event))
   await process.open()
   requireNothingLeft(image)
+  checkNothingNameless(image)
   isPaying = process.storage.owed.length > 0
   if (isPaying) {
     coverage.add('opens.owing')
@@ -174,6 +175,6 @@ function requireNoContent(disk: SimulatedDisk, removed: ReadonlySet<string>): vo
 function requireNothingLeft(disk: SimulatedDisk): void {
   const left = disk
     .paths(`${DATA_PATH}/.sediment`)
-    .find((path) => /\/(removed-|new-|staged\/|moving|quarantine\/)/.test(path))
+    .find((path) => /\/(removed-|new-|staged\/|moving)/.test(path))
   if (left !== undefined) throw new SimulationFailure(`${left} was left`)
 }

@@ -10,6 +10,7 @@
 const log = 'src/storage/commitlog/commit-log.ts'
 const group = 'src/storage/commitlog/group-commit.ts'
 const directContent = 'src/storage/commitlog/direct-content.ts'
+const namelessContent = 'src/storage/recovery/nameless-content.ts'
 const checkpointer = 'src/storage/commitlog/checkpointer.ts'
 const projector = 'src/storage/commitlog/projector.ts'
 const frame = 'src/storage/commitlog/frame.ts'
@@ -170,6 +171,24 @@ export const mutants = [
       },
     ],
   },
+  one(
+    'content ahead of its frame is not noted',
+    directContent,
+    '    if (nameless.length > 0) await this.#note(nameless, sequence)\n',
+    '',
+  ),
+  one(
+    'content ahead of its frame is noted too late',
+    directContent,
+    '    if (nameless.length > 0) await this.#note(nameless, sequence)\n',
+    '    if (nameless.length > 0) void this.#note(nameless, sequence)\n',
+  ),
+  one(
+    'removal of content ahead is not synced before its note goes',
+    namelessContent,
+    '  if (directories.size > 0) await fs.syncDirectories([...directories])\n',
+    '',
+  ),
   one('frame does not wait for its direct content', group, '    await direct\n', ''),
   one(
     'direct content beyond a frame buffer not synced',

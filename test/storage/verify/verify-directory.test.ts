@@ -114,7 +114,7 @@ describe('verify', () => {
     [
       'a data file that nothing knows',
       (disk) => disk.putFile(`${directory}/5.blk`, Buffer.from('x')),
-      ['recoverable kafka/topic/0/5.blk: data file without descriptor or WAL'],
+      ['recoverable kafka/topic/0/5.blk: data file that nothing names: it goes to the quarantine'],
     ],
     [
       'a missing index',

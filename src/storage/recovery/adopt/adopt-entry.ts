@@ -5,7 +5,13 @@ import { judgeBlock, type BlockFiles, type BlockVerdict, type WholeBlock } from 
 import { encodeIndex, type IndexEntry } from '../../codec/index-codec.ts'
 import { indexEntryOf, lostIndexEntry } from '../../codec/index-entry.ts'
 import { blockFiles, type EntryPaths } from '../../paths.ts'
-import { lookAtEntry, readBlockFiles, type EntryFiles } from '../../query/entry-files.ts'
+import {
+  lookAtEntry,
+  mayHaveNamed,
+  namelessData,
+  readBlockFiles,
+  type EntryFiles,
+} from '../../query/entry-files.ts'
 import type { Quarantine } from './quarantine.ts'
 import { isOverlapping, separateBlocks } from './separate-blocks.ts'
 
@@ -56,6 +62,9 @@ export async function adoptEntry(paths: EntryPaths, options: AdoptOptions): Prom
   for (const [id, listed] of files.compressed)
     if (!judged.some((one) => one.id === id)) listing.set(id, listed)
 
+  const nameless = isForeign ? [] : namelessData(files)
+  if (mayHaveNamed(files)) for (const id of nameless) listing.set(id, lostIndexEntry(id, new Uint8Array(0)))
+
   const changing = new Set(judged.filter(({ isChanging }) => isChanging).map(({ id }) => id))
   if (changing.size > 0) {
     // With the old lengths: they tell a descriptor that was only lengthened.
@@ -69,8 +78,11 @@ export async function adoptEntry(paths: EntryPaths, options: AdoptOptions): Prom
     await atomicWrite(fs, paths.index, 'index', encodeSorted([...listing.values()]))
   for (const one of judged) await finishBlock(paths, one, files, options)
   if (isForeign) await takeStrays(paths, files, options)
+  if (!mayHaveNamed(files)) for (const id of nameless) await takeData(paths.data(id), NAMELESS, options)
   if (isOverlapping(listing)) await separateBlocks(paths, options)
 }
+
+const NAMELESS = 'a data file that neither index nor descriptor nor WAL knows'
 
 /** What is kept of a verdict: memory stays in proportion to one block. */
 interface Judged {
@@ -226,15 +238,19 @@ async function takeBlock(
 }
 
 /** ReductStore began the block and no record was finished: only bytes of an upload can be lost with it. */
-async function takeVoid(paths: EntryPaths, id: bigint, { fs, quarantine }: AdoptOptions): Promise<void> {
-  for (const path of [paths.swap(id), paths.data(id)]) {
-    const lengthBytes = await fs.fileBytes(path)
-    if (lengthBytes === 0) await fs.unlink(path)
-    else if (lengthBytes !== undefined)
-      await quarantine.take(path, `block ${id}: no record was ever finished in it`)
-  }
+async function takeVoid(paths: EntryPaths, id: bigint, options: AdoptOptions): Promise<void> {
+  const { fs } = options
+  for (const path of [paths.swap(id), paths.data(id)])
+    await takeData(path, `block ${id}: no record was ever finished in it`, options)
   await fs.unlink(paths.descriptor(id))
   await fs.syncDirectories([paths.directory])
+}
+
+/** Nothing is kept of a file without a byte. */
+async function takeData(path: string, reason: string, { fs, quarantine }: AdoptOptions): Promise<void> {
+  if ((await fs.fileBytes(path)) !== 0) return quarantine.take(path, reason)
+  await fs.unlink(path)
+  await fs.syncDirectories([path.slice(0, path.lastIndexOf('/'))])
 }
 
 /** What said that something was to be done goes when it is done. */
@@ -271,7 +287,7 @@ async function takeStrays(
   for (const id of data) {
     if (compressed.has(id)) await quarantine.take(paths.data(id), `block ${id} is there compressed`)
     else if (!listed.has(id) && !described.has(id) && !wals.has(id))
-      await quarantine.take(paths.data(id), 'a data file that neither index nor descriptor nor WAL knows')
+      await quarantine.take(paths.data(id), NAMELESS)
   }
   for (const id of described)
     if (compressed.has(id)) await quarantine.take(paths.descriptor(id), `block ${id} is there compressed`)
