@@ -1,13 +1,22 @@
 // Goal: what becomes of partitions and their leaders loses, doubles and skips nothing, and what a cluster itself has lost
 // is told. Method: sinks on one cluster of three real brokers, which are killed, started, and made to lose records.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import kafkajs, { type Admin, type Producer } from 'kafkajs'
+import kafkajs, {
+  type Admin,
+  type Assigner,
+  type Consumer,
+  type PartitionAssigner,
+  type Producer,
+} from 'kafkajs'
 import { startCluster } from '../../dev/kafka/cluster.mjs'
+import type { KafkajsSource } from '../../src/kafka/kafkajs/kafkajs-source.ts'
 import { Sink } from '../../src/sink/sink.ts'
 import type { StartPolicy } from '../../src/sink/start-plan.ts'
 import { testSource } from '../support/kafka/test-source.ts'
 import { requireTool } from '../support/needs.ts'
 import { realClock } from '../support/real-clock.ts'
+import { RecordingHandler } from '../support/recording-handler.ts'
+import { RecordingLogger } from '../support/recording-logger.ts'
 import { FakeStorage } from '../support/sink/fake-storage.ts'
 import { plainMapper, storedOffsets } from '../support/sink/sink-bench.ts'
 
@@ -74,6 +83,15 @@ describeWithKafka('a sink on three brokers', () => {
   const partitionOf = async (topic: string): Promise<{ leader: number; isr: number[] }> => {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }))
     return topics[0]?.partitions[0] ?? { leader: -1, isr: [] }
+  }
+  const coordinatorOf = async (groupId: string): Promise<(typeof cluster.nodes)[0]> => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: ['__consumer_offsets'] })
+    const { partitions } = topics[0]!
+    const hash = [...groupId].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) | 0, 0)
+    const place = partitions.find(
+      ({ partitionId }) => partitionId === (hash & 0x7fff_ffff) % partitions.length,
+    )
+    return cluster.nodes.find(({ id }) => id === place?.leader)!
   }
   const leaderOf = async (topic: string): Promise<number> => (await partitionOf(topic)).leader
   const produce = async (topic: string, messages: number, partition = 0): Promise<void> => {
@@ -157,6 +175,71 @@ describeWithKafka('a sink on three brokers', () => {
       await until('all replicas', async () => (await partitionOf(topic)).isr.length === 3)
     }
     await expectWhole(one, topic)
+  })
+
+  test('joins again where the broker of its group dies between the two answers to its join', async () => {
+    const topic = await newTopic([1, 2, 3])
+    const groupId = `group-${++count}`
+    const brokers = cluster.nodes.map(({ bootstrap }) => bootstrap)
+    const retry = { initialRetryTime: 100, maxRetryTime: 300 }
+    const kafka = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING, retry })
+    // Who leads the group lets the others wait for the answer to SyncGroup.
+    let isSlow = false
+    let waiting = 0
+    const slowly: PartitionAssigner = (config) => {
+      const assigner = kafkajs.PartitionAssigners.roundRobin(config)
+      const assign: Assigner['assign'] = async (group) => {
+        if (isSlow) waiting = group.members.length
+        while (isSlow) await realClock.sleep(20)
+        return assigner.assign(group)
+      }
+      return { ...assigner, assign, protocol: (given) => assigner.protocol(given) }
+    }
+    const timing = { heartbeatInterval: 200, maxWaitTimeInMs: 100 }
+    const leader = kafka.consumer({ groupId, partitionAssigners: [slowly], ...timing })
+    const third = kafka.consumer({ groupId, ...timing })
+    const consume = async (consumer: Consumer): Promise<void> => {
+      await consumer.subscribe({ topics: [topic] })
+      await consumer.run({ eachMessage: () => Promise.resolve() })
+    }
+    const logger = new RecordingLogger()
+    const newSource = (): KafkajsSource =>
+      testSource({
+        brokers,
+        groupId,
+        topics: [topic],
+        groupInstanceId: 'one',
+        sessionTimeoutMs: 30_000,
+        startTimeoutMs: LIMIT_MS,
+        logger,
+      })
+    const source = newSource()
+    try {
+      await Promise.all([leader.connect(), third.connect()])
+      await consume(leader)
+      const groupState = async (): Promise<string> =>
+        (await admin.describeGroups([groupId])).groups[0]?.state ?? ''
+      await until('a group', async () => (await groupState()) === 'Stable')
+      const first = newSource()
+      await first.start(new RecordingHandler())
+      await first.stop()
+
+      isSlow = true
+      const thirdStarted = consume(third)
+      await until('a rebalance', async () => (await groupState()) === 'PreparingRebalance')
+      const handler = new RecordingHandler()
+      const started = source.start(handler)
+      await until('the first answer for all three', () => waiting === 3)
+      await (await coordinatorOf(groupId)).kill()
+      isSlow = false
+      await Promise.all([started, thirdStarted])
+      await until('an assignment', () => handler.assignments.length > 0)
+      expect(logger.lines.filter(({ message }) => message.startsWith('fenced'))).toHaveLength(1)
+      expect(handler.failures).toEqual([])
+    } finally {
+      isSlow = false
+      await Promise.all([leader.disconnect(), third.disconnect(), source.stop()])
+    }
   })
 
   test('reads partitions that are added from their first record on, also where it begins with the latest', async () => {

@@ -19,7 +19,7 @@ export interface Membership {
   readonly epoch: number
   readonly group: ConsumerGroup
   readonly generationId: number
-  readonly memberId: string
+  readonly memberId: string | null
   readonly partitions: readonly TopicPartition[]
   /** Aborted when the epoch is over. */
   readonly ending: AbortController

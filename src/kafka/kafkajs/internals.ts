@@ -97,7 +97,8 @@ export interface Cluster {
 export interface ConsumerGroup {
   readonly cluster: Cluster
   readonly generationId: number
-  readonly memberId: string
+  /** Given with the answer to JoinGroup, an assignment comes later; `null` before the first and where it is not known any more. */
+  memberId: string | null
   coordinator: Broker | null
   topicsSubscribed: string[]
   topicConfigurations: Record<string, { fromBeginning: boolean }>

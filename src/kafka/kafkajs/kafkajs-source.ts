@@ -17,6 +17,7 @@ import { CleanupPolicies } from './cleanup-policies.ts'
 import { Doorbell } from './doorbell.ts'
 import { Epochs } from './epochs.ts'
 import { FetchLoop } from './fetch-loop.ts'
+import { HalfMadeJoin } from './half-made-join.ts'
 import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
 import { Identity, type KnownPartitions } from './identity.ts'
 import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
@@ -69,6 +70,7 @@ export class KafkajsSource implements KafkaSource {
   private readonly logger: Logger
   private readonly clock: Clock
   private readonly bell: Doorbell
+  private readonly halfMade: HalfMadeJoin
   private handler: SourceHandler | undefined
   private consumer: Consumer | undefined
   private cluster: Cluster | undefined
@@ -95,6 +97,7 @@ export class KafkajsSource implements KafkaSource {
     this.logger = options.logger
     this.clock = options.clock
     this.bell = new Doorbell(options.clock)
+    this.halfMade = new HalfMadeJoin(options.logger)
   }
 
   get clusterId(): string {
@@ -553,7 +556,7 @@ export class KafkajsSource implements KafkaSource {
       const topics = [...this.topology!.topics]
       group.topicsSubscribed = topics
       group.topicConfigurations = Object.fromEntries(topics.map((topic) => [topic, { fromBeginning: true }]))
-      await joinPatiently(join, {
+      await joinPatiently(() => this.halfMade.complete(group, join), {
         wait: (durationMs) => this.bell.wait(durationMs),
         isOver: () => this.isStopping,
         failed: (error) => this.firstJoin?.failed(error),
