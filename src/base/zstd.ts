@@ -1,5 +1,5 @@
 import zlib from 'node:zlib'
-import { decompress as unzstd } from 'fzstd'
+import { Decompress, decompress as unzstd } from 'fzstd'
 
 const KIB = 1024
 
@@ -14,9 +14,13 @@ const nativeUnzstd = (
   }
 ).zstdDecompress
 
+/** What the highest levels of compression make decoders set aside, however small the frame. */
+const WINDOW_BYTES_MAX = 128 * KIB * KIB
+
 /**
  * One or more zstd frames, decompressed.
- * @throws {Error} what the decoder says, or that it would be more than `bytesMax`: nothing larger is ever allocated
+ * @throws {Error} what the decoder says, or that it would be more than `bytesMax`: nothing larger is ever allocated, but for
+ *   windows of up to 128 MiB
  */
 export async function decompressZstd(input: Buffer, bytesMax: number): Promise<Buffer> {
   if (nativeUnzstd !== undefined) {
@@ -26,10 +30,36 @@ export async function decompressZstd(input: Buffer, bytesMax: number): Promise<B
       nativeUnzstd(input, options, (error, output) => (error === null ? resolve(output) : reject(error)))
     })
   }
-  const announced = zstdBytesMax(input)
-  if (announced > bytesMax) throw new Error(`${announced} bytes announced, and ${bytesMax} are the limit`)
+  let announced = 0
+  let boundBytes = 0
+  let windowBytes = 0
+  for (const frame of zstdFrames(input)) {
+    announced += frame.announcedBytes
+    boundBytes += Math.max(frame.announcedBytes, frame.blockBytes)
+    windowBytes = Math.max(windowBytes, frame.windowBytes)
+  }
+  if (announced > bytesMax) throw tooLarge(announced, bytesMax)
+  if (windowBytes > Math.max(bytesMax, WINDOW_BYTES_MAX)) throw tooLarge(windowBytes, bytesMax)
+  if (boundBytes > bytesMax) return unzstdCounting(input, bytesMax)
   const output = unzstd(input)
   return Buffer.from(output.buffer, output.byteOffset, output.byteLength)
+}
+
+/** Block by block, and no further than the limit: a block may be less than the most it can be. */
+function unzstdCounting(input: Buffer, bytesMax: number): Buffer {
+  const blocks: Uint8Array[] = []
+  let bytes = 0
+  const stream = new Decompress((block) => {
+    bytes += block.length
+    if (bytes > bytesMax) throw tooLarge(bytes, bytesMax)
+    blocks.push(block)
+  })
+  stream.push(input, true)
+  return Buffer.concat(blocks)
+}
+
+function tooLarge(bytes: number, bytesMax: number): Error {
+  return new Error(`${bytes} bytes at least, and ${bytesMax} are the limit`)
 }
 
 const ZSTD_MAGIC = 0xfd2fb528
@@ -39,14 +69,29 @@ const ZSTD_DICTIONARY_BYTES = [0, 1, 2, 4]
 /**
  * How much zstd frames may become, by their headers alone: at least what the decoder yields or sets aside. Where the
  * input is cut off or makes no sense only what was read until then counts.
- *
- *      magic  descriptor  [window 1]  [dictionary 0-4]  [content size 0-8]  (header 3  block)…  [checksum 4]
- *
- * Of a block header bit 0 says that it is the last, bits 1 and 2 what it is: stored, one byte repeated, compressed.
- * The window counts, too: a decoder sets it aside for each frame.
  */
 export function zstdBytesMax(input: Buffer): number {
   let bytes = 0
+  for (const { announcedBytes, blockBytes, windowBytes } of zstdFrames(input))
+    bytes += Math.max(announcedBytes, blockBytes, windowBytes)
+  return bytes
+}
+
+interface ZstdFrame {
+  /** 0 where it does not say. */
+  readonly announcedBytes: number
+  /** What its blocks may become at the most. */
+  readonly blockBytes: number
+  /** What a decoder sets aside for it. */
+  readonly windowBytes: number
+}
+
+/**
+ *      magic  descriptor  [window 1]  [dictionary 0-4]  [content size 0-8]  (header 3  block)…  [checksum 4]
+ *
+ * Of a block header bit 0 says that it is the last, bits 1 and 2 what it is: stored, one byte repeated, compressed.
+ */
+function* zstdFrames(input: Buffer): Generator<ZstdFrame> {
   let at = 0
   while (at + 6 <= input.length) {
     const magic = input.readUInt32LE(at)
@@ -54,7 +99,7 @@ export function zstdBytesMax(input: Buffer): number {
       at += 8 + input.readUInt32LE(at + 4)
       continue
     }
-    if (magic !== ZSTD_MAGIC) return bytes
+    if (magic !== ZSTD_MAGIC) return
     const descriptor = input[at + 4]!
     const isSingle = (descriptor & 0x20) !== 0
     const windowByte = input[at + 5]!
@@ -75,9 +120,9 @@ export function zstdBytesMax(input: Buffer): number {
     }
     at += (descriptor & 0x04) !== 0 ? 4 : 0
     // A size of two bytes counts from 256.
-    bytes += Math.max(announced + (sizeBytes === 2 ? 256 : 0), blocks, window)
+    const announcedBytes = announced + (sizeBytes === 2 ? 256 : 0)
+    yield { announcedBytes, blockBytes: blocks, windowBytes: window }
   }
-  return bytes
 }
 
 /** Bytes that are cut off count as zeros, as the decoder reads them. */

@@ -30,7 +30,7 @@ export function createDeadLetters(
  * @throws {UsageError} when a certificate, a key or a secret cannot be read
  */
 export function createSource(
-  settings: KafkaSettings,
+  { kafka: settings, memory }: Pick<Settings, 'kafka' | 'memory'>,
   env: Context['env'],
   clock: Clock,
   logger: Logger,
@@ -45,6 +45,7 @@ export function createSource(
     maxBytes: settings.fetchBytesMax,
     maxBytesPerPartition: settings.fetchPartitionBytesMax,
     maxWaitMs: settings.fetchWaitMs,
+    decompressedBytesMax: memory.budgetBytes,
     clock,
   })
 }

@@ -278,7 +278,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'memory.budgetBytes': [
     bytes(16 * MIB, 64 * GIB),
     64 * MIB,
-    'Memory for messages that are fetched and not yet durable; when it is used up, fetching waits. Beside it the process needs as much again as a single batch is larger than half of kafka.fetchBytesMax, the caches (storage.writeCacheBytesMax, storage.readCacheBytesMax) and about 200 MiB.',
+    'Memory for messages that are fetched and not yet durable; when it is used up, fetching waits. It is also the most that one compressed record batch may become: a partition with a larger one is held. Beside it the process needs as much again as a single batch is larger than half of kafka.fetchBytesMax, the caches (storage.writeCacheBytesMax, storage.readCacheBytesMax) and about 200 MiB.',
   ],
 
   'http.host': [

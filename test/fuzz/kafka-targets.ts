@@ -88,6 +88,7 @@ const recordSetTarget: FuzzTarget = {
       FIRST_OFFSET,
       HIGH_WATERMARK,
       aborted,
+      { decompressedBytesMax: DECOMPRESSED_BYTES_MAX },
     )
     let previous = FIRST_OFFSET - 1
     for (const { offset, headers } of records) {

@@ -563,6 +563,7 @@ describe('a source without a broker', () => {
       sessionTimeoutMs: 10_000,
       maxBytes: 1 << 20,
       maxBytesPerPartition: 1 << 20,
+      decompressedBytesMax: 1 << 20,
       maxWaitMs: 100,
       logger: silentLogger,
       clock: realClock,

@@ -90,12 +90,7 @@ describeWithKafka('a broker that lets in only who may', () => {
   }
 
   function sourceOf(set: readonly string[], env: Record<string, string> = {}): KafkajsSource {
-    const source = createSource(
-      loadSettings({ env, set }).settings.kafka,
-      process.env,
-      realClock,
-      silentLogger,
-    )
+    const source = createSource(loadSettings({ env, set }).settings, process.env, realClock, silentLogger)
     sources.push(source)
     return source
   }

@@ -51,13 +51,13 @@ interface Place {
 }
 
 async function fetchMessage(
-  { kafka }: Settings,
+  settings: Settings,
   env: Context['env'],
   topic: string,
   partition: number,
   offset: number,
 ): Promise<KafkaMessage> {
-  const source = createSource(kafka, env, systemClock, silentLogger)
+  const source = createSource(settings, env, systemClock, silentLogger)
   try {
     await source.probe()
     const found = await source.recordAt({ topic, partition }, offset)

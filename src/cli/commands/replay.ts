@@ -49,7 +49,7 @@ export async function replay(
     context,
   )
   const dataPath = resolve(settings.dataPath)
-  const source = createSource(settings.kafka, context.env, systemClock, silentLogger)
+  const source = createSource(settings, context.env, systemClock, silentLogger)
   const wanted = { topic, partition, ...range, fromMs }
   try {
     await source.probe()

@@ -28,7 +28,7 @@ export async function run(options: RunOptions, context: Context): Promise<void> 
     clock: systemClock,
     logger: (room) => logger.child(room),
     openFileSystem: (observer) => NodeFileSystem.open({ observer }),
-    createSource: () => createSource(settings.kafka, context.env, systemClock, logger.child('kafka')),
+    createSource: () => createSource(settings, context.env, systemClock, logger.child('kafka')),
     createDeadLetters: () =>
       createDeadLetters(settings.kafka, context.env, systemClock, logger.child('dead-letters')),
   })

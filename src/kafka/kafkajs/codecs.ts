@@ -3,13 +3,10 @@ import zlib from 'node:zlib'
 import { decompressFrameSync } from 'lz4-napi'
 import snappy from 'snappy'
 import { decompressZstd, zstdBytesMax } from '../../base/zstd.ts'
-import { lz4BytesMax, snappyBytes } from './decompressed-size.ts'
+import { lz4Bytes, lz4BytesMax, snappyBytes } from './decompressed-size.ts'
 
 /** The compression of a record batch, by the number in its attributes. */
 export const Codec = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
-
-/** What one record batch may become: a small one that announces more is damaged, or meant to fill our memory. */
-const DECOMPRESSED_BYTES_MAX = 1024 * 1024 * 1024
 
 const KIB = 1024
 const GZIP_TRAILER_BYTES = 4
@@ -25,20 +22,23 @@ const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)
  * batches of 20 MB.
  *
  * @throws {Error} what the codec says, that `codec` is unknown, or that it would be more than `bytesMax`: that is known
- *   from the headers, or while it is undone
+ *   before anything is undone where the input says how much it will be, and else while it is undone
  */
-export async function decompress(
-  codec: number,
-  input: Buffer,
-  bytesMax = DECOMPRESSED_BYTES_MAX,
-): Promise<Buffer> {
+export async function decompress(codec: number, input: Buffer, bytesMax: number): Promise<Buffer> {
   switch (codec) {
     case Codec.gzip:
-      return gunzip(input, { chunkSize: gzipChunkBytes(input), maxOutputLength: bytesMax })
+      return gunzip(input, {
+        chunkSize: Math.min(gzipChunkBytes(input), bytesMax + 1),
+        maxOutputLength: bytesMax,
+      }).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error
+        throw new Error(`it becomes more than ${bytesMax} bytes, and that is the limit`)
+      })
     case Codec.snappy:
       return unsnappy(input, bytesMax)
     case Codec.lz4:
-      assertFits(lz4BytesMax(input), bytesMax)
+      // What the blocks can be at the most is quickly known, and refuses nothing: they may be less.
+      if (lz4BytesMax(input) > bytesMax) assertFits(lz4Bytes(input), bytesMax)
       return decompressFrameSync(input)
     case Codec.zstd:
       return decompressZstd(input, bytesMax)
@@ -64,7 +64,7 @@ export function decompressedBytesMax(codec: number, input: Buffer): number {
 
 function assertFits(bytes: number, bytesMax: number): void {
   if (bytes > bytesMax) {
-    throw new Error(`the record batch may become ${bytes} bytes, and ${bytesMax} are the limit`)
+    throw new Error(`it becomes ${bytes} bytes, and ${bytesMax} are the limit`)
   }
 }
 

@@ -22,13 +22,30 @@ const LZ4_MAGIC = 0x184d2204
 const LZ4_BLOCK_BYTES = [0, 0, 0, 0, 64 * KIB, 256 * KIB, 1024 * KIB, 4096 * KIB]
 
 /**
- *      magic  FLG  BD  [content size 8]  [dictionary 4]  HC  (size 4  block  [checksum 4])…  0 0 0 0  [checksum 4]
- *
- * A size with its highest bit set is of a block that is stored as it is.
- *
+ * At least what LZ4 frames become, by the headers of their blocks.
  * @throws {Error} for other bytes than LZ4 frames
  */
 export function lz4BytesMax(input: Buffer): number {
+  return lz4FrameBytes(input, (_at, _end, blockBytesMax) => blockBytesMax)
+}
+
+/**
+ * What LZ4 frames become, by the lengths in their blocks, which takes time; or what they announce, where that is more.
+ * @throws {Error} for other bytes than LZ4 frames
+ */
+export function lz4Bytes(input: Buffer): number {
+  return lz4FrameBytes(input, (at, end) => lz4BlockBytes(input, at, end))
+}
+
+/**
+ *      magic  FLG  BD  [content size 8]  [dictionary 4]  HC  (size 4  block  [checksum 4])…  0 0 0 0  [checksum 4]
+ *
+ * A size with its highest bit set is of a block that is stored as it is.
+ */
+function lz4FrameBytes(
+  input: Buffer,
+  blockBytes: (at: number, end: number, blockBytesMax: number) => number,
+): number {
   let bytes = 0
   let at = 0
   while (at + 7 <= input.length) {
@@ -48,10 +65,38 @@ export function lz4BytesMax(input: Buffer): number {
         break
       }
       const isStored = size >= 0x8000_0000
-      blocks += isStored ? size - 0x8000_0000 : blockBytesMax
-      at += (isStored ? size - 0x8000_0000 : size) + ((flags & 0x10) !== 0 ? 4 : 0)
+      const lengthBytes = isStored ? size - 0x8000_0000 : size
+      const end = Math.min(at + lengthBytes, input.length)
+      blocks += isStored ? lengthBytes : blockBytes(at, end, blockBytesMax)
+      at += lengthBytes + ((flags & 0x10) !== 0 ? 4 : 0)
     }
     bytes += Math.max(announced, blocks)
+  }
+  return bytes
+}
+
+/**
+ *      token  [literals more]…  literals  distance 2  [match more]…
+ *
+ * over and over; the last ends with its literals. The token has four bits for each of the two lengths; 15 means that bytes
+ * follow which are added, up to and with the first that is not 255. A match is four longer than it says.
+ */
+function lz4BlockBytes(input: Buffer, from: number, end: number): number {
+  let at = from
+  let bytes = 0
+  const length = (bits: number): number => {
+    let more = bits
+    for (let byte = bits === 15 ? 255 : 0; byte === 255 && at < end;) more += byte = input[at++]!
+    return more
+  }
+  while (at < end) {
+    const token = input[at++]!
+    const literals = length(token >> 4)
+    bytes += literals
+    at += literals
+    if (at >= end) break
+    at += 2
+    bytes += length(token & 15) + 4
   }
   return bytes
 }

@@ -24,7 +24,7 @@ import {
   fetchRequest,
   isStaleMetadata,
   type FetchedPartition,
-  type FetchLimits,
+  type ReadLimits,
 } from './fetch-protocol.ts'
 import { Api, errorText, send, type Cluster } from './internals.ts'
 import { decodeRecordSet, type DecodedRecordSet } from './record-set.ts'
@@ -40,7 +40,7 @@ const ABANDON_HANDLERS_MS = 5_000
 
 export interface FetchLoopOptions {
   readonly handler: SourceHandler
-  readonly limits: FetchLimits
+  readonly limits: ReadLimits
   readonly clock: Clock
   readonly logger: Logger
   leaderOf(partition: TopicPartition): number | undefined
@@ -318,13 +318,11 @@ export class FetchLoop {
     part: FetchedPartition,
     { lease, allowance }: AnswerMemory,
   ): Promise<boolean> {
-    const decoded = await decodeRecordSet(
-      part.recordSet,
-      position,
-      part.highWatermark,
-      part.aborted,
+    const { decompressedBytesMax } = this.options.limits
+    const decoded = await decodeRecordSet(part.recordSet, position, part.highWatermark, part.aborted, {
+      decompressedBytesMax,
       allowance,
-    )
+    })
     const isPutOff = decoded.nextOffset === position && decoded.error === undefined
     if (isPutOff) return true
     const absent = await this.explained(state, decoded)

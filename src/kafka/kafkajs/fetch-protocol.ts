@@ -26,6 +26,12 @@ export interface FetchLimits {
   readonly maxBytesPerPartition: number
 }
 
+/** Of reading as a whole. */
+export interface ReadLimits extends FetchLimits {
+  /** What one record batch may become: one that becomes more is taken for damaged, and held. */
+  readonly decompressedBytesMax: number
+}
+
 export interface FetchedPartition {
   readonly topic: string
   readonly partition: number

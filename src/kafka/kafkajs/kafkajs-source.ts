@@ -54,6 +54,8 @@ export interface KafkajsSourceOptions extends ClientOptions {
   /** Of one fetch response; also how much memory may be out with the handler before fetching waits. */
   readonly maxBytes: number
   readonly maxBytesPerPartition: number
+  /** What one record batch may become; a larger one is held as damaged. */
+  readonly decompressedBytesMax: number
   /** How long a broker waits for data, and the longest that a fetch loop sleeps. */
   readonly maxWaitMs: number
   /** How soon new topics and partitions are seen. Default: a minute. */
@@ -140,11 +142,9 @@ export class KafkajsSource implements KafkaSource {
    */
   async recordAt(place: TopicPartition, offset: number): Promise<SourceRecord | undefined> {
     const { cluster, topology } = this.connected()
-    const { maxWaitMs, maxBytes, maxBytesPerPartition } = this.options
     cluster.targetTopics.add(place.topic)
     await cluster.refreshMetadata()
-    const limits = { maxWaitMs, maxBytes, maxBytesPerPartition }
-    return recordAt(cluster, topology.leaderOf(place), place, offset, limits)
+    return recordAt(cluster, topology.leaderOf(place), place, offset, this.options)
   }
 
   /** After `probe` and without joining the group: what of each partition of a topic can be read. @throws {SourceError} */

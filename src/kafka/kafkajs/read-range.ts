@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { SourceError, type SourceRecord, type TopicPartition } from '../source.ts'
-import { FetchError, fetchRequest, type FetchLimits } from './fetch-protocol.ts'
+import { FetchError, fetchRequest, type ReadLimits } from './fetch-protocol.ts'
 import { errorText, send, type Cluster } from './internals.ts'
 import { decodeRecordSet, type DecodedRecordSet } from './record-set.ts'
 
@@ -17,7 +17,7 @@ export interface RangePiece {
 export interface RangeOptions {
   readonly cluster: Cluster
   readonly leaderOf: (partition: TopicPartition) => number | undefined
-  readonly limits: FetchLimits
+  readonly limits: ReadLimits
   readonly clock: Clock
 }
 
@@ -56,7 +56,13 @@ async function readPiece(
       const part = response.partitions[0]
       const errorCode = part?.errorCode ?? response.errorCode
       if (part === undefined || errorCode !== FetchError.none) throw new Error(`error ${errorCode}`)
-      const decoded = await decodeRecordSet(part.recordSet, position, part.highWatermark, part.aborted)
+      const decoded = await decodeRecordSet(
+        part.recordSet,
+        position,
+        part.highWatermark,
+        part.aborted,
+        limits,
+      )
       if (decoded.nextOffset > position) return decoded
       trouble = decoded.error ?? new Error(`nothing at offset ${position}`)
     } catch (error) {

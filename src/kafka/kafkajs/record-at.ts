@@ -1,6 +1,6 @@
 import type { SourceRecord, TopicPartition } from '../source.ts'
 import { SourceError } from '../source.ts'
-import { FetchError, fetchRequest, type FetchLimits } from './fetch-protocol.ts'
+import { FetchError, fetchRequest, type ReadLimits } from './fetch-protocol.ts'
 import { send, type Cluster } from './internals.ts'
 import { decodeRecordSet } from './record-set.ts'
 
@@ -13,7 +13,7 @@ export async function recordAt(
   leader: number | undefined,
   { topic, partition }: TopicPartition,
   offset: number,
-  limits: FetchLimits,
+  limits: ReadLimits,
 ): Promise<SourceRecord | undefined> {
   if (leader === undefined || leader < 0)
     throw new SourceError('ERR_BROKER', `${topic}/${partition} does not exist or has no leader`)
@@ -25,7 +25,7 @@ export async function recordAt(
     const code = part?.errorCode ?? response.errorCode
     throw new SourceError('ERR_BROKER', `broker ${leader} does not give ${topic}/${partition}: error ${code}`)
   }
-  const decoded = await decodeRecordSet(part.recordSet, offset, part.highWatermark, part.aborted)
+  const decoded = await decodeRecordSet(part.recordSet, offset, part.highWatermark, part.aborted, limits)
   const found = decoded.records.find((record) => record.offset === offset)
   if (found === undefined && decoded.error !== undefined) throw decoded.error
   return found

@@ -53,9 +53,10 @@ export function codecOf(batch: Batch): number {
   return batch.attributes & CODEC_MASK
 }
 
-export async function payloadOf(batch: Batch): Promise<Buffer> {
+/** @throws {Error} also when it becomes more than `decompressedBytesMax` */
+export async function payloadOf(batch: Batch, decompressedBytesMax: number): Promise<Buffer> {
   const content = batch.bytes.subarray(HEADER_BYTES)
-  return codecOf(batch) === Codec.none ? content : decompress(codecOf(batch), content)
+  return codecOf(batch) === Codec.none ? content : decompress(codecOf(batch), content, decompressedBytesMax)
 }
 
 /** Appends the records of one batch from `fetchOffset` on. @throws {SourceError} `ERR_BATCH` */

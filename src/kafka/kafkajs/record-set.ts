@@ -3,6 +3,7 @@ import { SourceError, type AbsentOffsets, type DamagedBatch, type SourceRecord }
 import { absentOffsets } from './absent-offsets.ts'
 import { Codec, decompressedBytesMax } from './codecs.ts'
 import type { Allowance } from './fetch-budget.ts'
+import { errorText } from './internals.ts'
 import {
   ATTRIBUTES_AT,
   codecOf,
@@ -42,20 +43,26 @@ export interface DecodedRecordSet {
   readonly damaged: DamagedBatch | undefined
 }
 
+export interface DecodeLimits {
+  /** A batch that becomes more than this is damaged. */
+  readonly decompressedBytesMax: number
+  /** Asked before a batch is decompressed; what it refuses is left for later, with all that follows. */
+  readonly allowance?: Pick<Allowance, 'grant'>
+}
+
 /**
  * Decodes the record batches of one partition in a fetch response. Control records, aborted records and those below
  * `fetchOffset` are left out, and `nextOffset` counts them. An incomplete last batch is normal: it is asked for again.
  * Keys, values and headers are views into `recordSet`, or into what its batches decompress to.
  *
  * @param aborted in the order of the response: by first offset
- * @param allowance asked before a batch is decompressed; what it refuses is left for later, with all that follows
  */
 export async function decodeRecordSet(
   recordSet: Buffer,
   fetchOffset: number,
   highWatermark: number,
   aborted: readonly AbortedTransaction[],
-  allowance?: Pick<Allowance, 'grant'>,
+  { decompressedBytesMax, allowance }: DecodeLimits,
 ): Promise<DecodedRecordSet> {
   const records: SourceRecord[] = []
   let nextOffset = fetchOffset
@@ -76,14 +83,16 @@ export async function decodeRecordSet(
     }
     const payloads = batches.some((batch, index) => isWanted(index) && codecOf(batch) !== Codec.none)
       ? await Promise.allSettled(
-          batches.map((batch, index) => (isWanted(index) ? payloadOf(batch) : Promise.resolve(undefined))),
+          batches.map((batch, index) =>
+            isWanted(index) ? payloadOf(batch, decompressedBytesMax) : Promise.resolve(undefined),
+          ),
         )
       : undefined
     for (const [index, batch] of batches.entries()) {
       if (isWanted(index)) {
         const payload = payloads?.[index]
         if (payload?.status === 'rejected')
-          throw damaged(batch.baseOffset, 'does not decompress', payload.reason)
+          throw damaged(batch.baseOffset, `does not decompress: ${errorText(payload.reason)}`, payload.reason)
         const content = payload?.value ?? batch.bytes.subarray(HEADER_BYTES)
         isView ||= codecOf(batch) === Codec.none
         if (codecOf(batch) !== Codec.none) bytes += content.length

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import snappy from 'snappy'
 import { Codec, decompress, decompressedBytesMax } from '../../../src/kafka/kafkajs/codecs.ts'
 import { zstdBytesMax } from '../../../src/base/zstd.ts'
-import { lz4BytesMax, snappyBytes } from '../../../src/kafka/kafkajs/decompressed-size.ts'
+import { lz4Bytes, lz4BytesMax, snappyBytes } from '../../../src/kafka/kafkajs/decompressed-size.ts'
 
 const GIB = 1024 ** 3
 const KIB = 1024
@@ -29,14 +29,32 @@ function zstdRepeated(blocks: number): Buffer {
   )
 }
 
-/** Blocks of 4 MiB at the most, of one byte each. */
-function lz4Blocks(blocks: number): Buffer {
-  const block = Buffer.from([1, 0, 0, 0, 0])
+/** Blocks that are compressed, though to no less: literals and no sequence. */
+function zstdSplit(blocks: number, literals: Buffer): Buffer {
+  const content = Buffer.concat([Buffer.from([literals.length << 3]), literals, Buffer.from([0])])
+  const block = { type: 2 as const, size: content.length, content }
+  return zstdFrame(
+    [0x00, 7 << 3],
+    Array.from({ length: blocks }, () => block),
+  )
+}
+
+/** Blocks that may be 4 MiB each. */
+function lz4Blocks(blocks: number, block: Buffer): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(block.length)
   return Buffer.concat([
     Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73]),
-    ...Array.from({ length: blocks }, () => block),
+    ...Array.from({ length: blocks }, () => [size, block]).flat(),
     Buffer.alloc(4),
   ])
+}
+
+/** Each block is one byte, repeated 4 MiB times: 16 KiB of it are a length. */
+function lz4Repeated(blocks: number): Buffer {
+  const more = 4096 * KIB - 1 - 4 - 15 - 5
+  const lengths = [...Array.from({ length: Math.floor(more / 255) }, () => 255), more % 255]
+  return lz4Blocks(blocks, Buffer.from([0x1f, 7, 1, 0, ...lengths, 0x50, 7, 7, 7, 7, 7]))
 }
 
 function lz4Announced(bytes: bigint): Buffer {
@@ -68,10 +86,9 @@ describe('what may become more than 1 GiB is refused before it is undone', () =>
   test.each<[string, number, Buffer]>([
     ['a snappy block', Codec.snappy, snappyAnnounced(GIB + 1)],
     ['snappy in xerial framing', Codec.snappy, xerial([snappyAnnounced(GIB + 1)])],
-    ['an LZ4 frame by its blocks', Codec.lz4, lz4Blocks(257)],
+    ['an LZ4 frame by the lengths in its blocks', Codec.lz4, lz4Repeated(257)],
     ['an LZ4 frame by its content size', Codec.lz4, lz4Announced(BigInt(GIB) + 1n)],
-    ['LZ4 frames together', Codec.lz4, Buffer.concat([lz4Blocks(128), lz4Blocks(129)])],
-    ['a zstd frame by its blocks', Codec.zstd, zstdRepeated(8 * KIB + 1)],
+    ['LZ4 frames together', Codec.lz4, Buffer.concat([lz4Repeated(128), lz4Repeated(129)])],
     [
       'a zstd frame by its content size',
       Codec.zstd,
@@ -87,9 +104,35 @@ describe('what may become more than 1 GiB is refused before it is undone', () =>
       Codec.zstd,
       zstdFrame([0x00, 21 << 3], [{ type: 0, size: 1, content: Buffer.from('x') }]),
     ],
-    ['zstd frames together', Codec.zstd, Buffer.concat([zstdRepeated(4 * KIB), zstdRepeated(4 * KIB + 1)])],
   ])('%s', async (_what, codec, input) => {
-    await expect(decompress(codec, input)).rejects.toThrow(/limit/)
+    await expect(decompress(codec, input, GIB)).rejects.toThrow(/limit/)
+  })
+})
+
+test('what says nothing of its size is undone no further than the limit', async () => {
+  const before = process.memoryUsage().arrayBuffers
+  for (const input of [zstdRepeated(64 * KIB), Buffer.concat([zstdRepeated(8), zstdRepeated(64 * KIB)])])
+    await expect(decompress(Codec.zstd, input, 1024 * KIB)).rejects.toThrow(/limit/)
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * KIB * KIB)
+})
+
+describe('what is less than its headers allow is undone', () => {
+  test.each<[string, number, Buffer, Buffer]>([
+    ['LZ4 blocks of one byte', Codec.lz4, lz4Blocks(20, Buffer.from([0x10, 7])), Buffer.alloc(20, 7)],
+    [
+      'zstd blocks of few bytes',
+      Codec.zstd,
+      zstdSplit(100, Buffer.from('sediment')),
+      Buffer.alloc(800, 'sediment'),
+    ],
+    [
+      'a zstd frame with the window of level 22',
+      Codec.zstd,
+      zstdFrame([0x00, 17 << 3], [{ type: 0, size: 1, content: Buffer.from('x') }]),
+      Buffer.from('x'),
+    ],
+  ])('%s', async (_what, codec, input, plain) => {
+    expect(await decompress(codec, input, plain.length)).toEqual(plain)
   })
 })
 
@@ -104,7 +147,7 @@ describe('the limit is met exactly', () => {
       xerial([0, 128].map((at) => snappy.compressSync(plain.subarray(at * KIB, (at + 128) * KIB)))),
       plain.length,
     ],
-    ['lz4', Codec.lz4, compressFrameSync(plain), lz4BytesMax(compressFrameSync(plain))],
+    ['lz4', Codec.lz4, compressFrameSync(plain), plain.length],
     ['zstd', Codec.zstd, zstdRepeated(2), plain.length],
   ])('%s', async (_what, codec, input, bytesMax) => {
     expect((await decompress(codec, input, bytesMax)).length).toBe(plain.length)
@@ -120,12 +163,13 @@ describe('what headers say', () => {
       .map(([byte, length]) => new Uint8Array(length).fill(byte)),
   )
 
-  test('snappy is exact, lz4 is no less than what comes out and at most a block more', () => {
+  test('snappy is exact, and lz4 by its lengths; by its blocks lz4 is no less than what comes out and at most a block more', () => {
     fc.assert(
       fc.property(anything, (bytes) => {
         const plain = Buffer.from(bytes)
         expect(snappyBytes(snappy.compressSync(plain))).toBe(plain.length)
         const bound = lz4BytesMax(compressFrameSync(plain))
+        expect(lz4Bytes(compressFrameSync(plain))).toBe(plain.length)
         expect(bound).toBeGreaterThanOrEqual(plain.length)
         expect(bound).toBeLessThan(plain.length + 4096 * KIB)
       }),
@@ -134,7 +178,7 @@ describe('what headers say', () => {
   })
 
   test('bytes that are cut off or make no sense come to an end', () => {
-    const frames = [compressFrameSync(Buffer.alloc(1000, 'ab')), zstdRepeated(3), lz4Blocks(3)]
+    const frames = [compressFrameSync(Buffer.alloc(1000, 'ab')), zstdRepeated(3), lz4Repeated(3)]
     fc.assert(
       fc.property(
         fc.constantFrom(...frames),
@@ -142,7 +186,7 @@ describe('what headers say', () => {
         fc.uint8Array({ maxLength: 40 }),
         (frame, cut, rest) => {
           const input = Buffer.concat([frame.subarray(0, cut), rest])
-          for (const bound of [snappyBytes, zstdBytesMax, lz4BytesMax]) {
+          for (const bound of [snappyBytes, zstdBytesMax, lz4BytesMax, lz4Bytes]) {
             try {
               expect(bound(input)).toBeGreaterThanOrEqual(0)
             } catch (error) {

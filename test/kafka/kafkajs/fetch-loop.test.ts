@@ -88,7 +88,7 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
   const answers: Rig['answers'] = { check: ({ offset }) => offset, confirm: () => Promise.resolve() }
   const loop = new FetchLoop({
     handler,
-    limits: { maxWaitMs: 5, maxBytes, maxBytesPerPartition: 1 << 20 },
+    limits: { maxWaitMs: 5, maxBytes, maxBytesPerPartition: 1 << 20, decompressedBytesMax: 64 << 20 },
     clock: realClock,
     logger: silentLogger,
     leaderOf: () => 1,

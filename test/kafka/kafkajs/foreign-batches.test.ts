@@ -25,6 +25,7 @@ interface ToldByKafka {
 
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 const CODEC_BITS_AT = 22
+const LIMITS = { decompressedBytesMax: 16 << 20 }
 const file = (name: string): Buffer => readFileSync(new URL(`foreign-batches/${name}`, import.meta.url))
 const messages = JSON.parse(file('messages.json').toString()) as Messages
 const told = JSON.parse(file('told-by-kafka.json').toString()) as ToldByKafka
@@ -67,7 +68,7 @@ describe('every field of every message comes back', () => {
   it.each(CODECS)('that the Java client compressed with: %s', async (codec) => {
     const log = file(`java-${codec}.batches`)
     const expected = messages.java.map(javaMessage)
-    const decoded = await decodeRecordSet(log, 0, expected.length, [])
+    const decoded = await decodeRecordSet(log, 0, expected.length, [], LIMITS)
     expect(decoded.error).toBeUndefined()
     expect(decoded.records.map(read)).toEqual(expected)
     expect(decoded).toMatchObject({ nextOffset: expected.length, leaderEpoch: 0, absent: [] })
@@ -78,7 +79,7 @@ describe('every field of every message comes back', () => {
     const log = file(`librdkafka-${codec}.batches`)
     const times = told.times[`librdkafka-${codec}`]!
     const expected = messages.librdkafka.map((message, offset) => meant(message, offset, times[offset]!))
-    const decoded = await decodeRecordSet(log, 0, expected.length, [])
+    const decoded = await decodeRecordSet(log, 0, expected.length, [], LIMITS)
     expect(decoded.error).toBeUndefined()
     expect(decoded.records.map(read)).toEqual(expected)
     expect(decoded).toMatchObject({ nextOffset: expected.length, leaderEpoch: 0, absent: [] })
@@ -95,7 +96,7 @@ describe('transactions of the Java client', () => {
 
   it('are what was committed, and the rest is told apart', async () => {
     const aborted = told.aborted.map((one) => ({ ...one, producerId: BigInt(one.producerId) }))
-    const decoded = await decodeRecordSet(log, 0, end, aborted)
+    const decoded = await decodeRecordSet(log, 0, end, aborted, LIMITS)
     expect(decoded.error).toBeUndefined()
     const committed = messages.transactions.flatMap((transaction, index) =>
       transaction.end === 'commit'
@@ -119,7 +120,7 @@ describe('transactions of the Java client', () => {
 
   it('are read from the beginning of the last one, too', async () => {
     const from = starts[3]!
-    const decoded = await decodeRecordSet(log, from, end, [])
+    const decoded = await decodeRecordSet(log, from, end, [], LIMITS)
     expect(decoded.error).toBeUndefined()
     expect(decoded.records.map(read)).toEqual([javaMessage(messages.java[0]!, from)])
   })

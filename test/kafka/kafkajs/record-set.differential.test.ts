@@ -55,7 +55,9 @@ const records = fc.array(record, { minLength: 1, maxLength: 40 })
 type Comparable = Record<'offset' | 'timestampMs' | 'key' | 'value' | 'headers', unknown>
 
 async function byUs(batch: Buffer, fromOffset: number): Promise<Comparable[]> {
-  const decoded = await decodeRecordSet(batch, fromOffset, fromOffset + 1_000, [])
+  const decoded = await decodeRecordSet(batch, fromOffset, fromOffset + 1_000, [], {
+    decompressedBytesMax: 64 << 20,
+  })
   expect(decoded.error).toBeUndefined()
   return decoded.records.map(({ offset, timestampMs, key, value, headers }) => {
     const byName: Record<string, Buffer[]> = {}

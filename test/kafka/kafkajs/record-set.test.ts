@@ -15,6 +15,7 @@ import {
 } from '../../support/record-batches.ts'
 
 const HIGH = 1_000_000_000
+const LIMITS = { decompressedBytesMax: 16 << 20 }
 const text = (value: string): Buffer => Buffer.from(value)
 const numbered = (count: number): RecordToEncode[] =>
   Array.from({ length: count }, (_, index) => ({ offsetDelta: index, value: text(`value ${index}`) }))
@@ -61,7 +62,7 @@ describe('a record set', () => {
       ],
       lastOffsetDelta: 9,
     })
-    const decoded = await decodeRecordSet(bytes, 7, HIGH, [])
+    const decoded = await decodeRecordSet(bytes, 7, HIGH, [], LIMITS)
     expect(decoded.error).toBeUndefined()
     expect(decoded.nextOffset).toBe(17)
     expect(
@@ -90,7 +91,7 @@ describe('a record set', () => {
       [text('__proto__'), text('x'.repeat(300))],
     ] as const
     const bytes = encodeBatch({ baseOffset: 0n, records: [{ offsetDelta: 0, value: text('v'), headers }] })
-    const { records } = await decodeRecordSet(bytes, 0, HIGH, [])
+    const { records } = await decodeRecordSet(bytes, 0, HIGH, [], LIMITS)
     expect(
       records[0]!.headers.map(({ name, value }) => [Buffer.from(name), value && Buffer.from(value)]),
     ).toEqual(headers)
@@ -105,7 +106,7 @@ describe('a record set', () => {
       isAppendTime: true,
       records: [{ offsetDelta: 0, timestampDelta: 3n, value: text('v') }],
     })
-    const { records } = await decodeRecordSet(Buffer.concat([none, append]), 0, HIGH, [])
+    const { records } = await decodeRecordSet(Buffer.concat([none, append]), 0, HIGH, [], LIMITS)
     expect(records.map((r) => [r.timestampMs, r.timestampType])).toEqual([
       [-1, 'create'],
       [77, 'append'],
@@ -127,7 +128,7 @@ describe('a record set', () => {
         let offsetDelta = -1
         const records = wanted.map((r) => ({ ...r, offsetDelta: (offsetDelta += r.gap + 1) }))
         const set = encodeBatch({ baseOffset: 100n, baseTimestamp: 0n, records })
-        const decoded = await decodeRecordSet(set, 100, HIGH, [])
+        const decoded = await decodeRecordSet(set, 100, HIGH, [], LIMITS)
         expect(decoded.error).toBeUndefined()
         expect(
           decoded.records.map((r) => ({
@@ -153,19 +154,19 @@ describe('a record set', () => {
 
   test('leaves out what is below the offset asked for', async () => {
     const set = encodeBatch({ baseOffset: 10n, records: numbered(5) })
-    const { records, nextOffset } = await decodeRecordSet(set, 13, HIGH, [])
+    const { records, nextOffset } = await decodeRecordSet(set, 13, HIGH, [], LIMITS)
     expect(records.map((r) => r.offset)).toEqual([13, 14])
     expect(nextOffset).toBe(15)
   })
 
   test('passes over an empty batch, which compaction leaves behind', async () => {
     const set = encodeBatch({ baseOffset: 10n, records: [], lastOffsetDelta: 4 })
-    const decoded = await decodeRecordSet(set, 10, HIGH, [])
+    const decoded = await decodeRecordSet(set, 10, HIGH, [], LIMITS)
     expect(decoded).toMatchObject({ records: [], nextOffset: 15, error: undefined })
   })
 
   test('is empty while the broker has nothing', async () => {
-    expect(await decodeRecordSet(Buffer.alloc(0), 10, HIGH, [])).toMatchObject({
+    expect(await decodeRecordSet(Buffer.alloc(0), 10, HIGH, [], LIMITS)).toMatchObject({
       records: [],
       nextOffset: 10,
       error: undefined,
@@ -177,26 +178,26 @@ describe('a record set', () => {
     const second = encodeBatch({ baseOffset: 3n, records: numbered(3) })
     for (let cut = 0; cut < second.length; cut++) {
       const set = Buffer.concat([first, second.subarray(0, cut)])
-      const { records, nextOffset, error } = await decodeRecordSet(set, 0, HIGH, [])
+      const { records, nextOffset, error } = await decodeRecordSet(set, 0, HIGH, [], LIMITS)
       expect([records.length, nextOffset, error]).toEqual([3, 3, undefined])
     }
   })
 
   test('whose first batch is cut off is an error, not an endless wait', async () => {
     const set = encodeBatch({ baseOffset: 0n, records: numbered(3) })
-    const { error } = await decodeRecordSet(set.subarray(0, set.length - 1), 0, HIGH, [])
+    const { error } = await decodeRecordSet(set.subarray(0, set.length - 1), 0, HIGH, [], LIMITS)
     expect(error?.code).toBe('ERR_BATCH')
   })
 
   test('whose batches all lie below the offset asked for is an error, not an endless wait', async () => {
     const set = encodeBatch({ baseOffset: 0n, records: numbered(3) })
-    const { error, records } = await decodeRecordSet(set, 3, HIGH, [])
+    const { error, records } = await decodeRecordSet(set, 3, HIGH, [], LIMITS)
     expect([error?.code, records.length]).toEqual(['ERR_BATCH', 0])
   })
 
   test('holds 200,000 records in one batch', async () => {
     const set = encodeBatch({ baseOffset: 5n, records: numbered(200_000) })
-    const { records, nextOffset } = await decodeRecordSet(set, 5, HIGH, [])
+    const { records, nextOffset } = await decodeRecordSet(set, 5, HIGH, [], LIMITS)
     expect(records.length).toBe(200_000)
     expect(nextOffset).toBe(200_005)
     expect(Buffer.from(records[199_999]!.value!).toString()).toBe('value 199999')
@@ -206,7 +207,7 @@ describe('a record set', () => {
     for (const magic of [0, 1]) {
       const set = encodeBatch({ baseOffset: 0n, records: numbered(1) })
       set[16] = magic
-      const { error } = await decodeRecordSet(set, 0, HIGH, [])
+      const { error } = await decodeRecordSet(set, 0, HIGH, [], LIMITS)
       expect(error).toBeInstanceOf(SourceError)
       expect(error?.message).toContain(`message format ${magic}`)
     }
@@ -228,7 +229,7 @@ describe('damage', () => {
       if ((byte >= 5 && byte < 8) || (byte >= 12 && byte < 16)) continue
       const flipped = Buffer.from(sound)
       flipped[byte]! ^= 1 << (bit & 7)
-      const { records, error } = await decodeRecordSet(flipped, 0, 1, [])
+      const { records, error } = await decodeRecordSet(flipped, 0, 1, [], LIMITS)
       expect([bit, records.length, error?.code]).toEqual([bit, 0, 'ERR_BATCH'])
       flips++
     }
@@ -245,6 +246,7 @@ describe('damage', () => {
       0,
       HIGH,
       [],
+      LIMITS,
     )
     expect(records.map((r) => r.offset)).toEqual([0, 1, 2])
     expect(nextOffset).toBe(3)
@@ -289,7 +291,13 @@ describe('damage', () => {
       ['no zstd', encodeBatch({ baseOffset: 2n, records: numbered(2), codec: 4 })],
     ]
     for (const [name, bad] of shapes) {
-      const { records, nextOffset, error } = await decodeRecordSet(Buffer.concat([good, bad]), 0, HIGH, [])
+      const { records, nextOffset, error } = await decodeRecordSet(
+        Buffer.concat([good, bad]),
+        0,
+        HIGH,
+        [],
+        LIMITS,
+      )
       expect([name, records.length, nextOffset, error?.code]).toEqual([name, 2, 2, 'ERR_BATCH'])
     }
   })
@@ -309,11 +317,21 @@ describe('compression', () => {
       encodeBatch({ baseOffset: 500n, records: numbered(3) }),
       encodeBatch({ baseOffset: 503n, records: numbered(500), codec, compress }),
     ])
-    const { records, nextOffset, error, bytes } = await decodeRecordSet(set, 0, HIGH, [])
+    const { records, nextOffset, error, bytes } = await decodeRecordSet(set, 0, HIGH, [], LIMITS)
     expect([records.length, nextOffset, error]).toEqual([1003, 1003, undefined])
     expect(records.map((r) => r.offset)).toEqual(Array.from({ length: 1003 }, (__, index) => index))
     expect(Buffer.from(records[1002]!.value!).toString()).toBe('value 499')
     expect(bytes).toBeGreaterThan(set.length + 2 * 500 * 10)
+  })
+
+  test.each(codecs)('%s: a batch that becomes more than the limit is damaged', async (_, codec, compress) => {
+    const first = encodeBatch({ baseOffset: 0n, records: numbered(3), codec, compress })
+    const bomb = encodeBatch({ baseOffset: 3n, records: numbered(5000), codec, compress })
+    const limits = { decompressedBytesMax: 8 << 10 }
+    const decoded = await decodeRecordSet(Buffer.concat([first, bomb]), 0, HIGH, [], limits)
+    expect([decoded.records.length, decoded.nextOffset]).toEqual([3, 3])
+    expect(decoded.error).toMatchObject({ code: 'ERR_BATCH', message: expect.stringMatching(/8192.*limit/) })
+    expect(decoded.damaged).toEqual({ nextOffset: 5003, bytes: bomb })
   })
 
   test.each(codecs)(
@@ -325,7 +343,7 @@ describe('compression', () => {
       const set = Buffer.concat(batches)
       const { allowance } = new FetchBudget(40_000).open()!
       // About 8 KB each, whatever it is compressed to: two fit into half of 40 kB, or one by the coarse bound of LZ4.
-      const decoded = await decodeRecordSet(set, 0, HIGH, [], allowance)
+      const decoded = await decodeRecordSet(set, 0, HIGH, [], { ...LIMITS, allowance })
       expect(decoded.error).toBeUndefined()
       expect([500, 1000]).toContain(decoded.nextOffset)
       expect(decoded.records.map(({ offset }) => offset)).toEqual(
@@ -334,9 +352,12 @@ describe('compression', () => {
       expect(allowance.wantedBytes).toBeGreaterThan(3 * 7000)
       expect(decoded.isView).toBe(false)
 
-      const nothing = await decodeRecordSet(set, 0, HIGH, [], { grant: () => 0 })
+      const nothing = await decodeRecordSet(set, 0, HIGH, [], {
+        ...LIMITS,
+        allowance: { grant: () => 0 },
+      })
       expect(nothing).toMatchObject({ records: [], nextOffset: 0, absent: [], error: undefined, bytes: 0 })
-      const later = await decodeRecordSet(set, decoded.nextOffset, HIGH, [])
+      const later = await decodeRecordSet(set, decoded.nextOffset, HIGH, [], LIMITS)
       expect(later.nextOffset).toBe(1500)
     },
   )
@@ -344,7 +365,7 @@ describe('compression', () => {
   test('what is not compressed keeps the answer, and counts as long as it is', async () => {
     const plain = encodeBatch({ baseOffset: 0n, records: numbered(3) })
     const packed = encodeBatch({ baseOffset: 3n, records: numbered(3), codec: 1, compress: gzipSync })
-    const mixed = await decodeRecordSet(Buffer.concat([plain, packed]), 0, HIGH, [])
+    const mixed = await decodeRecordSet(Buffer.concat([plain, packed]), 0, HIGH, [], LIMITS)
     expect(mixed.isView).toBe(true)
     expect(mixed.bytes).toBeGreaterThan(plain.length + packed.length)
   })
@@ -368,6 +389,7 @@ describe('transactions', () => {
       fetchOffset,
       HIGH,
       aborted,
+      LIMITS,
     )
     expect(error).toBeUndefined()
     return { delivered: records.map((r) => r.offset), nextOffset }
@@ -434,10 +456,16 @@ describe('transactions', () => {
       encodeMarker(9n, 2n, 'commit'),
       data(10n, 1n),
     ]
-    const { absent, nextOffset } = await decodeRecordSet(Buffer.concat(batches), 0, HIGH, [
-      { producerId: 1n, firstOffset: 2 },
-      { producerId: 1n, firstOffset: 10 },
-    ])
+    const { absent, nextOffset } = await decodeRecordSet(
+      Buffer.concat(batches),
+      0,
+      HIGH,
+      [
+        { producerId: 1n, firstOffset: 2 },
+        { producerId: 1n, firstOffset: 10 },
+      ],
+      LIMITS,
+    )
     expect(nextOffset).toBe(12)
     expect(absent).toEqual([
       { why: 'missing', fromOffset: 0, nextOffset: 2 },
@@ -464,7 +492,7 @@ describe('a damaged batch', () => {
     copy[at] = copy[at]! ^ 0x10
     return copy
   }
-  const damagedIn = async (set: Buffer) => (await decodeRecordSet(set, 0, 100, [])).damaged
+  const damagedIn = async (set: Buffer) => (await decodeRecordSet(set, 0, 100, [], LIMITS)).damaged
 
   test('is handed over byte for byte, and ends where the next sound one begins', async () => {
     const bad = flipped(batch(3n), 70)

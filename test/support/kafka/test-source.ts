@@ -12,6 +12,7 @@ export function testSource(
     sessionTimeoutMs: 10_000,
     maxBytes: 8 << 20,
     maxBytesPerPartition: 1 << 20,
+    decompressedBytesMax: 64 << 20,
     maxWaitMs: 100,
     logger: silentLogger,
     clock: realClock,
