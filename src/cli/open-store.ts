@@ -5,6 +5,7 @@ import { OffsetLedger } from '../ledger/offset-ledger.ts'
 import {
   openDirectory,
   readCompanion,
+  requireDirectory,
   Storage,
   type RecordReader,
   type StorageOptions,
@@ -49,7 +50,7 @@ export async function withStore<Result>(
   const fs = await NodeFileSystem.open()
   try {
     // Opening a store makes a missing directory; here that would hide a mistyped path.
-    await openDirectory(fs, dataPath)
+    await requireDirectory(fs, dataPath)
     // The ledger rides in the log: who opens the store must carry it on.
     const companion = new OffsetLedger()
     const storage = await Storage.open({

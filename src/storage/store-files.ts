@@ -1,11 +1,17 @@
 import { dirname } from 'node:path'
 import { crc32 } from '../base/crc32.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
-import { FileSystemError, isReadFailure, type DirectoryLock, type FileSystem } from '../fs/file-system.ts'
+import {
+  FileSystemError,
+  isReadFailure,
+  type DirectoryItem,
+  type DirectoryLock,
+  type FileSystem,
+} from '../fs/file-system.ts'
 import { CommitLog } from './commitlog/commit-log.ts'
 import { encodeCheckpoint } from './commitlog/log-file.ts'
 import { StorageError } from './errors.ts'
-import { BucketPaths, VOLUME_DIRECTORY, type StorePaths } from './paths.ts'
+import { BucketPaths, VOLUME_DIRECTORY, storePaths, type StorePaths } from './paths.ts'
 
 /** Layout version that this release writes; it reads this one only. */
 const FORMAT_VERSION = 1
@@ -63,7 +69,7 @@ export async function readFormat(fs: FileSystem, paths: StorePaths): Promise<Sto
  * @throws {StorageError} `ERR_NOT_A_STORE` when it holds other things and no bucket; a `FileSystemError` when only what
  *   cannot be read may be one
  */
-export async function requireNothingElse(fs: FileSystem, { root, sediment }: StorePaths): Promise<void> {
+async function requireNothingElse(fs: FileSystem, { root, sediment }: StorePaths): Promise<void> {
   const items = (await fs.list(root)) ?? []
   const visible = items.filter(({ name }) => !name.startsWith('.') && name !== VOLUME_DIRECTORY)
   if (visible.length === 0 || items.some(({ name }) => `${root}/${name}` === sediment)) return
@@ -79,6 +85,32 @@ export async function requireNothingElse(fs: FileSystem, { root, sediment }: Sto
   if (unreadable !== undefined) throw unreadable
   const why = `${root} holds other things (${visible[0]!.name}) and no bucket`
   throw new StorageError('ERR_NOT_A_STORE', why, { path: root })
+}
+
+/**
+ * For whoever makes a store only of a directory that is there: a path that was mistyped makes none.
+ * @throws {StorageError} as `requireNothingElse`; `ERR_NOT_A_STORE` when there is no directory
+ */
+export async function requireDirectory(fs: FileSystem, dataPath: string): Promise<void> {
+  if ((await fs.list(dataPath)) === undefined)
+    throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
+  await requireNothingElse(fs, storePaths(dataPath))
+}
+
+/**
+ * For whoever looks at a store: a directory with nothing of one is a mistyped path, or a volume that is not mounted, and no
+ * clean store. @throws {StorageError} as `requireDirectory`; `ERR_NOT_A_STORE` when nothing is there
+ */
+export async function requireStore(fs: FileSystem, dataPath: string): Promise<void> {
+  await requireDirectory(fs, dataPath)
+  const { sediment, folder } = storePaths(dataPath)
+  const items = (await fs.list(dataPath)) ?? []
+  const isOfStore = ({ name }: DirectoryItem): boolean =>
+    [sediment, folder].includes(`${dataPath}/${name}`) || (!name.startsWith('.') && name !== VOLUME_DIRECTORY)
+  if (items.some(isOfStore)) return
+  throw new StorageError('ERR_NOT_A_STORE', `${dataPath} is empty: there is no store in it`, {
+    path: dataPath,
+  })
 }
 
 /**

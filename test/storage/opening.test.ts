@@ -91,6 +91,29 @@ describe('opening a data directory', () => {
     })
   })
 
+  it.each([
+    ['is missing', () => Promise.resolve()],
+    ['is empty', (fs: FileSystem) => fs.makeDirectory('/data')],
+    [
+      'is a volume that nothing was stored on',
+      async (fs: FileSystem) => {
+        await fs.makeDirectory('/data')
+        await fs.makeDirectory('/data/lost+found')
+        await put(fs, '/data/.note', Buffer.from('x'))
+      },
+    ],
+  ])('is no store for readers and verify either when it %s', async (_name, make) => {
+    const { fs } = new SimulatedDisk()
+    await make(fs)
+    await expect(openDirectory(fs, '/data')).rejects.toMatchObject({ code: 'ERR_NOT_A_STORE' })
+    await expect(verifyDirectory(fs, '/data', { checkContent: true })).rejects.toMatchObject({
+      code: 'ERR_NOT_A_STORE',
+    })
+    await (await openStore(fs)).close()
+    expect(await (await openDirectory(fs, '/data')).entries()).toEqual([])
+    expect((await verifyDirectory(fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
   it('takes no directory of other things in a bucket for an entry, and writes nothing into it', async () => {
     const disk = new SimulatedDisk()
     const first = await openStore(disk.fs)

@@ -14,7 +14,7 @@ import type {
   StoredRecord,
   ReadOptions,
 } from '../record.ts'
-import { readFormat, requireNothingElse } from '../store-files.ts'
+import { readFormat, requireStore } from '../store-files.ts'
 import { discover } from './discover.ts'
 import { entryInfo } from './entry-info.ts'
 import { Follower, type DirectorySource, type FollowerOptions } from './follower.ts'
@@ -26,7 +26,7 @@ import { readBatches } from './read-batches.ts'
  * directory that a writer is changing, Sediment or ReductStore: each call looks anew, and none shows less than one before
  * it, but for what was removed.
  * @param clock for pauses where a writer is in the middle of something; without it the next look follows at once
- * @throws {StorageError} `ERR_NOT_A_STORE` when there is no such directory, `ERR_FORMAT` when a newer release wrote it
+ * @throws {StorageError} `ERR_NOT_A_STORE` when there is no such directory, or nothing of a store in it, `ERR_FORMAT` when a newer release wrote it
  */
 export async function openDirectory(
   fs: FileSystem,
@@ -34,10 +34,7 @@ export async function openDirectory(
   clock?: Pick<Clock, 'sleep'>,
 ): Promise<RecordReader> {
   await loadCrc64()
-  if ((await fs.list(dataPath)) === undefined) {
-    throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
-  }
-  await requireNothingElse(fs, storePaths(dataPath))
+  await requireStore(fs, dataPath)
   const format = await readFormat(fs, storePaths(dataPath)).catch((error: unknown) => {
     // What is damaged is verify's to tell: buckets can be read without it.
     if (error instanceof StorageError && error.code === 'ERR_FORMAT') throw error

@@ -2,12 +2,11 @@ import { loadCrc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage } from '../damage.ts'
-import { StorageError } from '../errors.ts'
 import { storePaths, type StorePaths } from '../paths.ts'
 import type { BlockSource } from '../query/block-source.ts'
 import { discover } from '../query/discover.ts'
 import type { StoredRecord } from '../record.ts'
-import { requireNothingElse } from '../store-files.ts'
+import { requireStore } from '../store-files.ts'
 import { noteNames } from './note-names.ts'
 import type { EntryReport, Finding, Found, VerifyReport } from './report.ts'
 import type { Subject } from './subject.ts'
@@ -35,10 +34,7 @@ export async function verifyDirectory(
   options: VerifyOptions,
 ): Promise<VerifyReport> {
   await loadCrc64()
-  if ((await fs.list(dataPath)) === undefined) {
-    throw new StorageError('ERR_NOT_A_STORE', `there is no directory ${dataPath}`, { path: dataPath })
-  }
-  await requireNothingElse(fs, storePaths(dataPath))
+  await requireStore(fs, dataPath)
   const lock = await lockIfStore(fs, storePaths(dataPath))
   try {
     return await verifyUndisturbed(fs, dataPath, options, lock === 'live')
