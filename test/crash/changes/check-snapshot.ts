@@ -29,6 +29,8 @@ const INNER_MAX = 2
 const INNER_CHANCE = 0.015
 /** Of what is owed, and paid for. */
 const INNER_CHANCE_VISITED = 0.15
+/** Where a descriptor is a new one and the index has not been told. */
+const INNER_CHANCE_RELISTING = 0.4
 /** Behind a kill while content goes home before its frame. */
 const VISIT_CHANCE = 0.5
 /** A recovery behind another one goes on. */
@@ -76,9 +78,12 @@ async function recover(
   const inner: { readonly disk: SimulatedDisk; readonly allowed: Allowed }[] = []
   const evictions: Eviction[] = []
   let isPaying = false
-  const innerChance = way === 'visit' ? INNER_CHANCE_VISITED : INNER_CHANCE
-  const process = new StoreProcess(tools, image, (place) => {
+  const innerChanceElsewhere = way === 'visit' ? INNER_CHANCE_VISITED : INNER_CHANCE
+  let isRelisting = false
+  const process = new StoreProcess(tools, image, (place, _operation, call, path) => {
     const isInside = place === 'recovery' || isPaying
+    const innerChance = isRelisting ? INNER_CHANCE_RELISTING : innerChanceElsewhere
+    isRelisting = call === 'rename' && path.endsWith('.meta.tmp')
     if (isInside && depth < DEPTH_MAX && inner.length < INNER_MAX && random.chance(innerChance))
       inner.push({ disk: image.fork(random.seed()), allowed: allowed.evicting(evictions) })
   })

@@ -100,6 +100,9 @@ const overtaking = fc
     return [begun, { kind: 'together', commands: [written, changed], lag: behind }]
   })
 
+const settle: Command = { kind: 'settle' }
+const checkpoint: Command = { kind: 'checkpoint' }
+
 /**
  * Everything of an entry goes, also while it is read; then the same times, or a checkpoint: what a power cut may bring
  * back, most of all when nothing else has changed in the directory.
@@ -108,11 +111,15 @@ const clearing = fc
   .tuple(
     entry,
     fc.option(pick),
-    fc.constantFrom<Command>({ kind: 'refill' }, { kind: 'checkpoint' }),
-    fc.boolean(),
+    fc.constantFrom<{ before: Command[]; next: Command }>(
+      { before: [], next: { kind: 'refill' } },
+      { before: [], next: checkpoint },
+      { before: [settle], next: checkpoint },
+      { before: [settle], next: checkpoint },
+    ),
   )
-  .map(([of, opened, next, isSettled]): Command[] => [
-    ...(isSettled ? [{ kind: 'settle' as const }] : []),
+  .map(([of, opened, { before, next }]): Command[] => [
+    ...before,
     ...(opened === null ? [] : [{ kind: 'read' as const, entry: of, pick: opened }]),
     { kind: 'removeRange', entry: of, from: 0, count: 30 },
     next,
@@ -235,7 +242,7 @@ const changes = about(
   { arbitrary: refill, weight: 1 },
   { arbitrary: read, weight: 1 },
   { arbitrary: readOn, weight: 1 },
-  { arbitrary: clearing, weight: 2 },
+  { arbitrary: clearing, weight: 3 },
   { arbitrary: splitting, weight: 2 },
   { arbitrary: refilling, weight: 1 },
   { arbitrary: overtaking, weight: 3 },
