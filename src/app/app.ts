@@ -27,7 +27,7 @@ import {
   startPolicyOf,
   storageLimitsOf,
 } from './room-options.ts'
-import { sumGapOffsets, type AppPhase, type AppStatus } from './status.ts'
+import { sumGaps, type AppPhase, type AppStatus } from './status.ts'
 import { createRecordMapper } from './topic-guard.ts'
 import { countGroups, type Totals } from './totals.ts'
 
@@ -322,7 +322,7 @@ export class App {
   }
 
   #metricsText(): Promise<string> {
-    const gaps = sumGapOffsets(this.#ledger.positions())
+    const gaps = sumGaps(this.#ledger.positions())
     const { budgetBytes } = this.#settings.memory
     const buckets = this.#storage?.buckets() ?? []
     const damaged = this.#storage?.damaged()

@@ -1,12 +1,11 @@
-import type { GapClass } from '../ledger/gap.ts'
 import type { Sample } from '../metrics/sample.ts'
 import type { BucketInfo, DamagedPlace } from '../storage/index.ts'
-import type { AppStatus } from './status.ts'
+import type { AppStatus, GapSums } from './status.ts'
 
 /** What the metrics show of a status. */
 export function toSample(
   { sink, spareBytes, failure }: AppStatus,
-  gapOffsets: ReadonlyMap<GapClass, number>,
+  gaps: GapSums,
   budgetLimitBytes: number,
   buckets: readonly BucketInfo[] = [],
   nowUs = 0,
@@ -26,7 +25,8 @@ export function toSample(
     })),
     budgetUsedBytes: sink === undefined ? 0 : sink.memory.usedBytes + sink.memory.fetchedBytes,
     budgetLimitBytes,
-    gapOffsets,
+    gapOffsets: gaps.offsets,
+    gapRanges: gaps.ranges,
     spareBytes,
     buckets: buckets.map(({ name, usedBytes, settings: { quota }, oldestUs }) => ({
       bucket: name,

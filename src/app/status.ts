@@ -29,11 +29,27 @@ export interface AppStatus {
   readonly unreadable?: readonly UnreadablePartition[]
 }
 
-/** Offsets in gaps over all partitions that a ledger knows. */
-export function sumGapOffsets(rows: readonly LedgerRow[]): Map<GapClass, number> {
-  const sums = new Map<GapClass, number>()
-  for (const { gapOffsets } of rows) {
-    for (const [gapClass, offsets] of gapOffsets) sums.set(gapClass, (sums.get(gapClass) ?? 0) + offsets)
+/** Over all partitions that a ledger knows. */
+export interface GapSums {
+  readonly offsets: ReadonlyMap<GapClass, number>
+  /** By where they are listed: in the checkpoint, or in files of their own. */
+  readonly ranges: ReadonlyMap<'checkpoint' | 'file', number>
+}
+
+export function sumGaps(rows: readonly LedgerRow[]): GapSums {
+  const offsets = new Map<GapClass, number>()
+  let inCheckpoint = 0
+  let inFiles = 0
+  for (const { gapOffsets, gaps, spilled } of rows) {
+    for (const [gapClass, amount] of gapOffsets) offsets.set(gapClass, (offsets.get(gapClass) ?? 0) + amount)
+    inCheckpoint += gaps.length
+    inFiles += spilled?.ranges ?? 0
   }
-  return sums
+  return {
+    offsets,
+    ranges: new Map([
+      ['checkpoint', inCheckpoint],
+      ['file', inFiles],
+    ]),
+  }
 }

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import type { FileSystem } from '../fs/file-system.ts'
 import { NodeFileSystem } from '../fs/node/node-file-system.ts'
 import { systemClock } from '../fs/system-clock.ts'
+import type { Gap } from '../ledger/gap.ts'
+import { readGaps, type DamagedGaps } from '../ledger/gap-files.ts'
+import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import { OffsetLedger } from '../ledger/offset-ledger.ts'
 import {
+  companionDirectory,
   openDirectory,
   readCompanion,
   requireDirectory,
@@ -24,17 +29,37 @@ export async function withReader<Result>(
   }
 }
 
+/** All gaps of a row, ascending, in pieces; what cannot be read of them is left out, and said once. */
+export type ReadGaps = (
+  row: LedgerRow,
+  onDamaged: (damaged: DamagedGaps) => void,
+) => AsyncIterable<readonly Gap[]>
+
 /** What is known of offsets, and of which cluster. Without lock or write, also while `sediment run` writes it. */
-export async function readLedger(
+export async function withLedger<Result>(
   dataPath: string,
-): Promise<{ readonly ledger: OffsetLedger; readonly clusterId: string | undefined }> {
+  use: (ledger: OffsetLedger, gapsOf: ReadGaps, clusterId: string | undefined) => Promise<Result>,
+): Promise<Result> {
   const fs = await NodeFileSystem.open()
   try {
     const ledger = new OffsetLedger()
-    return { ledger, ...(await readCompanion(fs, dataPath, ledger)) }
+    const { clusterId } = await readCompanion(fs, dataPath, ledger)
+    return await use(ledger, gapReader(fs, dataPath), clusterId)
   } finally {
     await fs.close()
   }
+}
+
+/** `withLedger`, for whoever asks for no gaps. */
+export function readLedger(
+  dataPath: string,
+): Promise<{ readonly ledger: OffsetLedger; readonly clusterId: string | undefined }> {
+  return withLedger(dataPath, (ledger, _, clusterId) => Promise.resolve({ ledger, clusterId }))
+}
+
+function gapReader(fs: FileSystem, dataPath: string): ReadGaps {
+  const disk = { fs, directory: companionDirectory(dataPath) }
+  return (row, onDamaged) => readGaps(row, disk, onDamaged)
 }
 
 /**
@@ -44,7 +69,7 @@ export async function readLedger(
  */
 export async function withStore<Result>(
   dataPath: string,
-  use: (storage: Storage, ledger: OffsetLedger) => Promise<Result>,
+  use: (storage: Storage, ledger: OffsetLedger, gapsOf: ReadGaps) => Promise<Result>,
   bucketSettings?: StorageOptions['bucketSettings'],
 ): Promise<Result> {
   const fs = await NodeFileSystem.open()
@@ -62,7 +87,7 @@ export async function withStore<Result>(
       ...(bucketSettings && { bucketSettings }),
     })
     try {
-      return await use(storage, companion)
+      return await use(storage, companion, gapReader(fs, dataPath))
     } finally {
       await storage.close()
     }

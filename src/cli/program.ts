@@ -423,8 +423,8 @@ Examples:
   configurable(program.command('gaps'))
     .argument('[topic]', 'only this topic')
     .description('List offsets that are not stored, by partition and class, and partitions that are held.')
-    .option('--ranges', 'each range instead of counts')
-    .option('--json', 'one JSON object a line: all that is known of a partition')
+    .option('--ranges', 'each range instead of counts, also those that lie in .sediment/gaps')
+    .option('--json', 'one JSON object a line: all that is known of a partition, with all its ranges')
     .addHelpText(
       'after',
       '\nExamples:\n  sediment gaps\n  sediment gaps orders --ranges\n  sediment gaps --json | jq .gapOffsets',

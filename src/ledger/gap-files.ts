@@ -102,31 +102,98 @@ export async function* readGaps(
   disk: GapDisk,
   onDamaged: (damaged: DamagedGaps) => void,
 ): AsyncGenerator<readonly Gap[]> {
-  let listed = 0
-  for await (const spilled of spilledGaps(row, disk, onDamaged)) {
-    const end = spilled.at(-1)?.nextOffset ?? 0
-    const from = listed
-    while (listed < row.gaps.length && row.gaps[listed]!.fromOffset < end) listed += 1
-    yield from === listed ? spilled : [...spilled, ...row.gaps.slice(from, listed)].sort(byOffset)
-  }
-  if (listed < row.gaps.length) yield row.gaps.slice(listed)
+  const merge = new ListedGaps(row)
+  for await (const { gaps } of readPages(row, disk, onDamaged)) yield merge.upTo(gaps)
+  yield merge.rest()
 }
 
-async function* spilledGaps(
+/** All gaps of a row, to be gone through more than once. */
+export interface RowGaps {
+  /** Ascending. */
+  all(): Iterable<Gap>
+  /** Those in pages. */
+  spilled(): Iterable<Gap>
+  readonly damaged: DamagedGaps | undefined
+}
+
+export const NO_GAPS: RowGaps = { all: () => [], spilled: () => [], damaged: undefined }
+
+/**
+ * The gaps of a row in memory, as pages: 2 to 5 bytes a range.
+ * @param bytesMax of the pages
+ * @returns `undefined` when they have more
+ */
+export async function loadGaps(
+  row: LedgerRow,
+  disk: GapDisk,
+  bytesMax: number,
+): Promise<RowGaps | undefined> {
+  if ((row.spilled?.pages ?? 0) * PAGE_BYTES > bytesMax) return undefined
+  let damaged: DamagedGaps | undefined
+  const pages: { readonly pageNumber: number; readonly bytes: Uint8Array }[] = []
+  for await (const { gaps, pageNumber, bytes } of readPages(row, disk, (found) => (damaged = found)))
+    if (gaps.length > 0) pages.push({ pageNumber, bytes: bytes.slice() })
+  const owner = row.spilled === undefined ? '' : gapFileOf(row, row.spilled.edition)
+  const decode = ({ pageNumber, bytes }: (typeof pages)[number]): readonly Gap[] =>
+    decodePage({ owner, pageNumber }, bytes) ?? []
+  return {
+    damaged,
+    *spilled() {
+      for (const page of pages) yield* decode(page)
+    },
+    *all() {
+      const merge = new ListedGaps(row)
+      for (const page of pages) yield* merge.upTo(decode(page))
+      yield* merge.rest()
+    },
+  }
+}
+
+/** Puts the gaps that a row lists among those in its pages. */
+class ListedGaps {
+  readonly #gaps: readonly Gap[]
+  #listed = 0
+
+  constructor({ gaps }: LedgerRow) {
+    this.#gaps = gaps
+  }
+
+  upTo(spilled: readonly Gap[]): readonly Gap[] {
+    const end = spilled.at(-1)?.nextOffset ?? 0
+    const from = this.#listed
+    while (this.#listed < this.#gaps.length && this.#gaps[this.#listed]!.fromOffset < end) this.#listed += 1
+    if (from === this.#listed) return spilled
+    return [...spilled, ...this.#gaps.slice(from, this.#listed)].sort(byOffset)
+  }
+
+  rest(): readonly Gap[] {
+    return this.#gaps.slice(this.#listed)
+  }
+}
+
+interface ReadPage {
+  readonly pageNumber: number
+  /** None where the page is damaged. */
+  readonly gaps: readonly Gap[]
+  /** Used again for other pages. */
+  readonly bytes: Uint8Array
+}
+
+async function* readPages(
   row: LedgerRow,
   { fs, directory }: GapDisk,
   onDamaged: (damaged: DamagedGaps) => void,
-): AsyncGenerator<readonly Gap[]> {
+): AsyncGenerator<ReadPage> {
   if (row.spilled === undefined) return
   const { edition, pages, unwritten } = row.spilled
   const owner = gapFileOf(row, edition)
   const path = `${directory}/${owner}`
   const onDisk = pages - unwritten.length
   const damaged: number[] = []
-  const decode = (pageNumber: number, bytes: Uint8Array): readonly Gap[] => {
+  const decode = (pageNumber: number, bytes: Uint8Array): ReadPage => {
     const gaps = decodePage({ owner, pageNumber }, bytes)
     if (gaps === undefined) damaged.push(pageNumber)
-    return gaps ?? []
+    return { pageNumber, gaps: gaps ?? [], bytes }
   }
   const file = fs.openToRead(path)
   try {
@@ -134,10 +201,8 @@ async function* spilledGaps(
     for (let first = 0; first < onDisk; first += READ_PAGES) {
       const some = memory.subarray(0, Math.min(READ_PAGES, onDisk - first) * PAGE_BYTES)
       some.fill(0, await readWhatIsThere(file, first * PAGE_BYTES, some))
-      const gaps: Gap[] = []
       for (let atBytes = 0; atBytes < some.length; atBytes += PAGE_BYTES)
-        gaps.push(...decode(first + atBytes / PAGE_BYTES, some.subarray(atBytes, atBytes + PAGE_BYTES)))
-      yield gaps
+        yield decode(first + atBytes / PAGE_BYTES, some.subarray(atBytes, atBytes + PAGE_BYTES))
     }
   } finally {
     await file.close()

@@ -181,8 +181,8 @@ class Row implements LedgerRow {
     this.hold = hold
     let pages = 0
     for (const gap of gaps) {
-      this.#note(gap)
-      for (; this.#benignRanges > BENIGN_RANGES_MAX; pages++) this.#fillPage()
+      this.#count(gap)
+      pages += this.list(gap)
     }
     return pages
   }
@@ -208,18 +208,28 @@ class Row implements LedgerRow {
   /** Of a range that counts as stored, `gaps` are not. */
   revise({ gaps }: Advance): void {
     for (const gap of gaps) {
-      const offsets = gap.nextOffset - gap.fromOffset
-      this.records -= offsets
-      this.gapOffsets.set(gap.class, (this.gapOffsets.get(gap.class) ?? 0) + offsets)
+      this.records -= gap.nextOffset - gap.fromOffset
+      this.#count(gap)
       const behind = this.gaps.findIndex((listed) => listed.fromOffset > gap.fromOffset)
       this.gaps.splice(behind === -1 ? this.gaps.length : behind, 0, gap)
       if (isBenign(gap.class)) this.#benignRanges += 1
     }
   }
 
-  #note(gap: Gap): void {
-    const offsets = gap.nextOffset - gap.fromOffset
-    this.gapOffsets.set(gap.class, (this.gapOffsets.get(gap.class) ?? 0) + offsets)
+  #count({ class: gapClass, fromOffset, nextOffset }: Gap): void {
+    const offsets = nextOffset - fromOffset
+    this.gapOffsets.set(gapClass, (this.gapOffsets.get(gapClass) ?? 0) + offsets)
+  }
+
+  /** Lists a gap behind all others. @returns how many pages that has filled */
+  list(gap: Gap): number {
+    this.#append(gap)
+    let pages = 0
+    for (; this.#benignRanges > BENIGN_RANGES_MAX; pages++) this.#fillPage()
+    return pages
+  }
+
+  #append(gap: Gap): void {
     const last = this.gaps.at(-1)
     if (
       last !== undefined &&
@@ -250,6 +260,23 @@ class Row implements LedgerRow {
       unwritten: this.#unwritten,
     }
   }
+}
+
+/**
+ * A row with other gaps in its pages, in another file.
+ * @param row its pages do not matter
+ * @param spilled ascending, older than the benign ones that the row lists
+ */
+export function spillAnew(row: LedgerRow, edition: number, spilled: Iterable<Gap>): LedgerRow {
+  const anew = new Row({ ...row, gaps: [], spilled: { edition, pages: 0, ranges: 0, unwritten: [] } })
+  let listed = 0
+  for (const gap of spilled) {
+    for (; listed < row.gaps.length && row.gaps[listed]!.fromOffset < gap.fromOffset; listed++)
+      anew.list(row.gaps[listed]!)
+    anew.list(gap)
+  }
+  for (const gap of row.gaps.slice(listed)) anew.list(gap)
+  return anew
 }
 
 /** A partition of which nothing is known. */

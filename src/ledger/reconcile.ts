@@ -1,7 +1,8 @@
 import { common, holes, runLength, type Run } from '../base/runs.ts'
-import { type Gap, type GapClass, gapOffsets } from './gap.ts'
+import type { Gap, GapClass } from './gap.ts'
+import type { RowGaps } from './gap-files.ts'
 import type { LedgerRow } from './ledger-codec.ts'
-import { unknownRow, type LedgerKey } from './offset-ledger.ts'
+import { spillAnew, unknownRow, type LedgerKey } from './offset-ledger.ts'
 import type { PartitionFacts } from './partition-facts.ts'
 
 /** Ranges of class `unknown` that a rebuilt row lists at most: the newest. Each travels with every checkpoint. */
@@ -26,16 +27,19 @@ export interface Discrepancy {
   readonly beyond: Offsets
 }
 
-/** Holds a row against the offsets whose records are there. */
-export function compareWithRecords(row: LedgerRow, stored: Offsets): Discrepancy {
-  const { nextOffset, gaps } = row
-  const missing = offsets(() => missingRuns(row, stored, nextOffset))
+/**
+ * Holds a row against the offsets whose records are there.
+ * @param gaps all of the row
+ */
+export function compareWithRecords(row: LedgerRow, gaps: RowGaps, stored: Offsets): Discrepancy {
+  const { nextOffset } = row
+  const missing = offsets(() => missingRuns(gaps, stored, nextOffset))
   const inClass = (isWanted: (gapClass: GapClass) => boolean): Offsets =>
-    offsets(() => common(stored.runs(), runsOf(gaps.filter((gap) => isWanted(gap.class)))))
+    offsets(() => common(stored.runs(), runsOf(ofClass(gaps.all(), isWanted))))
   return {
     missing,
     missingOffsets: runLength(missing.runs()),
-    unlistedOffsets: sum(row.gapOffsets.values()) - gapOffsets(gaps),
+    unlistedOffsets: sum(row.gapOffsets.values()) - runLength(runsOf(gaps.all())),
     inGaps: inClass((gapClass) => gapClass !== 'unknown'),
     inUnknownGaps: inClass((gapClass) => gapClass === 'unknown'),
     beyond: offsets(() => common(stored.runs(), [{ start: nextOffset, end: Infinity }])),
@@ -46,10 +50,12 @@ export function compareWithRecords(row: LedgerRow, stored: Offsets): Discrepancy
  * The row as records prove it: what is stored counts, a gap keeps its reason where nothing is stored, and what neither
  * explains is `unknown`. `undefined` where nothing is known of the partition.
  * @param row as far as it could be read
+ * @param gaps all of the row, as far as they could be read
  */
 export function rebuildRow(
   key: LedgerKey,
   row: LedgerRow | undefined,
+  gaps: RowGaps,
   stored: Offsets,
 ): LedgerRow | undefined {
   let storedEnd = 0
@@ -57,20 +63,29 @@ export function rebuildRow(
   const nextOffset = Math.max(row?.nextOffset ?? 0, storedEnd)
   if (nextOffset === 0) return row
   const known = row ?? unknownRow(key, 0)
-  const { missingOffsets, unlistedOffsets } = compareWithRecords(known, stored)
+  const { missingOffsets, unlistedOffsets } = compareWithRecords(known, gaps, stored)
   // As many as the row counts and does not list: then they are these.
   const areUnlisted = unlistedOffsets > 0 && missingOffsets === unlistedOffsets
-  const unexplained = [...missingRuns(known, stored, nextOffset)].filter(
+  const unexplained = [...missingRuns(gaps, stored, nextOffset)].filter(
     ({ start }) => !areUnlisted || start >= known.nextOffset,
   )
-  const gaps = [
-    ...known.gaps.flatMap((gap) => outside(gap, stored)),
-    ...unexplained.map(({ start, end }): Gap => ({ class: 'unknown', fromOffset: start, nextOffset: end })),
-  ].sort((a, b) => a.fromOffset - b.fromOffset)
-  const counts = areUnlisted ? unlistedByClass(known) : new Map<GapClass, number>()
-  for (const gap of gaps) addTo(counts, gap.class, gap.nextOffset - gap.fromOffset)
-  const listed = withoutOldestUnknown(gaps)
-  return {
+  const unknown = unexplained.map(({ start, end }): Gap => ({
+    class: 'unknown',
+    fromOffset: start,
+    nextOffset: end,
+  }))
+  const listed = [...outside(() => known.gaps, stored), ...unknown].sort(
+    (one, other) => one.fromOffset - other.fromOffset,
+  )
+  const kept = withoutOldestUnknown(listed)
+  const spilledLeft = outside(() => gaps.spilled(), stored)
+  const counts = new Map([...known.gapOffsets.keys()].map((gapClass): [GapClass, number] => [gapClass, 0]))
+  if (areUnlisted)
+    for (const [gapClass, amount] of unlistedByClass(known, gaps)) addTo(counts, gapClass, amount)
+  for (const gap of listed) addTo(counts, gap.class, gap.nextOffset - gap.fromOffset)
+  for (const gap of spilledLeft) addTo(counts, gap.class, gap.nextOffset - gap.fromOffset)
+  const unreadable = (known.spilled?.ranges ?? 0) - count(gaps.spilled())
+  const rebuilt = {
     clusterId: key.clusterId,
     topic: key.topic,
     partition: key.partition,
@@ -78,10 +93,15 @@ export function rebuildRow(
     incarnation: known.incarnation,
     nextOffset,
     records: nextOffset - sum(counts.values()),
-    gapOffsets: counts,
-    gaps: listed,
-    gapRangesForgotten: (areUnlisted ? known.gapRangesForgotten : 0) + gaps.length - listed.length,
+    gapOffsets: new Map([...counts].filter(([, amount]) => amount > 0)),
+    gaps: kept,
+    gapRangesForgotten:
+      (areUnlisted ? known.gapRangesForgotten + unreadable : 0) + listed.length - kept.length,
   }
+  if (known.spilled === undefined) return rebuilt
+  const isContradicted = count(common(stored.runs(), runsOf(gaps.spilled()))) > 0
+  if (!isContradicted && gaps.damaged === undefined) return { ...rebuilt, spilled: known.spilled }
+  return spillAnew(rebuilt, known.spilled.edition + 1, spilledLeft)
 }
 
 /** What is known of a place in the log, and why it is held there, is of no use for another one. */
@@ -94,14 +114,21 @@ function factsOf({ topicId, leaderEpoch, hold, ...row }: LedgerRow, nextOffset: 
   }
 }
 
-function missingRuns({ gaps }: LedgerRow, stored: Offsets, nextOffset: number): Iterable<Run> {
-  return common(holes(stored.runs(), nextOffset), holes(runsOf(gaps), nextOffset))
+function missingRuns(gaps: RowGaps, stored: Offsets, nextOffset: number): Iterable<Run> {
+  return common(holes(stored.runs(), nextOffset), holes(runsOf(gaps.all()), nextOffset))
 }
 
-/** The parts of a gap where nothing is stored. */
-function outside(gap: Gap, stored: Offsets): Gap[] {
-  const free = common(runsOf([gap]), holes(stored.runs(), gap.nextOffset))
-  return [...free].map(({ start, end }) => ({ ...gap, fromOffset: start, nextOffset: end }))
+/** The parts of gaps where nothing is stored; to be gone through more than once. */
+function outside(gaps: () => Iterable<Gap>, stored: Offsets): Iterable<Gap> {
+  return {
+    *[Symbol.iterator]() {
+      const free = common(runsOf(gaps()), holes(stored.runs(), Infinity))[Symbol.iterator]()
+      let part = free.next()
+      for (const gap of gaps())
+        for (; part.done !== true && part.value.start < gap.nextOffset; part = free.next())
+          yield { ...gap, fromOffset: part.value.start, nextOffset: part.value.end }
+    },
+  }
 }
 
 function withoutOldestUnknown(gaps: readonly Gap[]): readonly Gap[] {
@@ -109,18 +136,28 @@ function withoutOldestUnknown(gaps: readonly Gap[]): readonly Gap[] {
   return gaps.filter((gap) => gap.class !== 'unknown' || surplus-- <= 0)
 }
 
-function unlistedByClass(row: LedgerRow): Map<GapClass, number> {
+function unlistedByClass(row: LedgerRow, gaps: RowGaps): Map<GapClass, number> {
   const counts = new Map(row.gapOffsets)
-  for (const gap of row.gaps) addTo(counts, gap.class, gap.fromOffset - gap.nextOffset)
-  return new Map([...counts].filter(([, count]) => count > 0))
+  for (const gap of gaps.all()) addTo(counts, gap.class, gap.fromOffset - gap.nextOffset)
+  return new Map([...counts].filter(([, amount]) => amount > 0))
 }
 
 function addTo(counts: Map<GapClass, number>, gapClass: GapClass, amount: number): void {
   counts.set(gapClass, (counts.get(gapClass) ?? 0) + amount)
 }
 
-function runsOf(gaps: readonly Gap[]): Run[] {
-  return gaps.map(({ fromOffset, nextOffset }) => ({ start: fromOffset, end: nextOffset }))
+function* runsOf(gaps: Iterable<Gap>): Generator<Run> {
+  for (const { fromOffset, nextOffset } of gaps) yield { start: fromOffset, end: nextOffset }
+}
+
+function* ofClass(gaps: Iterable<Gap>, isWanted: (gapClass: GapClass) => boolean): Generator<Gap> {
+  for (const gap of gaps) if (isWanted(gap.class)) yield gap
+}
+
+function count(items: Iterable<unknown>): number {
+  let amount = 0
+  for (const _ of items) amount += 1
+  return amount
 }
 
 function offsets(runs: () => Iterable<Run>): Offsets {

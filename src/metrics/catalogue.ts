@@ -280,6 +280,9 @@ export const catalogue = {
   gapOffsets: gauge('sediment_gap_offsets', 'Offsets that are not stored here and will not be, by class.', {
     class: GAP_CLASSES,
   }),
+  gapRanges: gauge('sediment_gap_ranges', 'Ranges of such offsets, by where they are listed.', {
+    place: ['checkpoint', 'file'],
+  }),
 
   commit: histogram(
     'sediment_commit_duration_seconds',

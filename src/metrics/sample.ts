@@ -9,6 +9,8 @@ export interface Sample {
   readonly budgetLimitBytes: number
   /** Over all partitions that the ledger knows. */
   readonly gapOffsets: ReadonlyMap<GapClass, number>
+  /** By where they are listed. */
+  readonly gapRanges: ReadonlyMap<string, number>
   readonly spareBytes: number | undefined
   readonly isPoisoned: boolean
   readonly buckets: readonly BucketSample[]
@@ -67,6 +69,7 @@ export function applySample(metrics: MetricSet, sample: Sample): void {
   setByLabel('heldPartitions', metrics, held)
   setByLabel('pausedPartitions', metrics, paused)
   setByLabel('gapOffsets', metrics, sample.gapOffsets)
+  setByLabel('gapRanges', metrics, sample.gapRanges)
   metrics.budgetUsed.set(sample.budgetUsedBytes)
   metrics.budgetLimit.set(sample.budgetLimitBytes)
   metrics.storePoisoned.set(sample.isPoisoned ? 1 : 0)
@@ -87,4 +90,4 @@ function setByLabel(key: ByLabel, metrics: MetricSet, counts: ReadonlyMap<string
   }
 }
 
-type ByLabel = 'heldPartitions' | 'pausedPartitions' | 'gapOffsets'
+type ByLabel = 'heldPartitions' | 'pausedPartitions' | 'gapOffsets' | 'gapRanges'

@@ -34,6 +34,7 @@ export type {
 export { labelMap } from './label-map.ts'
 export { weighRecord } from './record-weight.ts'
 export { Storage, type StoreIdentity } from './storage.ts'
+export { companionDirectory } from './paths.ts'
 export { requireDirectory } from './store-files.ts'
 export { openDirectory } from './query/directory-reader.ts'
 export type { OwedRecord } from './recovery/owed-content.ts'

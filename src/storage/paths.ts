@@ -163,6 +163,11 @@ export function storePaths(dataPath: string): StorePaths {
   }
 }
 
+/** Where a companion's own files are. */
+export function companionDirectory(dataPath: string): string {
+  return storePaths(dataPath).gaps
+}
+
 const REMOVED_PREFIX = 'removed-'
 
 /** Where a bucket or entry is that was removed, until nothing is left of it. */

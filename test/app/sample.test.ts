@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { sinkLimitsOf } from '../../src/app/room-options.ts'
 import { toSample } from '../../src/app/sample.ts'
-import type { AppStatus } from '../../src/app/status.ts'
+import { sumGaps, type AppStatus } from '../../src/app/status.ts'
 import { loadSettings } from '../../src/config/load.ts'
 
 const { settings } = loadSettings({ env: {}, set: ['kafka.topics=orders'] })
@@ -41,8 +41,8 @@ describe('the memory budget', () => {
         underway: { submissions: 0, records: 0, bytes: 0 },
       },
     }
-    expect(toSample(status, new Map(), 100)).toMatchObject({ budgetUsedBytes: 70, budgetLimitBytes: 100 })
-    expect(toSample({ ...status, sink: undefined }, new Map(), 100)).toMatchObject({
+    expect(toSample(status, sumGaps([]), 100)).toMatchObject({ budgetUsedBytes: 70, budgetLimitBytes: 100 })
+    expect(toSample({ ...status, sink: undefined }, sumGaps([]), 100)).toMatchObject({
       budgetUsedBytes: 0,
       budgetLimitBytes: 100,
     })

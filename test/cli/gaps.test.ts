@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
+import type { Gap } from '../../src/ledger/gap.ts'
 import { encodeDelta } from '../../src/ledger/ledger-codec.ts'
 import { OffsetLedger } from '../../src/ledger/offset-ledger.ts'
 import { sediment, type Ran } from '../support/cli/run-command.ts'
@@ -17,10 +18,17 @@ let fs: NodeFileSystem
 
 const run = (...args: string[]): Promise<Ran> => sediment(...args, '--data', data)
 const rows = async (): Promise<Record<string, unknown>[]> =>
-  (await run('gaps', '--json')).out
+  (await run('gaps', 'orders', '--json')).out
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+/** Every second offset of a topic is a gap. */
+const many = (index: number): Gap => ({
+  class: index % 3 === 0 ? 'filtered' : 'control',
+  fromOffset: 2 * index,
+  nextOffset: 2 * index + 1,
+})
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'sediment-gaps-'))
@@ -37,6 +45,15 @@ beforeAll(async () => {
     { ...step, partition: 0, gaps, hold: { reason: 'log-truncated' as const, offset: 70 } },
     { ...step, partition: 1, gaps, hold: { reason: 'deleted' as const, offset: 130 } },
   ]
+  // Older ranges than the checkpoint lists, and a step of which some are in the log only.
+  for (const nextOffset of [2000, 2800]) {
+    const fromOffset = nextOffset === 2000 ? 0 : 2000
+    const records = (nextOffset - fromOffset) / 2
+    const ranges = Array.from({ length: records }, (_, index) => many(fromOffset / 2 + index))
+    const one = { topic: 'many', partition: 0, fromOffset, nextOffset, records, gaps: ranges }
+    await storage.submit({ writes: [], delta: encodeDelta('cluster-1', [one]) })
+    if (fromOffset === 0) await storage.settle()
+  }
   // One group each: the second is in the log only.
   for (const one of steps) await storage.submit({ writes: [], delta: encodeDelta('cluster-1', [one]) })
   try {
@@ -62,6 +79,42 @@ it('gaps and holds are listed, by class, range, or all that is known', async () 
     { partition: 1, hold: { reason: 'deleted', offset: 130 } },
   ])
   expect((await run('gaps', 'other')).out).toBe('no gaps\n')
+})
+
+it('ranges are all listed, in order, however many there are', async () => {
+  const all = Array.from({ length: 1400 }, (_, index) => many(index))
+  const { out } = await run('gaps', 'many', '--ranges')
+  const [titles, ...lines] = out.trimEnd().split('\n')
+  expect(titles).toMatch(/^PARTITION +FROM +NEXT +OFFSETS +CLASS +STORE$/)
+  expect(lines.map((line) => line.split(/ +/).slice(0, 5))).toEqual(
+    all.map((gap) => ['many/0', String(gap.fromOffset), String(gap.nextOffset), '1', gap.class]),
+  )
+  const json = JSON.parse((await run('gaps', 'many', '--json')).out) as Record<string, unknown>
+  expect(json).toMatchObject({
+    gapOffsets: { filtered: 467, control: 933 },
+    gapRangesForgotten: 0,
+    gaps: all,
+  })
+})
+
+it('ranges that cannot be read are said to be, and the others listed', async () => {
+  const file = join(data, '.sediment/gaps/cluster-1/many/0-0-0')
+  const bytes = await readFile(file)
+  await writeFile(
+    file,
+    bytes.map((byte, at) => (at === 100 ? byte ^ 1 : byte)),
+  )
+  try {
+    const { out, errors, code } = await run('gaps', 'many', '--ranges')
+    expect(code).toBe(0)
+    expect(errors).toEqual([expect.stringMatching('^many/0: .*/0-0-0: 1 of its .* pages cannot be read')])
+    expect(out.trimEnd().split('\n')).toHaveLength(1 + 1400 - 244)
+    const verified = await run('verify')
+    expect(verified.code).toBe(6)
+    expect(verified.out).toMatch(/many\/0-0-0.*1 of its/)
+  } finally {
+    await writeFile(file, bytes)
+  }
 })
 
 it('accepting says first what it means, and changes nothing', async () => {

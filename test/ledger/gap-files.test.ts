@@ -101,9 +101,11 @@ describe('gap ranges', () => {
           expect(row.gaps.filter((gap) => gap.class !== 'deleted').length).toBeLessThanOrEqual(256)
           const ranges = (row.spilled?.ranges ?? 0) + row.gaps.length
           expect(ranges).toBe(gaps.length)
-          let missing = 0
-          for (const offsets of row.gapOffsets.values()) missing += offsets
-          expect(missing + row.records).toBe(next[partition])
+          for (const gapClass of classes)
+            expect(row.gapOffsets.get(gapClass) ?? 0).toBe(
+              gaps.filter((gap) => gap.class === gapClass).length,
+            )
+          expect(gaps.length + row.records).toBe(next[partition])
         }
         await storage.close()
       }),

@@ -5,9 +5,11 @@ import fc from 'fast-check'
 import { IntervalSet } from '../../src/base/interval-set.ts'
 import type { Run } from '../../src/base/runs.ts'
 import type { Gap, GapClass } from '../../src/ledger/gap.ts'
+import { loadGaps, NO_GAPS, type RowGaps } from '../../src/ledger/gap-files.ts'
 import { decodeSnapshot, encodeDelta, encodeSnapshot, type LedgerRow } from '../../src/ledger/ledger-codec.ts'
 import { OffsetLedger } from '../../src/ledger/offset-ledger.ts'
 import { compareWithRecords, rebuildRow } from '../../src/ledger/reconcile.ts'
+import { SimulatedDisk } from '../support/simulated-disk.ts'
 
 const key = { clusterId: 'cluster', topic: 'orders', partition: 0 }
 
@@ -29,6 +31,17 @@ function rowOf(story: readonly Word[]): LedgerRow | undefined {
 function rowOfOldRelease(story: readonly Word[]): LedgerRow {
   const { spilled, ...row } = rowOf(story) as LedgerRow
   return { ...row, gapRangesForgotten: spilled?.ranges ?? 0 }
+}
+
+/** The gaps of a row whose pages are not written yet. */
+async function loaded(row: LedgerRow): Promise<RowGaps> {
+  const disk = { fs: new SimulatedDisk().fs, directory: '/gaps' }
+  return (await loadGaps(row, disk, 1e9)) as RowGaps
+}
+
+/** The gaps of a row without pages. */
+function listed(row: LedgerRow | undefined): RowGaps {
+  return { ...NO_GAPS, all: () => row?.gaps ?? [] }
 }
 
 function setOf(offsets: Iterable<number>): IntervalSet {
@@ -56,7 +69,7 @@ describe('a row held against records', () => {
       fc.property(stories, storedOffsets, (story, stored) => {
         const row = rowOf(story)
         fc.pre(row !== undefined)
-        const seen = compareWithRecords(row, setOf(stored))
+        const seen = compareWithRecords(row, listed(row), setOf(stored))
         const is = (offset: number): boolean => stored.includes(offset)
         const all = [...story.keys()]
         const missing = all.filter((offset) => story[offset] === 'stored' && !is(offset))
@@ -84,7 +97,7 @@ describe('a row held against records', () => {
     const { gapRangesForgotten } = row
     expect(gapRangesForgotten).toBeGreaterThan(300)
     const stored = setOf([...story.keys()].filter((offset) => offset % 2 === 0 && offset !== 100))
-    expect(compareWithRecords(row, stored)).toMatchObject({
+    expect(compareWithRecords(row, listed(row), stored)).toMatchObject({
       missingOffsets: gapRangesForgotten + 1,
       unlistedOffsets: gapRangesForgotten,
     })
@@ -96,7 +109,7 @@ describe('a rebuilt row', () => {
     fc.assert(
       fc.property(stories, storedOffsets, (story, stored) => {
         const row = rowOf(story)
-        const after = rebuildRow(key, row, setOf(stored))
+        const after = rebuildRow(key, row, listed(row), setOf(stored))
         const end = Math.max(story.length, ...stored.map((offset) => offset + 1))
         expect(after?.nextOffset ?? 0).toBe(end)
         for (let offset = 0; offset < end; offset++) {
@@ -107,9 +120,9 @@ describe('a rebuilt row', () => {
         if (after === undefined) return
         // It adds up, and a ledger takes it.
         expect(decodeSnapshot(encodeSnapshot([after]))[0]).toMatchObject({ records: stored.length })
-        const again = compareWithRecords(after, setOf(stored))
+        const again = compareWithRecords(after, listed(after), setOf(stored))
         expect([again.missingOffsets, ...again.beyond.runs(), ...again.inGaps.runs()]).toEqual([0])
-        expect(rebuildRow(key, after, setOf(stored))).toEqual(after)
+        expect(rebuildRow(key, after, listed(after), setOf(stored))).toEqual(after)
       }),
     )
   })
@@ -120,8 +133,13 @@ describe('a rebuilt row', () => {
     )
     const row = rowOfOldRelease(story)
     const evens = [...story.keys()].filter((offset) => offset % 2 === 0)
-    expect(rebuildRow(key, row, setOf(evens))).toEqual({ ...row })
-    const after = rebuildRow(key, row, setOf(evens.filter((offset) => offset !== 100))) as LedgerRow
+    expect(rebuildRow(key, row, listed(row), setOf(evens))).toEqual({ ...row })
+    const after = rebuildRow(
+      key,
+      row,
+      listed(row),
+      setOf(evens.filter((offset) => offset !== 100)),
+    ) as LedgerRow
     expect(after).toMatchObject({ records: 599, gapRangesForgotten: 0, nextOffset: 1200 })
     expect(Object.fromEntries(after.gapOffsets)).toEqual({
       control: 600 - row.gapRangesForgotten,
@@ -129,10 +147,46 @@ describe('a rebuilt row', () => {
     })
   })
 
+  it('has its oldest gaps in another file where records contradict the one it has, and in the same one otherwise', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...words), { minLength: 600, maxLength: 2000 }),
+        fc.array(fc.nat({ max: 1999 }), { maxLength: 30 }),
+        fc.boolean(),
+        async (story, odd, isTrue) => {
+          const row = rowOf(story) as LedgerRow
+          const isOdd = (offset: number): boolean => !isTrue && odd.includes(offset)
+          const stored = setOf(
+            [...story.keys()].filter((offset) => (story[offset] === 'stored') !== isOdd(offset)),
+          )
+          const after = rebuildRow(key, row, await loaded(row), stored) as LedgerRow
+          const listed = [...(await loaded(after)).all()]
+          const said: Word[] = story.map(() => 'stored')
+          for (const gap of listed) said.fill(gap.class, gap.fromOffset, gap.nextOffset)
+          const proved = story.map((word, offset) =>
+            isOdd(offset) ? (word === 'stored' ? 'unknown' : 'stored') : word,
+          )
+          expect(said).toEqual(proved)
+          expect(after.records).toBe(proved.filter((word) => word === 'stored').length)
+          for (const [gapClass, offsets] of after.gapOffsets)
+            expect(offsets).toBe(proved.filter((word) => word === gapClass).length)
+          const isSpilledTouched = [...(await loaded(row)).spilled()].some((gap) =>
+            stored.has(gap.fromOffset),
+          )
+          if (row.spilled === undefined) return
+          expect(after.spilled?.edition).toBe(isSpilledTouched ? 1 : 0)
+          expect(decodeSnapshot(encodeSnapshot([after]))).toHaveLength(1)
+        },
+      ),
+      { numRuns: 50 },
+    )
+  })
+
   it('lists the newest unknown ranges only, and counts all', () => {
     const after = rebuildRow(
       key,
       undefined,
+      NO_GAPS,
       setOf(Array.from({ length: 3000 }, (_, index) => index * 2 + 1)),
     ) as LedgerRow
     expect(after).toMatchObject({ nextOffset: 6000, records: 3000, gapRangesForgotten: 3000 - 1024 })

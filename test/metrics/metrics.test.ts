@@ -31,6 +31,7 @@ const sample = (changes: Partial<Sample> = {}): Sample => ({
   budgetUsedBytes: 10,
   budgetLimitBytes: 100,
   gapOffsets: new Map(),
+  gapRanges: new Map(),
   spareBytes: undefined,
   isPoisoned: false,
   owedRecords: 0,
@@ -120,7 +121,12 @@ describe('metrics', () => {
     ]
     const value = await valuesOf(
       all,
-      sample({ partitions, gapOffsets: new Map([['deleted', 7]]), spareBytes: -3 }),
+      sample({
+        partitions,
+        gapOffsets: new Map([['deleted', 7]]),
+        gapRanges: new Map([['file', 9]]),
+        spareBytes: -3,
+      }),
     )
     expect(value(lag)).toBeUndefined()
     expect(value('sediment_lag_records{topic="a",partition="1"}')).toBeUndefined()
@@ -128,6 +134,8 @@ describe('metrics', () => {
     expect(value('sediment_held_partitions{reason="no-rule"}')).toBe(1)
     expect(value('sediment_paused_partitions{reason="disk-space"}')).toBe(2)
     expect(value('sediment_gap_offsets{class="deleted"}')).toBe(7)
+    expect(value('sediment_gap_ranges{place="file"}')).toBe(9)
+    expect(value('sediment_gap_ranges{place="checkpoint"}')).toBe(0)
     expect(value('sediment_store_spare_bytes')).toBe(-3)
     const after = await valuesOf(all, sample({ partitions: [] }))
     expect(after('sediment_held_partitions{reason="no-rule"}')).toBe(0)

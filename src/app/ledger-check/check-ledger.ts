@@ -1,4 +1,5 @@
 import { runLength } from '../../base/runs.ts'
+import { loadGaps, NO_GAPS, type DamagedGaps, type GapDisk, type RowGaps } from '../../ledger/gap-files.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { compareWithRecords, type Offsets } from '../../ledger/reconcile.ts'
 import type { Finding, Note } from '../../storage/index.ts'
@@ -17,6 +18,10 @@ interface LedgerFinding extends Finding {
   readonly places: readonly OffsetPlace[]
 }
 
+/** Memory for the gap ranges of one partition, as they lie in its file. */
+export const GAP_BYTES_MAX = 64 * 1024 * 1024
+export const TOO_MANY_GAPS = 'it has too many gap ranges'
+
 export interface LedgerVerdict {
   readonly findings: readonly LedgerFinding[]
   readonly notes: readonly Note[]
@@ -24,6 +29,7 @@ export interface LedgerVerdict {
 
 export interface LedgerCheckOptions {
   readonly dataPath: string
+  readonly disk: GapDisk
   /** Records may have been removed, evicted or moved: then what is missing proves nothing. */
   readonly hasRemovals: boolean
 }
@@ -33,11 +39,11 @@ export interface LedgerCheckOptions {
  * twice, is always a finding. One that the ledger has and that is missing is one only while nothing was ever removed from
  * the store: what a removal takes leaves no trace of its own.
  */
-export function checkLedger(
+export async function checkLedger(
   rows: readonly LedgerRow[],
   stored: readonly PartitionOffsets[],
   options: LedgerCheckOptions,
-): LedgerVerdict {
+): Promise<LedgerVerdict> {
   const findings: LedgerFinding[] = []
   const notes: Note[] = []
   const rowsByName = new Map<string, LedgerRow[]>()
@@ -49,11 +55,16 @@ export function checkLedger(
     const check = new PartitionCheck(offsets, options, findings, notes)
     const obstacle = obstacleOf(ofName, offsets)
     if (offsets.isGivenUp) check.note(`not held against the ledger: ${obstacle}`)
-    else if (obstacle === undefined) check.holdAgainst(row)
-    else {
-      check.note(`only offsets without any record are looked for: ${obstacle}`)
-      check.holdAgainstEach(ofName)
+    else if (obstacle !== undefined) check.note(`only offsets without any record are looked for: ${obstacle}`)
+    for (const one of ofName) {
+      const gaps = await loadGaps(one, options.disk, GAP_BYTES_MAX)
+      if (gaps === undefined) check.note(`not held against the ledger: ${TOO_MANY_GAPS}`)
+      if (gaps?.damaged !== undefined) check.cannotRead(gaps.damaged)
+      if (gaps === undefined || offsets.isGivenUp) continue
+      if (obstacle === undefined) check.holdAgainst(row, gaps)
+      else check.holdAgainstAny(one, gaps)
     }
+    if (obstacle !== undefined && !offsets.isGivenUp) check.areBehindAll(ofName)
   }
   for (const [name, offsets] of byName) {
     const check = new PartitionCheck(offsets, options, findings, notes)
@@ -97,9 +108,10 @@ class PartitionCheck {
     this.#notes = notes
   }
 
-  holdAgainst(row: LedgerRow): void {
+  holdAgainst(row: LedgerRow, gaps: RowGaps): void {
     const { missing, missingOffsets, unlistedOffsets, inGaps, inUnknownGaps } = compareWithRecords(
       row,
+      gaps,
       this.#offsets,
     )
     const lost = missingOffsets - unlistedOffsets
@@ -115,17 +127,33 @@ class PartitionCheck {
   }
 
   /**
-   * Where a record does not say of which of these rows, or of which incarnation, it is: what none of all records has is
-   * missing for each row that counts it, and what all rows end before is too much.
+   * Where a record does not say of which row, or of which incarnation, it is: what none of all records has is missing for
+   * each row that counts it.
    */
-  holdAgainstEach(rows: readonly LedgerRow[]): void {
-    for (const row of rows) {
-      const { missing, missingOffsets, unlistedOffsets } = compareWithRecords(row, this.#offsets)
-      if (missingOffsets > unlistedOffsets) this.#areMissing(missing, missingOffsets, unlistedOffsets)
-    }
+  holdAgainstAny(row: LedgerRow, gaps: RowGaps): void {
+    const { missing, missingOffsets, unlistedOffsets } = compareWithRecords(row, gaps, this.#offsets)
+    if (missingOffsets > unlistedOffsets) this.#areMissing(missing, missingOffsets, unlistedOffsets)
+  }
+
+  /** Then what all rows end before is too much. */
+  areBehindAll(rows: readonly LedgerRow[]): void {
     // An earlier incarnation may have come further.
     if (rows.some(({ incarnation }) => incarnation > 0)) return
     this.#areBeyond(rows.reduce((one, other) => (other.nextOffset > one.nextOffset ? other : one)))
+  }
+
+  cannotRead({ path, message }: DamagedGaps): void {
+    const { topic, partition } = this.#offsets
+    this.#findings.push({
+      severity: 'damaged',
+      path,
+      message: `${nameOf(this.#offsets)}: ${message}`,
+      topic,
+      partition,
+      offsets: 0,
+      ranges: [],
+      places: [],
+    })
   }
 
   findDuplicates(): void {
@@ -161,7 +189,7 @@ class PartitionCheck {
   #areBeyond(row: LedgerRow): void {
     const { last } = this.#offsets
     this.#damaged(
-      compareWithRecords(row, this.#offsets).beyond,
+      compareWithRecords(row, NO_GAPS, this.#offsets).beyond,
       `there, but the ledger ends at ${row.nextOffset}: a start would store the like again`,
       last === undefined ? [] : [last],
     )

@@ -2,6 +2,7 @@ import type { FileSystem } from '../../fs/file-system.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { ReadableLedger } from './readable-ledger.ts'
 import {
+  companionDirectory,
   verifyDirectory,
   type Finding,
   type OwedRecord,
@@ -58,7 +59,11 @@ export async function checkStore(
   const unchecked = ledger.failure ?? uncheckedWhy(verified)
   const { findings, notes } =
     unchecked === undefined
-      ? checkLedger(rows, stored, { dataPath, hasRemovals: verified.hasRemovals })
+      ? await checkLedger(rows, stored, {
+          dataPath,
+          disk: { fs, directory: companionDirectory(dataPath) },
+          hasRemovals: verified.hasRemovals,
+        })
       : { findings: [], notes: [] }
   const partitions = rows.map(({ topic, partition, nextOffset, records }) => ({
     topic,

@@ -1,3 +1,5 @@
+import type { FileSystem } from '../../fs/file-system.ts'
+import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { LedgerError } from '../../ledger/ledger-error.ts'
 import { OffsetLedger } from '../../ledger/offset-ledger.ts'
 import type { LogCompanion } from '../../storage/index.ts'
@@ -18,6 +20,15 @@ export class ReadableLedger implements LogCompanion {
 
   snapshot(): Uint8Array {
     return this.#ledger.snapshot()
+  }
+
+  async spill(fs: FileSystem, directory: string): Promise<void> {
+    await this.#ledger.spill(fs, directory)
+  }
+
+  /** Has these rows, from here on. */
+  replace(rows: readonly LedgerRow[]): void {
+    this.#ledger.replace(rows)
   }
 
   positions(): ReturnType<OffsetLedger['positions']> {

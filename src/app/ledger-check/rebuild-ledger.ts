@@ -1,6 +1,7 @@
+import { loadGaps, NO_GAPS, type GapDisk } from '../../ledger/gap-files.ts'
 import { encodeSnapshot, type LedgerRow } from '../../ledger/ledger-codec.ts'
 import { rebuildRow } from '../../ledger/reconcile.ts'
-import { obstacleOf } from './check-ledger.ts'
+import { GAP_BYTES_MAX, obstacleOf, TOO_MANY_GAPS } from './check-ledger.ts'
 import type { PartitionOffsets } from './stored-offsets.ts'
 
 /** What becomes of one partition. */
@@ -24,11 +25,12 @@ export interface RebuildPlan {
  * @param rows of the ledger as far as it could be read
  * @param clusterId that the store is bound to; without it only what the ledger has can be rebuilt
  */
-export function planRebuild(
+export async function planRebuild(
   rows: readonly LedgerRow[],
   stored: readonly PartitionOffsets[],
   clusterId: string | undefined,
-): RebuildPlan {
+  disk: GapDisk,
+): Promise<RebuildPlan> {
   const after: LedgerRow[] = []
   const changes: RowChange[] = []
   const left: string[] = []
@@ -41,9 +43,16 @@ export function planRebuild(
   for (const row of rows) {
     const same = rows.filter((other) => nameOf(other) === nameOf(row))
     const offsets = ofPartition.get(nameOf(row))
-    const obstacle = obstacleOf(same, offsets ?? { isGivenUp: false })
+    const gaps = await loadGaps(row, disk, GAP_BYTES_MAX)
+    const obstacle =
+      obstacleOf(same, offsets ?? { isGivenUp: false }) ?? (gaps === undefined ? TOO_MANY_GAPS : undefined)
     if (obstacle !== undefined) left.push(`${nameOf(row)}: ${obstacle}`)
-    put(row, obstacle === undefined ? rebuildRow(row, row, offsets ?? { runs: () => [] }) : row)
+    put(
+      row,
+      obstacle === undefined && gaps !== undefined
+        ? rebuildRow(row, row, gaps, offsets ?? { runs: () => [] })
+        : row,
+    )
   }
   const known = new Set(rows.map(nameOf))
   for (const offsets of stored) {
@@ -56,7 +65,12 @@ export function planRebuild(
     else
       put(
         undefined,
-        rebuildRow({ clusterId, topic: offsets.topic, partition: offsets.partition }, undefined, offsets),
+        rebuildRow(
+          { clusterId, topic: offsets.topic, partition: offsets.partition },
+          undefined,
+          NO_GAPS,
+          offsets,
+        ),
       )
   }
   return { rows: after, changes, left }

@@ -1,9 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
 import { silentLogger } from '../../base/logger.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
-import { encodeSnapshot } from '../../ledger/ledger-codec.ts'
 import { OffsetLedger } from '../../ledger/offset-ledger.ts'
-import { openDirectory, repairDirectory, type RepairReport } from '../../storage/index.ts'
+import { companionDirectory, openDirectory, repairDirectory, type RepairReport } from '../../storage/index.ts'
 import { ReadableLedger } from './readable-ledger.ts'
 import { planRebuild, type RebuildPlan } from './rebuild-ledger.ts'
 import { StoredOffsets } from './stored-offsets.ts'
@@ -43,8 +42,9 @@ export async function repairStore(options: RepairStoreOptions): Promise<StoreRep
     completeCompanion: async (owed) => {
       const stored = await readOffsets(fs, dataPath, progress)
       for (const record of owed) stored.visitOwed(record, ledger.positions())
-      rebuilt = planRebuild(ledger.positions(), stored.partitions(), clusterId)
-      ledger.restore(encodeSnapshot(rebuilt.rows))
+      const disk = { fs, directory: companionDirectory(dataPath) }
+      rebuilt = await planRebuild(ledger.positions(), stored.partitions(), clusterId, disk)
+      ledger.replace(rebuilt.rows)
     },
   })
   return { ...report, rebuilt }

@@ -1,10 +1,11 @@
 import type { SourceRecord, TopicPartition } from '../../kafka/source.ts'
-import type { GapClass } from '../../ledger/gap.ts'
+import type { Gap, GapClass } from '../../ledger/gap.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { QUARANTINE_BUCKET } from '../../mapping/entry-template.ts'
 import { unmapRecord } from '../../mapping/unmap.ts'
 import { readQuarantined } from '../../sink/quarantine.ts'
 import { StorageError, type EntryName, type RecordReader, type StoredRecord } from '../../storage/index.ts'
+import { GapCursor } from './gap-cursor.ts'
 import { OffsetIndex } from './offset-index.ts'
 import { RecordCursor } from './record-cursor.ts'
 
@@ -43,6 +44,8 @@ export interface RangeReport extends TopicPartition {
 export interface CompareOptions {
   readonly reader: RecordReader
   readonly row: LedgerRow
+  /** All gaps of the row, ascending, in pieces. */
+  readonly gaps: AsyncIterable<readonly Gap[]>
   readonly fromOffset: number
   readonly toOffset: number
   /** What Kafka holds. */
@@ -79,13 +82,19 @@ export async function compareRange(options: CompareOptions): Promise<RangeReport
     missingOffsets: [],
     onlyInStoreOffsets: [],
   }
-  for (let from = fromOffset; from < toOffset; from += WINDOW_OFFSETS)
-    await compareWindow(options, report, from, Math.min(from + WINDOW_OFFSETS, toOffset))
+  const gaps = new GapCursor(options.gaps)
+  try {
+    for (let from = fromOffset; from < toOffset; from += WINDOW_OFFSETS)
+      await compareWindow(options, gaps, report, from, Math.min(from + WINDOW_OFFSETS, toOffset))
+  } finally {
+    await gaps.close()
+  }
   return report
 }
 
 async function compareWindow(
   { reader, row, lowWatermark, read, onMissing, onProgress }: CompareOptions,
+  gaps: GapCursor,
   report: RangeReport,
   fromOffset: number,
   toOffset: number,
@@ -111,7 +120,7 @@ async function compareWindow(
         if (what === undefined && stored.name.bucket === QUARANTINE_BUCKET) report.quarantined += 1
         continue
       }
-      const gap = row.gaps.find((one) => one.fromOffset <= offset && offset < one.nextOffset)
+      const gap = await gaps.find(offset)
       if (gap !== undefined) report.inGaps[gap.class] = (report.inGaps[gap.class] ?? 0) + 1
       else if (offset >= row.nextOffset) report.notYet += 1
       else {

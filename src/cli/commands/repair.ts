@@ -4,7 +4,9 @@ import { repairStore, type StoreRepair } from '../../app/ledger-check/repair-sto
 import { NodeFileSystem } from '../../fs/node/node-file-system.ts'
 import { systemClock } from '../../fs/system-clock.ts'
 import type { Gap } from '../../ledger/gap.ts'
+import type { GapDisk } from '../../ledger/gap-files.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
+import { companionDirectory } from '../../storage/index.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { count, formatCount } from '../quantities.ts'
@@ -41,7 +43,7 @@ export async function repair(options: RepairCommandOptions, context: Context): P
     const check = (): Promise<CheckedStore> =>
       checkStore(fs, dataPath, { checkContent: true, progress: checkProgress(context) })
     const checked = await check()
-    const need = needOf(checked, options)
+    const need = await needOf(checked, options, { fs, directory: companionDirectory(dataPath) })
     let { report } = checked
     let done: StoreRepair | undefined
     if (
@@ -75,7 +77,11 @@ export async function repair(options: RepairCommandOptions, context: Context): P
   }
 }
 
-function needOf({ report, rows, stored }: CheckedStore, { rebuildLedger }: RepairCommandOptions): Need {
+async function needOf(
+  { report, rows, stored }: CheckedStore,
+  { rebuildLedger }: RepairCommandOptions,
+  disk: GapDisk,
+): Promise<Need> {
   const damaged = report.findings.filter(({ severity }) => severity === 'damaged')
   const ledgerFindings = ledgerFindingsOf(report)
   const isFormatLost = damaged.some(({ path }) => path.endsWith('/.sediment/format'))
@@ -84,7 +90,8 @@ function needOf({ report, rows, stored }: CheckedStore, { rebuildLedger }: Repai
     isFormatLost,
     isLedgerLost: damaged.length > 0 && !report.isLogWhole && !report.isLive && rebuildLedger !== true,
     ledgerFindings,
-    rebuild: rebuildLedger === true ? planRebuild(rows, stored, report.identity?.clusterId) : undefined,
+    rebuild:
+      rebuildLedger === true ? await planRebuild(rows, stored, report.identity?.clusterId, disk) : undefined,
   }
 }
 
@@ -202,5 +209,6 @@ function jsonText(dataPath: string, done: StoreRepair | undefined, need: Need, r
 }
 
 function rowJson(row: LedgerRow): object {
-  return { ...row, gapOffsets: Object.fromEntries(row.gapOffsets) }
+  const { spilled, gapOffsets, ...rest } = row
+  return { ...rest, gapOffsets: Object.fromEntries(gapOffsets), gapRangesInFile: spilled?.ranges ?? 0 }
 }

@@ -9,13 +9,14 @@ import type { Settings } from '../../config/settings.ts'
 import { systemClock } from '../../fs/system-clock.ts'
 import type { KafkajsSource } from '../../kafka/kafkajs/kafkajs-source.ts'
 import { partitionName } from '../../kafka/topic-partition.ts'
+import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import type { OffsetLedger } from '../../ledger/offset-ledger.ts'
 import type { RecordReader, Storage } from '../../storage/index.ts'
 import { loadConfiguration, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { createSource } from '../kafka-source.ts'
-import { readLedger, withReader, withStore } from '../open-store.ts'
+import { withLedger, withReader, withStore, type ReadGaps } from '../open-store.ts'
 import { count, formatCount } from '../quantities.ts'
 import { parseTime } from '../time-argument.ts'
 import { UsageError } from '../usage-error.ts'
@@ -57,13 +58,13 @@ export async function replay(
       options.storeMissing === true
         ? await withStore(
             dataPath,
-            (storage, ledger) =>
-              compareAll({ source, wanted, settings, context, ledger, reader: storage, storage }),
+            (storage, ledger, gapsOf) =>
+              compareAll({ source, wanted, settings, context, ledger, gapsOf, reader: storage, storage }),
             bucketSettingsOf(settings),
           )
-        : await readLedger(dataPath).then(({ ledger }) =>
+        : await withLedger(dataPath, (ledger, gapsOf) =>
             withReader(dataPath, (reader) =>
-              compareAll({ source, wanted, settings, context, ledger, reader, storage: undefined }),
+              compareAll({ source, wanted, settings, context, ledger, gapsOf, reader, storage: undefined }),
             ),
           )
     context.progress.clear()
@@ -88,13 +89,14 @@ interface Comparison {
   readonly settings: Settings
   readonly context: Context
   readonly ledger: OffsetLedger
+  readonly gapsOf: ReadGaps
   readonly reader: RecordReader
   /** When what is missing is to be stored. */
   readonly storage: Storage | undefined
 }
 
 async function compareAll(comparison: Comparison): Promise<Report[]> {
-  const { source, wanted, settings, context, ledger, reader, storage } = comparison
+  const { source, wanted, settings, context, ledger, gapsOf, reader, storage } = comparison
   const { topic, partition } = wanted
   const edges = (await source.readableRanges(topic)).filter(
     (one) => one.partition === (partition ?? one.partition),
@@ -120,11 +122,15 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
       throw new UsageError(
         `${partitionName(place)}: its offsets began anew, and records do not say which they are: nothing can be stored`,
       )
+    if (storage !== undefined) await requireGaps(row, gapsOf)
     const missing =
       storage && mapper && new MissingStore(storage, mapper, place, () => context.nowUs() / 1000)
     const report = await compareRange({
       reader,
       row,
+      gaps: gapsOf(row, ({ path, message }) =>
+        context.note(`${partitionName(place)}: ${path}: ${message}, and are called missing here`),
+      ),
       fromOffset,
       toOffset: Math.max(fromOffset, toOffset),
       lowWatermark: low,
@@ -141,6 +147,16 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
   if (reports.length === 0)
     throw new UsageError(`${topic} was never consumed into this directory from this cluster`)
   return reports
+}
+
+/** What is filtered, and in a range that cannot be read, would be stored. */
+async function requireGaps(row: LedgerRow, gapsOf: ReadGaps): Promise<void> {
+  const pieces = gapsOf(row, ({ path, message }) => {
+    throw new UsageError(
+      `${partitionName(row)}: ${path}: ${message}: nothing can be stored that may have been left out; see: sediment repair --rebuild-ledger`,
+    )
+  })
+  for await (const _ of pieces);
 }
 
 function verdict(reports: readonly Report[]): number {

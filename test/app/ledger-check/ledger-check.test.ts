@@ -422,3 +422,85 @@ describe('where records do not say to which of several rows they belong', () => 
     ])
   })
 })
+
+describe('gap ranges that lie in their file', () => {
+  const PATH = '/data/.sediment/gaps/cluster/many/0-0-0'
+  /** Every second offset a gap: more than the checkpoint lists. */
+  const made = async (): Promise<Store> => {
+    const store = await new Store().open(1000)
+    await store.store(
+      'many',
+      1400,
+      Array.from({ length: 700 }, (_, index) => control(2 * index)),
+    )
+    await store.storage.close()
+    expect(store.ledger.positions()[0]?.spilled?.pages).toBeGreaterThan(1)
+    return store
+  }
+  const rebuilt = { topic: 'many', nextOffset: 1400 }
+
+  it('are held against the records like all others, and put right by a rebuilt ledger', async () => {
+    const store = await made()
+    expect(await store.damage()).toEqual([])
+    expect(await store.rebuild()).toEqual([{ ...rebuilt, records: 700, control: 700 }])
+    await store.open()
+    await store.storage.submit({ writes: [recordOf('many', 0, 20)] })
+    await store.storage.close()
+    expect(await store.damage()).toEqual([
+      'many/0: offset 20 is there, but the ledger says why there is nothing',
+    ])
+    expect(await store.rebuild()).toEqual([{ ...rebuilt, records: 701, control: 699 }])
+    expect(await store.damage()).toEqual([])
+    await store.open()
+    expect(store.ledger.positions()[0]).toMatchObject({ gapRangesForgotten: 0, spilled: { edition: 1 } })
+    await store.store('many', 1500)
+    await store.storage.close()
+    expect(await store.damage()).toEqual([])
+  })
+
+  it('tell a lost record from a gap', async () => {
+    const store = await made()
+    store.forgetEntry('many/0')
+    expect(await store.damage()).toEqual([
+      expect.stringMatching(
+        '^many/0: 700 offsets .1, 3, 5, 7, .* are acknowledged and not there; nothing was',
+      ),
+    ])
+  })
+
+  it('are named where they cannot be read, stop no start, and are counted from the next rebuilt ledger on', async () => {
+    const store = await made()
+    store.disk.flipBit(PATH, 800 * 8)
+    const { report } = await store.check()
+    expect(report.findings).toEqual([
+      expect.objectContaining({
+        severity: 'damaged',
+        path: PATH,
+        message: expect.stringMatching(
+          '^many/0: 1 of its 2 pages cannot be read, page 1 the first',
+        ) as unknown,
+      }),
+    ])
+    await store.open()
+    await store.store('many', 1500)
+    await store.storage.close()
+    expect(await store.damage()).toHaveLength(1)
+    expect(await store.rebuild()).toEqual([{ topic: 'many', nextOffset: 1500, records: 800, control: 700 }])
+    expect(await store.damage()).toEqual([])
+    expect((await store.check()).rows[0]).toMatchObject({ gapRangesForgotten: 244 })
+    // What is only counted hides no loss.
+    store.forgetEntry('many/0')
+    expect(await store.damage()).toEqual([
+      expect.stringContaining('244 of them gaps that the ledger only counts'),
+    ])
+  })
+
+  it('are all missing with their file, and no more than that', async () => {
+    const store = await made()
+    store.disk.unlink(PATH)
+    expect(await store.damage()).toEqual([expect.stringMatching('^many/0: 2 of its 2 pages cannot be read:')])
+    await (await store.open()).storage.close()
+    expect(await store.rebuild()).toEqual([{ ...rebuilt, records: 700, control: 700 }])
+    expect(await store.damage()).toEqual([])
+  })
+})

@@ -5,7 +5,9 @@ import { compareRange, type RangeReport } from '../../../src/app/replay/compare-
 import { MissingStore } from '../../../src/app/replay/store-missing.ts'
 import type { SourceRecord } from '../../../src/kafka/source.ts'
 import type { Gap } from '../../../src/ledger/gap.ts'
-import { unknownRow } from '../../../src/ledger/offset-ledger.ts'
+import { readGaps } from '../../../src/ledger/gap-files.ts'
+import { encodeDelta } from '../../../src/ledger/ledger-codec.ts'
+import { OffsetLedger, unknownRow } from '../../../src/ledger/offset-ledger.ts'
 import { createMapper } from '../../../src/mapping/mapper.ts'
 import { quarantinedRecord } from '../../../src/sink/quarantine.ts'
 import type { RecordWrite, Storage } from '../../../src/storage/index.ts'
@@ -42,6 +44,10 @@ const put = (...messages: SourceRecord[]): Promise<void> =>
     writes: messages.map((one) => mapper.forPartition('orders', 0)!.map(one, NOW_MS) as RecordWrite),
   })
 
+async function* piecesOf(gaps: readonly Gap[]): AsyncGenerator<readonly Gap[]> {
+  for (const gap of gaps) yield Promise.resolve([gap])
+}
+
 interface Asked {
   readonly low?: number
   readonly gaps?: readonly Gap[]
@@ -61,6 +67,7 @@ const compare = ({
 }: Asked = {}): Promise<RangeReport> =>
   compareRange({
     reader: store,
+    gaps: piecesOf(gaps),
     row: { ...unknownRow({ clusterId: 'c', ...place }, 0), nextOffset: next, gaps },
     fromOffset: from,
     toOffset: to,
@@ -142,6 +149,49 @@ describe('what is missing', () => {
     }
     expect(await compare()).toMatchObject({ equal: 40, missing: 0, duplicates: 0 })
     await store.close()
+  })
+
+  it('is nothing that was filtered, however long ago and whatever the rule says now', async () => {
+    const disk = new SimulatedDisk({ seed: 2 })
+    let ledger = new OffsetLedger()
+    let filtering = await openStore(disk.fs, { companion: ledger })
+    log = Array.from({ length: 1400 }, (_, offset) => message(offset))
+    const isStored = ({ offset }: SourceRecord): boolean => offset % 2 === 0
+    for (let from = 0; from < 1400; from += 100) {
+      const batch = log.slice(from, from + 100)
+      const gaps = batch
+        .filter((one) => !isStored(one))
+        .map(({ offset }): Gap => ({ class: 'filtered', fromOffset: offset, nextOffset: offset + 1 }))
+      const writes = batch
+        .filter(isStored)
+        .map((one) => mapper.forPartition('orders', 0)!.map(one, NOW_MS) as RecordWrite)
+      const step = { ...place, fromOffset: from, nextOffset: from + 100, records: writes.length, gaps }
+      await filtering.submit({ writes, delta: encodeDelta('c', [step]) })
+    }
+    await filtering.close()
+    ledger = new OffsetLedger()
+    filtering = await openStore(disk.fs, { companion: ledger })
+    const row = ledger.position({ clusterId: 'c', ...place })!
+    expect(row.gaps.length).toBeLessThan(300)
+    const missing = new MissingStore(filtering, mapper, place, () => NOW_MS)
+    const report = await compareRange({
+      reader: filtering,
+      row,
+      gaps: readGaps(row, { fs: disk.fs, directory: '/data/.sediment/gaps' }, ({ message: damage }) => {
+        throw new Error(damage)
+      }),
+      fromOffset: 0,
+      toOffset: 1400,
+      lowWatermark: 0,
+      async *read(from, to) {
+        for (let at = from; at < to; at += 100)
+          yield Promise.resolve({ records: log.slice(at, at + 100), nextOffset: at + 100 })
+      },
+      onMissing: (record) => missing.add(record),
+    })
+    expect(report).toMatchObject({ equal: 700, missing: 0, inGaps: { filtered: 700 } })
+    expect(await missing.finish()).toMatchObject({ stored: 0 })
+    await filtering.close()
   })
 
   it('goes where its rule sends it now: quarantine, or nowhere', async () => {

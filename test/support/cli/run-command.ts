@@ -15,6 +15,7 @@ export interface Ran {
 /** Runs one command line in this process. */
 export async function sediment(...args: string[]): Promise<Ran> {
   const stdout = new PassThrough()
+  const out = text(stdout)
   const errors: string[] = []
   const context: Context = {
     stdout: new Output(stdout),
@@ -41,5 +42,5 @@ export async function sediment(...args: string[]): Promise<Ran> {
     code = ending.code
   }
   stdout.end()
-  return { code, out: await text(stdout), errors }
+  return { code, out: await out, errors }
 }
