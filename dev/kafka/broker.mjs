@@ -1,13 +1,13 @@
 /** A real Apache Kafka broker (KRaft, broker and controller in one process) on 127.0.0.1. */
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { kafkaDistribution, KafkaSetupError } from './distribution.mjs'
 import { countBrokers } from './protocol.mjs'
 
@@ -26,6 +26,9 @@ const BROKER_PROPERTIES = {
   'transaction.state.log.min.isr': '1',
   'transaction.state.log.num.partitions': '4',
   'group.initial.rebalance.delay.ms': '0',
+  // What a killed broker waits for before it may be back.
+  'broker.session.timeout.ms': '3000',
+  'broker.heartbeat.interval.ms': '500',
   'group.min.session.timeout.ms': '1000',
   'auto.create.topics.enable': 'false',
   'num.partitions': '4',
@@ -52,6 +55,35 @@ function freePort() {
 async function logTail(logsPath) {
   const text = await readFile(path.join(logsPath, 'server.log'), 'utf8').catch(() => '')
   return text.split('\n').slice(-20).join('\n')
+}
+
+/**
+ * Makes `logPath` the directory of a new node. All nodes of a release begin with the same `bootstrap.checkpoint`, unless
+ * users are added to it, so Kafka's tool writes it once: each start of a JVM less is a second less.
+ */
+async function formatDirectory(logPath, nodeId, format) {
+  const { java, jvm, classPath, cachePath, configPath, clusterId, scramUsers } = format
+  const beginning = path.join(cachePath, 'bootstrap.checkpoint')
+  if (scramUsers.length === 0 && existsSync(beginning)) {
+    await mkdir(logPath, { recursive: true })
+    await copyFile(beginning, path.join(logPath, 'bootstrap.checkpoint'))
+    const meta = { version: '1', 'node.id': nodeId, 'cluster.id': clusterId, 'directory.id': newClusterId() }
+    await writeFile(path.join(logPath, 'meta.properties'), propertiesText(meta))
+    return
+  }
+  const users = scramUsers.flatMap((user) => ['--add-scram', user])
+  const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', configPath, ...users]
+  await run(java, [...jvm, '-cp', classPath, ...tool])
+  if (scramUsers.length > 0) return
+  const copy = `${beginning}.${randomUUID()}`
+  await copyFile(path.join(logPath, 'bootstrap.checkpoint'), copy)
+  await rename(copy, beginning)
+}
+
+function propertiesText(properties) {
+  return Object.entries(properties)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('')
 }
 
 /**
@@ -126,12 +158,7 @@ export async function startBroker({
     'log.dirs': path.join(dataPath, 'log'),
     ...properties,
   }
-  await writeFile(
-    configPath,
-    Object.entries(config)
-      .map(([key, value]) => `${key}=${value}\n`)
-      .join(''),
-  )
+  await writeFile(configPath, propertiesText(config))
 
   const jvm = [
     ...(optimized ? [] : ['-XX:TieredStopAtLevel=1']),
@@ -140,18 +167,8 @@ export async function startBroker({
     loggingOption('broker'),
   ]
   if (!existsSync(path.join(dataPath, 'log', 'meta.properties'))) {
-    await run(java, [
-      ...jvm,
-      '-cp',
-      classPath,
-      'kafka.tools.StorageTool',
-      'format',
-      '-t',
-      clusterId,
-      '-c',
-      configPath,
-      ...scramUsers.flatMap((user) => ['--add-scram', user]),
-    ])
+    const format = { java, jvm, classPath, cachePath, configPath, clusterId, scramUsers }
+    await formatDirectory(path.join(dataPath, 'log'), config['node.id'], format)
   }
 
   // A class data archive halves the start; the first broker that is stopped cleanly writes it.

@@ -13,7 +13,7 @@ const TOGETHER_TIMEOUT_MS = 60_000
 const PORT_MIN = 17_000
 const PORT_MAX = 32_000
 
-/** A dead broker is noticed, and its leaders replaced, within a few seconds. */
+/** A dead controller is noticed, and a lagging replica left behind, within a few seconds. */
 const CLUSTER_PROPERTIES = {
   'offsets.topic.replication.factor': '3',
   'transaction.state.log.replication.factor': '3',
@@ -23,8 +23,6 @@ const CLUSTER_PROPERTIES = {
   'num.network.threads': '2',
   'num.io.threads': '2',
   'log.cleaner.dedupe.buffer.size': '8388608',
-  'broker.session.timeout.ms': '3000',
-  'broker.heartbeat.interval.ms': '500',
   'controller.quorum.election.timeout.ms': '500',
   'controller.quorum.fetch.timeout.ms': '1000',
   'replica.lag.time.max.ms': '3000',
