@@ -79,7 +79,7 @@ const expectLikeModel = (all: readonly Step[]): void => {
     }
     expect(set.last).toBe(model.size === 0 ? undefined : Math.max(...model))
   }
-  expect(numbersOf(set)).toEqual([...model].sort((a, b) => a - b))
+  expect(numbersOf(set).join()).toBe([...model].sort((a, b) => a - b).join())
 }
 
 describe('IntervalSet', () => {
@@ -104,7 +104,7 @@ describe('IntervalSet', () => {
           set.addRange(start, start + length)
           for (let i = 0; i < length; i++) model.add(start + i)
         }
-        expect(numbersOf(set)).toEqual([...model].sort((a, b) => a - b))
+        expect(numbersOf(set).join()).toBe([...model].sort((a, b) => a - b).join())
         for (let value = 0; value < 9000; value += 37) {
           expect(set.firstFree(value)).toBe(firstFreeOf(model, value))
         }
@@ -112,7 +112,7 @@ describe('IntervalSet', () => {
           set.remove(value)
           model.delete(value)
         }
-        expect(numbersOf(set)).toEqual([...model].sort((a, b) => a - b))
+        expect(numbersOf(set).join()).toBe([...model].sort((a, b) => a - b).join())
       }),
       { numRuns: 8 },
     )

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import type { MapOutcome } from '../../src/mapping/rejection.ts'
 import type { KafkaMessage, MessageHeader } from '../../src/mapping/message.ts'
 import type { RecordWrite } from '../../src/storage/index.ts'
+import { anyCharacter } from '../support/characters.ts'
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -38,7 +39,7 @@ export function labelsOf(record: RecordWrite): Record<string, string> {
 /** Any bytes, and often text at the edges of what a label can carry. */
 export const anyBytes = fc.oneof(
   fc.uint8Array({ maxLength: 40 }),
-  fc.string({ unit: 'binary', maxLength: 20 }).map(bytesOf),
+  fc.string({ unit: anyCharacter, maxLength: 20 }).map(bytesOf),
   fc.string({ maxLength: 20 }).map(bytesOf),
   fc
     .constantFrom(

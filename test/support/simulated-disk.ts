@@ -22,6 +22,8 @@ import { Random } from './random.ts'
 
 const ROOT = 1
 const KERNEL_PAGE_BYTES = 4096
+/** Of new memory: nobody may take it for zeros, and a store takes 16 MiB of it, of which a test fills a little. */
+const POISONED_BYTES = 256 * 1024
 
 /** Calls that change the disk: each is one operation, one crash point. */
 export type OperationCall =
@@ -780,7 +782,7 @@ export class SimulatedProcess implements FileSystem {
   }
 
   allocate(bytes: number): Uint8Array {
-    return new Uint8Array(bytes).fill(0xdb)
+    return new Uint8Array(bytes).fill(0xdb, 0, POISONED_BYTES)
   }
 
   writeSome(lane: WriteLane, ops: readonly WriteOp[]): Promise<number[]> {

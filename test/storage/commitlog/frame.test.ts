@@ -15,6 +15,7 @@ import {
   writeDeltaItem,
   type RecordsItem,
 } from '../../../src/storage/commitlog/frame.ts'
+import { anyCharacter } from '../../support/characters.ts'
 
 beforeAll(loadCrc64)
 
@@ -51,7 +52,7 @@ function encode({ items, deltas, inline }: Content): { bytes: Uint8Array; chain:
 
 const position = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 const item: fc.Arbitrary<Item> = fc.record({
-  bucket: fc.string({ maxLength: 20, unit: 'binary' }),
+  bucket: fc.string({ maxLength: 20, unit: anyCharacter }),
   entry: fc.string({ maxLength: 20, unit: 'grapheme' }),
   blockId: position,
   walAtBytes: position,
