@@ -29,6 +29,7 @@ import { encodeBatch } from '../support/record-batches.ts'
 const { CompressionTypes } = kafkajs
 const GROUP = 'end-to-end'
 const GZIP = 1
+const GATEWAY_MESSAGES_MIN = 2_000
 
 const topics = [
   { name: 'readings', partitions: 3 },
@@ -119,7 +120,8 @@ describeWithKafka('messages on their way from a real Kafka through `sediment run
 
   /**
    * One sensor gateway: messages are stamped when they are made and sent `delayMs` later, one in ten up to a second
-   * later still, so that times of a partition are out of order.
+   * later still, so that times of a partition are out of order. It runs for four seconds, and on a slow machine until it
+   * has made enough.
    */
   async function runGateway(seed: number, delayMs: number, compression: CompressionType): Promise<void> {
     const own = new Random(seed)
@@ -127,9 +129,12 @@ describeWithKafka('messages on their way from a real Kafka through `sediment run
     await producer.connect()
     const waiting: { dueMs: number; topic: string; partition: number; message: FedMessage }[] = []
     const endMs = performance.now() + 4_000
-    while (performance.now() < endMs || waiting.length > 0) {
+    let made = 0
+    const isMaking = (): boolean => performance.now() < endMs || made < GATEWAY_MESSAGES_MIN
+    while (isMaking() || waiting.length > 0) {
       const nowMs = performance.now()
-      for (let count = nowMs < endMs ? own.between(1, 60) : 0; count > 0; count--) {
+      for (let count = isMaking() ? own.between(1, 60) : 0; count > 0; count--) {
+        made += 1
         const { topic, partition } = own.pick(partitions.slice(0, 5))
         const lateMs = own.chance(0.1) ? own.between(1, 1000) : 0
         waiting.push({ dueMs: nowMs + delayMs + lateMs, topic, partition, message: reading(own) })
