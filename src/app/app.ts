@@ -14,7 +14,7 @@ import { Metrics } from '../metrics/metrics.ts'
 import { isDoneWithin } from '../sink/deadline.ts'
 import { Sink } from '../sink/sink.ts'
 import type { DrainReport } from '../sink/status.ts'
-import { Storage, StorageError, type RecoveryEvent, type StorageObserver } from '../storage/index.ts'
+import { isStore, Storage, StorageError, type RecoveryEvent, type StorageObserver } from '../storage/index.ts'
 import { checkTopics } from './check-topics.ts'
 import { existingEntries } from './existing-entries.ts'
 import { liveness, readiness } from './health.ts'
@@ -123,14 +123,17 @@ export class App {
     const { version } = this.#parts
     this.#logger.info({ version, dataPath: resolve(settings.dataPath), http: this.httpUrl }, 'opening')
     this.#source = this.#parts.createSource()
-    // Before the directory is touched: a mistyped broker or topic leaves no trace on disk.
-    await this.#source.probe?.()
-    if (isClosing()) return
-    this.#deadLetters = this.#parts.createDeadLetters?.()
-    await this.#deadLetters?.probe()
+    const fs = await this.#parts.openFileSystem(this.#metrics.fileSystem)
+    this.#fs = fs
+    // Brokers are asked before a directory is made, so that a mistyped broker or topic leaves no trace on disk; a store
+    // that is there is opened meanwhile.
+    const brokersAnswer = this.#askBrokers(this.#source)
+    brokersAnswer.catch(() => {})
+    if (await isStore(fs, resolve(settings.dataPath))) this.#opening = this.#openStorage(fs)
+    await Promise.all([brokersAnswer, this.#opening])
     if (isClosing()) return
 
-    this.#opening = this.#openStorage()
+    this.#opening ??= this.#openStorage(fs)
     const storage = await this.#opening
     if (storage === undefined || isClosing()) return
     this.#storage = storage
@@ -151,6 +154,14 @@ export class App {
     void this.#sink.ended.then((failure) => failure && this.#fail(failure))
     await this.#sink.start()
     if (this.#phase === 'joining') this.#phase = 'running'
+  }
+
+  /** Resolves when the topics that are consumed and the one for dead letters are there, or nobody wants to know. */
+  async #askBrokers(source: KafkaSource): Promise<void> {
+    await source.probe?.()
+    if (this.#closing.signal.aborted) return
+    this.#deadLetters = this.#parts.createDeadLetters?.()
+    await this.#deadLetters?.probe()
   }
 
   status(): AppStatus {
@@ -237,10 +248,8 @@ export class App {
   }
 
   /** `undefined` when there is no use for it any more. */
-  async #openStorage(): Promise<Storage | undefined> {
-    const { clock, logger, openFileSystem } = this.#parts
-    const fs = await openFileSystem(this.#metrics.fileSystem)
-    this.#fs = fs
+  async #openStorage(fs: FileSystem): Promise<Storage | undefined> {
+    const { clock, logger } = this.#parts
     if (this.#closing.signal.aborted) return undefined
     return Storage.open({
       dataPath: resolve(this.#settings.dataPath),

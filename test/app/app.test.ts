@@ -320,6 +320,32 @@ describe('App', () => {
     expect(again.status().phase).toBe('running')
   })
 
+  it('opens a store that is there while brokers are asked', async () => {
+    const disk = new SimulatedDisk()
+    const first = create(disk, new FakeSource())
+    await first.open()
+    await first.close()
+    let answer = (): void => {}
+    const source = Object.assign(new FakeSource(), {
+      probe: () => new Promise<void>((resolve) => (answer = resolve)),
+    })
+    const app = create(disk, source)
+    const before = disk.operations
+    const opened = app.open()
+    await until(() => disk.operations > before)
+    expect(app.status().phase).toBe('opening')
+    answer()
+    await opened
+    expect(app.status().phase).toBe('running')
+  })
+
+  it('tells what is wrong with a store that is there without waiting for brokers', async () => {
+    const disk = new SimulatedDisk()
+    await create(disk, new FakeSource()).open()
+    const source = Object.assign(new FakeSource(), { probe: () => new Promise<void>(() => {}) })
+    await expect(create(disk, source).open()).rejects.toMatchObject({ code: 'ERR_LOCKED' })
+  })
+
   it('leaves the disk alone when no broker answers', async () => {
     const disk = new SimulatedDisk()
     const source = Object.assign(new FakeSource(), {
