@@ -13,7 +13,7 @@ import { logEnds } from './kafka-content.ts'
 import { Member, tail } from './member.ts'
 import { Nemesis } from './nemesis.ts'
 import { Producer } from './producer.ts'
-import { killAndRestart, type RestartFigures } from './restart.ts'
+import { killAndRestart, STAGES, type RestartFigures } from './restart.ts'
 import { Sampler } from './sampler.ts'
 
 export interface ChaosOptions {
@@ -200,6 +200,11 @@ class Chaos {
       'kill -9 to partitions back, ms',
       list(({ backMs }) => backMs),
     )
+    for (const [stage, [what]] of STAGES.entries())
+      this.#findings.row(
+        `  until ${what}, ms`,
+        list(({ stagesMs }) => stagesMs[stage]!),
+      )
     this.#findings.row(
       '  processor time of it, ms',
       list(({ backCpuMs }) => backCpuMs),

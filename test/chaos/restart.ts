@@ -6,6 +6,8 @@ export interface RestartFigures {
   readonly member: string
   /** From the kill until it had its partitions again. */
   readonly backMs: number
+  /** From the kill until each of `STAGES`, in their order. */
+  readonly stagesMs: readonly number[]
   /** Processor time that this took, which does not depend on who else runs. */
   readonly backCpuMs: number
   /** From the kill until it stored the first record. */
@@ -16,6 +18,14 @@ export interface RestartFigures {
   readonly othersAssignments: number
   readonly partitions: readonly [before: number, after: number]
 }
+
+/** Where the time goes until the partitions are back, and the line of the log that ends each. */
+export const STAGES = [
+  ['the program is loaded', 'opening'],
+  ['the store is recovered', 'data directory recovered'],
+  ['the group is joined', 'joined the consumer group'],
+  ['the partitions are known', 'partitions assigned'],
+] as const
 
 const LOOK_MS = 40
 const LIMIT_MS = 60_000
@@ -29,6 +39,7 @@ export async function killAndRestart(member: Member, others: readonly Member[]):
   const watches = others.map((one) => new ProgressWatch(one))
   const watching = Promise.all(watches.map((watch) => watch.run()))
   const killedMs = performance.now()
+  const killedEpochMs = Date.now()
   await member.kill()
   member.start()
   let backMs = Infinity
@@ -52,12 +63,22 @@ export async function killAndRestart(member: Member, others: readonly Member[]):
   return {
     member: member.name,
     backMs: Math.round(backMs),
+    stagesMs: stagesOf(member.log(), killedEpochMs),
     backCpuMs,
     storingMs: Math.round(storingMs),
     othersPauseMs: Math.round(Math.max(...watches.map(({ longestMs }) => longestMs))),
     othersAssignments: others.reduce((sum, one, i) => sum + one.assignments - assignmentsBefore[i]!, 0),
     partitions: [before.size, after.size],
   }
+}
+
+function stagesOf(log: string, fromEpochMs: number): number[] {
+  const lines = log.split('\n').filter((line) => line.startsWith('{'))
+  return STAGES.map(([, message]) => {
+    const line = lines.find((one) => one.includes(`"message":"${message}"`))
+    const { time } = JSON.parse(line ?? '{}') as { time?: string | number }
+    return time === undefined ? NaN : new Date(time).getTime() - fromEpochMs
+  })
 }
 
 /** The longest time in which nothing became durable in a member. */
