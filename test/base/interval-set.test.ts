@@ -48,8 +48,8 @@ const numbersOf = (set: IntervalSet): number[] => {
   let previousEnd = -Infinity
   let runs = 0
   for (const { start, end } of set.runs()) {
-    expect(start).toBeGreaterThan(previousEnd)
-    expect(end).toBeGreaterThan(start)
+    // A matcher costs more than all the rest, thousands of times.
+    if (!(start > previousEnd && end > start)) throw new Error(`run ${start} to ${end} after ${previousEnd}`)
     for (let value = start; value < end; value++) numbers.push(value)
     previousEnd = end
     runs += 1
@@ -105,9 +105,10 @@ describe('IntervalSet', () => {
           for (let i = 0; i < length; i++) model.add(start + i)
         }
         expect(numbersOf(set).join()).toBe([...model].sort((a, b) => a - b).join())
-        for (let value = 0; value < 9000; value += 37) {
-          expect(set.firstFree(value)).toBe(firstFreeOf(model, value))
-        }
+        const asked = Array.from({ length: 244 }, (_, index) => index * 37)
+        expect(asked.map((value) => set.firstFree(value))).toEqual(
+          asked.map((value) => firstFreeOf(model, value)),
+        )
         for (let value = 0; value < 9000; value += 3) {
           set.remove(value)
           model.delete(value)
