@@ -8,9 +8,9 @@ import {
   type FileSystem,
 } from '../fs/file-system.ts'
 import { writeAll } from '../fs/write-all.ts'
-import type { Gap } from './gap.ts'
+import type { Gap, SpilledGaps } from './gap.ts'
 import { decodePage, PAGE_BYTES } from './gap-page.ts'
-import type { LedgerRow } from './ledger-codec.ts'
+import type { LedgerKey, LedgerRow } from './ledger-codec.ts'
 
 const PARALLEL_SYNCS = 4
 const READ_PAGES = 128
@@ -107,6 +107,34 @@ export async function* readGaps(
   yield merge.rest()
 }
 
+/**
+ * The pages that are there for a partition whose row is lost: those of its newest file, up to the first that cannot be read.
+ * Such as no row has counted may be among them. `undefined` without any, and for a partition that has begun anew.
+ */
+export async function findSpilled(key: LedgerKey, disk: GapDisk): Promise<SpilledGaps | undefined> {
+  const row = { ...key, incarnation: 0 }
+  const directory = dirname(gapFileOf(row, 0))
+  const files = ((await disk.fs.list(`${disk.directory}/${directory}`)) ?? []).flatMap(({ name }) => {
+    const [, partition, incarnation, edition] = /^(\d+)-(\d+)-(\d+)$/.exec(name) ?? []
+    return Number(partition) === key.partition ? [[Number(incarnation), Number(edition)] as const] : []
+  })
+  const edition = files.reduce((newest, file) => Math.max(newest, file[1]), -1)
+  if (edition === -1 || files.some(([incarnation]) => incarnation > 0)) return undefined
+  const fileBytes = (await disk.fs.fileBytes(`${disk.directory}/${gapFileOf(row, edition)}`)) ?? 0
+  const spilled = { edition, pages: Math.floor(fileBytes / PAGE_BYTES), ranges: 0, unwritten: [] }
+  let pages = 0
+  let ranges = 0
+  let end = 0
+  for await (const { gaps } of readPages({ ...row, spilled }, disk, () => {})) {
+    // One that was written before others took the places in front of it does not go on with them.
+    if (gaps[0] === undefined || gaps[0].fromOffset < end) break
+    end = gaps.at(-1)?.nextOffset ?? end
+    pages += 1
+    ranges += gaps.length
+  }
+  return pages === 0 ? undefined : { edition, pages, ranges, unwritten: [] }
+}
+
 /** All gaps of a row, to be gone through more than once. */
 export interface RowGaps {
   /** Ascending. */
@@ -180,7 +208,7 @@ interface ReadPage {
 }
 
 async function* readPages(
-  row: LedgerRow,
+  row: LedgerKey & Pick<LedgerRow, 'incarnation' | 'spilled'>,
   { fs, directory }: GapDisk,
   onDamaged: (damaged: DamagedGaps) => void,
 ): AsyncGenerator<ReadPage> {

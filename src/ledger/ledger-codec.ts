@@ -53,11 +53,14 @@ export interface DecodedAdvance extends Advance {
   readonly incarnation: number
 }
 
-/** What a snapshot holds about one partition. */
-export interface LedgerRow extends PartitionFacts {
+export interface LedgerKey {
   readonly clusterId: string
   readonly topic: string
   readonly partition: number
+}
+
+/** What a snapshot holds about one partition. */
+export interface LedgerRow extends LedgerKey, PartitionFacts {
   readonly incarnation: number
   readonly nextOffset: number
   /** Offsets below `nextOffset` that are stored. */

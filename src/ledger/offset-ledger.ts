@@ -6,6 +6,7 @@ import { LedgerError } from './ledger-error.ts'
 import {
   type Advance,
   type DecodedAdvance,
+  type LedgerKey,
   type LedgerRow,
   decodeDelta,
   decodeSnapshot,
@@ -15,12 +16,6 @@ import type { HoldMark } from './partition-facts.ts'
 
 /** Newest benign ranges in memory per partition; older ones go to its file, so that memory stays bounded. */
 const BENIGN_RANGES_MAX = 256
-
-export interface LedgerKey {
-  readonly clusterId: string
-  readonly topic: string
-  readonly partition: number
-}
 
 /**
  * Which offsets of which partition are stored: the authority on where consumption resumes. Rides in the commit log

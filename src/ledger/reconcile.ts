@@ -1,8 +1,8 @@
 import { common, holes, runLength, type Run } from '../base/runs.ts'
 import type { Gap, GapClass } from './gap.ts'
 import type { RowGaps } from './gap-files.ts'
-import type { LedgerRow } from './ledger-codec.ts'
-import { spillAnew, unknownRow, type LedgerKey } from './offset-ledger.ts'
+import type { LedgerKey, LedgerRow } from './ledger-codec.ts'
+import { spillAnew, unknownRow } from './offset-ledger.ts'
 import type { PartitionFacts } from './partition-facts.ts'
 
 /** Ranges of class `unknown` that a rebuilt row lists at most: the newest. Each travels with every checkpoint. */
@@ -74,11 +74,11 @@ export function rebuildRow(
     fromOffset: start,
     nextOffset: end,
   }))
-  const listed = [...outside(() => known.gaps, stored), ...unknown].sort(
+  const listed = [...outside(() => known.gaps, stored, nextOffset), ...unknown].sort(
     (one, other) => one.fromOffset - other.fromOffset,
   )
   const kept = withoutOldestUnknown(listed)
-  const spilledLeft = outside(() => gaps.spilled(), stored)
+  const spilledLeft = outside(() => gaps.spilled(), stored, nextOffset)
   const counts = new Map([...known.gapOffsets.keys()].map((gapClass): [GapClass, number] => [gapClass, 0]))
   if (areUnlisted)
     for (const [gapClass, amount] of unlistedByClass(known, gaps)) addTo(counts, gapClass, amount)
@@ -99,8 +99,8 @@ export function rebuildRow(
       (areUnlisted ? known.gapRangesForgotten + unreadable : 0) + listed.length - kept.length,
   }
   if (known.spilled === undefined) return rebuilt
-  const isContradicted = count(common(stored.runs(), runsOf(gaps.spilled()))) > 0
-  if (!isContradicted && gaps.damaged === undefined) return { ...rebuilt, spilled: known.spilled }
+  const areAllLeft = runLength(runsOf(spilledLeft)) === runLength(runsOf(gaps.spilled()))
+  if (areAllLeft && gaps.damaged === undefined) return { ...rebuilt, spilled: known.spilled }
   return spillAnew(rebuilt, known.spilled.edition + 1, spilledLeft)
 }
 
@@ -118,11 +118,11 @@ function missingRuns(gaps: RowGaps, stored: Offsets, nextOffset: number): Iterab
   return common(holes(stored.runs(), nextOffset), holes(runsOf(gaps.all()), nextOffset))
 }
 
-/** The parts of gaps where nothing is stored; to be gone through more than once. */
-function outside(gaps: () => Iterable<Gap>, stored: Offsets): Iterable<Gap> {
+/** The parts of gaps below `nextOffset` where nothing is stored; to be gone through more than once. */
+function outside(gaps: () => Iterable<Gap>, stored: Offsets, nextOffset: number): Iterable<Gap> {
   return {
     *[Symbol.iterator]() {
-      const free = common(runsOf(gaps()), holes(stored.runs(), Infinity))[Symbol.iterator]()
+      const free = common(runsOf(gaps()), holes(stored.runs(), nextOffset))[Symbol.iterator]()
       let part = free.next()
       for (const gap of gaps())
         for (; part.done !== true && part.value.start < gap.nextOffset; part = free.next())

@@ -1,5 +1,6 @@
-import { loadGaps, NO_GAPS, type GapDisk } from '../../ledger/gap-files.ts'
-import { encodeSnapshot, type LedgerRow } from '../../ledger/ledger-codec.ts'
+import { findSpilled, loadGaps, NO_GAPS, type GapDisk } from '../../ledger/gap-files.ts'
+import { encodeSnapshot, type LedgerKey, type LedgerRow } from '../../ledger/ledger-codec.ts'
+import { unknownRow } from '../../ledger/offset-ledger.ts'
 import { rebuildRow } from '../../ledger/reconcile.ts'
 import { GAP_BYTES_MAX, obstacleOf, TOO_MANY_GAPS } from './check-ledger.ts'
 import type { PartitionOffsets } from './stored-offsets.ts'
@@ -65,15 +66,22 @@ export async function planRebuild(
     else
       put(
         undefined,
-        rebuildRow(
-          { clusterId, topic: offsets.topic, partition: offsets.partition },
-          undefined,
-          NO_GAPS,
-          offsets,
-        ),
+        await rebuildLost({ clusterId, topic: offsets.topic, partition: offsets.partition }, offsets, disk),
       )
   }
   return { rows: after, changes, left }
+}
+
+/** Of a row that is lost: what its gap file still says counts where nothing is stored. */
+async function rebuildLost(
+  key: LedgerKey,
+  stored: PartitionOffsets,
+  disk: GapDisk,
+): Promise<LedgerRow | undefined> {
+  const spilled = await findSpilled(key, disk)
+  const row = { ...unknownRow(key, 0), ...(spilled && { spilled }) }
+  const gaps = await loadGaps(row, disk, GAP_BYTES_MAX)
+  return gaps === undefined ? rebuildRow(key, undefined, NO_GAPS, stored) : rebuildRow(key, row, gaps, stored)
 }
 
 function isSame(one: LedgerRow, other: LedgerRow): boolean {

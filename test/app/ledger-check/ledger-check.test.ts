@@ -8,6 +8,7 @@ import { checkStore, type CheckedStore } from '../../../src/app/ledger-check/che
 import { repairStore } from '../../../src/app/ledger-check/repair-store.ts'
 import { StoredOffsets } from '../../../src/app/ledger-check/stored-offsets.ts'
 import type { Gap } from '../../../src/ledger/gap.ts'
+import { encodePage } from '../../../src/ledger/gap-page.ts'
 import { encodeDelta } from '../../../src/ledger/ledger-codec.ts'
 import { OffsetLedger } from '../../../src/ledger/offset-ledger.ts'
 import { defaultRule } from '../../../src/mapping/default-rule.ts'
@@ -501,6 +502,25 @@ describe('gap ranges that lie in their file', () => {
     expect(await store.damage()).toEqual([expect.stringMatching('^many/0: 2 of its 2 pages cannot be read:')])
     await (await store.open()).storage.close()
     expect(await store.rebuild()).toEqual([{ ...rebuilt, records: 700, control: 700 }])
+    expect(await store.damage()).toEqual([])
+  })
+
+  it('are what is left of a ledger that is lost', async () => {
+    const store = await made()
+    const { ranges } = store.ledger.positions()[0]!.spilled!
+    // Of a page that no checkpoint came to count, the part behind the last record.
+    const garbage = { owner: 'cluster/many/0-0-0', pageNumber: 2 }
+    const behind = [{ class: 'filtered' as const, fromOffset: 1400, nextOffset: 1500 }]
+    const bytes = (await store.disk.fs.readFile(PATH))!
+    store.disk.putFile(PATH, Buffer.concat([bytes, encodePage(garbage, behind).bytes]))
+    store.disk.unlink('/data/.sediment/checkpoint')
+    expect(await store.rebuild()).toEqual([
+      { ...rebuilt, records: 700, control: ranges, unknown: 700 - ranges },
+    ])
+    expect(await store.damage()).toEqual([])
+    await store.open()
+    await store.store('many', 1500)
+    await store.storage.close()
     expect(await store.damage()).toEqual([])
   })
 })
