@@ -39,6 +39,8 @@ export class Entry {
   readonly leaving = new Map<number, IndexEntry>()
   /** Removed blocks whose data file waits for its readers: a new block of this id would lose its files to that. */
   readonly lingering = new Set<number>()
+  /** Cold blocks that could not be read back when they were last needed: what lies behind them begins a block of its own. */
+  readonly unreadable = new Set<bigint>()
   /** Blocks that somebody has read since this process began. */
   readonly read = new Set<number>()
   #limits: (BlockLimits & { readonly settings: BucketSettings }) | undefined

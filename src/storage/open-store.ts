@@ -121,7 +121,11 @@ async function recoverStore(
   const manager = new BlockManager({
     clock,
     observer,
-    load: (entry, cold) => loadColdBlock(fs, entry, cold),
+    load: (entry, cold) =>
+      loadColdBlock(fs, entry, cold).catch((error: unknown) => {
+        if (!entry.unreadable.has(cold.id)) logger.error({ error }, 'a block cannot take records')
+        throw error
+      }),
   })
   await adoptOpenBlocks(fs, recovery, catalogue, manager)
   await keepWaiting(recovery)

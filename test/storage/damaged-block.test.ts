@@ -134,6 +134,50 @@ describe('a sealed block that is damaged', () => {
   })
 })
 
+describe('the last block of an entry, not full, whose descriptor is damaged', () => {
+  const last = `/data/kafka/hurt/0/${t0 + 40}.meta`
+  const settings = { blockRecordsMax: 3 }
+
+  async function damagedStore(): Promise<{ disk: SimulatedDisk; storage: Storage }> {
+    const disk = new SimulatedDisk({ seed: 6 })
+    const storage = await openStore(disk.fs, { settings })
+    await storage.submit({ writes: [0, 1, 2, 40, 50].map((us) => write(hurt, t0 + us)) })
+    await storage.settle()
+    disk.flipBit(last, 60)
+    return { disk, storage }
+  }
+
+  it('takes nothing, and what is later goes on behind it', async () => {
+    const { disk, storage } = await damagedStore()
+    await storage.submit({ writes: [write(hurt, t0 + 51), write(hurt, t0 + 60)] })
+    const late = storage.submit({ writes: [write(hurt, t0 + 45)] })
+    await expect(late).rejects.toMatchObject({ code: 'ERR_CORRUPT', facts: { path: last } })
+    expect((await storage.get(hurt, BigInt(t0 + 60)))?.timestampUs).toBe(BigInt(t0 + 60))
+    await storage.close()
+    const again = await openStore(disk.restart(), { settings })
+    await again.submit({ writes: [write(hurt, t0 + 70)] })
+    await again.close()
+    const { findings } = await verifyDirectory(disk.fs, '/data', { checkContent: true })
+    expect(findings).toMatchObject([{ severity: 'damaged', message: expect.stringContaining(last) }])
+    disk.flipBit(last, 60)
+    const mended = await openStore(disk.restart(), { settings })
+    await mended.submit({ writes: [write(hurt, t0 + 45)] })
+    expect(await timesOf(mended, hurt)).toEqual([0, 1, 2, 40, 45, 50, 51, 60, 70])
+    await mended.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('has uploads go on behind it too', async () => {
+    const { storage } = await damagedStore()
+    const { content: _, ...record } = write(hurt, t0 + 60)
+    const upload = await storage.beginRecord({ ...record, contentBytes: 3 })
+    await upload.write(new Uint8Array(3))
+    await upload.finish()
+    expect((await storage.get(hurt, BigInt(t0 + 60)))?.contentBytes).toBe(3)
+    await storage.close()
+  })
+})
+
 describe('a block whose descriptor cannot be decoded, in an entry whose index is damaged', () => {
   it('is never begun anew over its data', async () => {
     const { disk, storage } = await sealedStore()

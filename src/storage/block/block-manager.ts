@@ -56,13 +56,20 @@ export class BlockManager {
    * @throws {StorageError} `ERR_CORRUPT` when the cold block cannot be read, or cannot take records: nothing was reserved
    */
   async reserve(entry: Entry, write: RecordWrite): Promise<void> {
-    let placement = this.place(entry, write.timestampUs, write.content.byteLength)
-    while (placement.kind === 'load' || placement.kind === 'full') {
-      if (placement.kind === 'full') throw noRoom(entry, placement.cold, write.timestampUs)
-      await this.#reopen(entry, placement.cold)
-      placement = this.place(entry, write.timestampUs, write.content.byteLength)
+    this.commit(entry, await this.#placeInReadable(entry, write.timestampUs, write.content.byteLength), write)
+  }
+
+  /** Reads back what has to be. @throws {StorageError} `ERR_CORRUPT` when the record belongs into a block that cannot be read */
+  async #placeInReadable(entry: Entry, timestampUs: number, contentBytes: number): Promise<Place> {
+    for (;;) {
+      const placement = this.place(entry, timestampUs, contentBytes)
+      if (placement.kind === 'full') throw noRoom(entry, placement.cold, timestampUs)
+      if (placement.kind !== 'load') return placement
+      await this.#reopen(entry, placement.cold).catch((error: unknown) => {
+        // Now that the block is known to be unreadable, what lies behind it goes elsewhere.
+        if (this.place(entry, timestampUs, contentBytes).kind === 'load') throw error
+      })
     }
-    this.commit(entry, placement, write)
   }
 
   /** A block that is not folded until its `holds` go down again; read back if need be. @throws {StorageError} `ERR_CORRUPT` */
@@ -76,7 +83,11 @@ export class BlockManager {
   /** Reads a cold block back into the write cache. @throws {StorageError} `ERR_CORRUPT` */
   async #reopen(entry: Entry, cold: IndexEntry, holds = 0): Promise<OpenBlock> {
     this.#observer.cacheMissed('write')
-    const block = await this.#load(entry, cold)
+    const block = await this.#load(entry, cold).catch((error: unknown) => {
+      if (error instanceof StorageError && error.code === 'ERR_CORRUPT') entry.unreadable.add(cold.id)
+      throw error
+    })
+    entry.unreadable.delete(cold.id)
     block.holds = holds
     this.adopt(block)
     this.#observer.blockReopened()
@@ -102,17 +113,10 @@ export class BlockManager {
     timestampUs: number,
     contentBytes: number,
   ): Promise<{ readonly block: OpenBlock; readonly beginBytes: number } | undefined> {
-    for (;;) {
-      const placement = this.place(entry, timestampUs, contentBytes)
-      if (placement.kind === 'full') throw noRoom(entry, placement.cold, timestampUs)
-      if (placement.kind === 'load') {
-        await this.#reopen(entry, placement.cold)
-        continue
-      }
-      if (placement.slotUs !== timestampUs) return undefined
-      const block = this.occupy(entry, placement, contentBytes)
-      return { block, beginBytes: block.blkReservedBytes - contentBytes }
-    }
+    const placement = await this.#placeInReadable(entry, timestampUs, contentBytes)
+    if (placement.slotUs !== timestampUs) return undefined
+    const block = this.occupy(entry, placement, contentBytes)
+    return { block, beginBytes: block.blkReservedBytes - contentBytes }
   }
 
   /** What is reserved from now on is taken back together, or not at all. */
@@ -155,6 +159,7 @@ export class BlockManager {
     const listed = entry.index.get(BigInt(id))
     if (listed !== undefined) entry.leaving.set(id, listed)
     entry.read.delete(id)
+    entry.unreadable.delete(BigInt(id))
     entry.index.delete(BigInt(id))
     entry.removals += 1
     linkRangeBefore(entry, id)

@@ -33,6 +33,7 @@ export type Place = Extract<Placement, { kind: 'append' | 'start' }>
  *  - a record more than an hour ahead of its entry and of the clock starts a block of its own, so that one bad
  *    clock cannot stretch a block over years;
  *  - every other record goes into the containing block, even over the limits: it is late;
+ *  - a record behind everything in a cold block that could not be read back starts a new one;
  *  - a cold block that we cannot extend (compressed or flagged corrupted by ReductStore, or with times that are not
  *    safe integers) counts as occupied up to its latest time: the record goes to the first free microsecond behind it;
  *  - a record before all blocks opens one whose id is the start of its UTC day: a reverse backfill makes one block a
@@ -155,7 +156,9 @@ function mustStart(
     cold.recordCount >= blockRecordsMax * factor
   const isLast = position === entry.index.size - 1
   const isAhead = isLast && wantedUs - Number(cold.latestUs) > HOUR_US && wantedUs - clock.nowUs() > HOUR_US
-  return isFull || isAhead
+  // Nothing but its index entry says where an unreadable block ends; one that was lost with its index has no records there.
+  const isPassedOver = entry.unreadable.has(cold.id) && cold.recordCount > 0
+  return isFull || isAhead || isPassedOver
 }
 
 /**
