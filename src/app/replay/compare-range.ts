@@ -1,5 +1,5 @@
 import type { SourceRecord, TopicPartition } from '../../kafka/source.ts'
-import type { Gap, GapClass } from '../../ledger/gap.ts'
+import { gapOffsets, type Gap, type GapClass } from '../../ledger/gap.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
 import { QUARANTINE_BUCKET } from '../../mapping/entry-template.ts'
 import { unmapRecord } from '../../mapping/unmap.ts'
@@ -90,6 +90,13 @@ export async function compareRange(options: CompareOptions): Promise<RangeReport
     await gaps.close()
   }
   return report
+}
+
+/** How many messages the ledger counts as filtered without knowing any more which. @param gaps that can be read */
+export async function unlistedFiltered(row: LedgerRow, gaps: AsyncIterable<readonly Gap[]>): Promise<number> {
+  let unlisted = row.gapOffsets.get('filtered') ?? 0
+  for await (const piece of gaps) unlisted -= gapOffsets(piece.filter((gap) => gap.class === 'filtered'))
+  return unlisted
 }
 
 async function compareWindow(

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { existingEntries } from '../../app/existing-entries.ts'
-import { compareRange, type RangeReport } from '../../app/replay/compare-range.ts'
+import { compareRange, unlistedFiltered, type RangeReport } from '../../app/replay/compare-range.ts'
 import { MissingStore, type StoredMissing } from '../../app/replay/store-missing.ts'
 import { bucketSettingsOf } from '../../app/room-options.ts'
 import { createRecordMapper } from '../../app/topic-guard.ts'
@@ -122,7 +122,7 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
       throw new UsageError(
         `${partitionName(place)}: its offsets began anew, and records do not say which they are: nothing can be stored`,
       )
-    if (storage !== undefined) await requireGaps(row, gapsOf)
+    if (storage !== undefined) await requireFilteredKnown(row, gapsOf)
     const missing =
       storage && mapper && new MissingStore(storage, mapper, place, () => context.nowUs() / 1000)
     const report = await compareRange({
@@ -149,14 +149,16 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
   return reports
 }
 
-/** What is filtered, and in a range that cannot be read, would be stored. */
-async function requireGaps(row: LedgerRow, gapsOf: ReadGaps): Promise<void> {
-  const pieces = gapsOf(row, ({ path, message }) => {
-    throw new UsageError(
-      `${partitionName(row)}: ${path}: ${message}: nothing can be stored that may have been left out; see: sediment repair --rebuild-ledger`,
-    )
-  })
-  for await (const _ of pieces);
+/** A message that was left out, nobody knows any more which, is not to be stored. */
+async function requireFilteredKnown(row: LedgerRow, gapsOf: ReadGaps): Promise<void> {
+  let damage = ''
+  const gaps = gapsOf(row, ({ path, message }) => (damage = `; ${path}: ${message}`))
+  const unlisted = await unlistedFiltered(row, gaps)
+  if (unlisted === 0) return
+  throw new UsageError(
+    `${partitionName(row)}: ${count(unlisted, 'message')} of it were filtered, and which they were is only counted any more: ` +
+      `they cannot be told from what is missing, and nothing is stored${damage}`,
+  )
 }
 
 function verdict(reports: readonly Report[]): number {

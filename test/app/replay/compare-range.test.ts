@@ -1,7 +1,7 @@
 // Goal: a comparison says exactly what is the same, and what is missing is stored once. Method: messages mapped by the real
 // rules into the real engine on a simulated disk, held against a fake log of Kafka.
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { compareRange, type RangeReport } from '../../../src/app/replay/compare-range.ts'
+import { compareRange, unlistedFiltered, type RangeReport } from '../../../src/app/replay/compare-range.ts'
 import { MissingStore } from '../../../src/app/replay/store-missing.ts'
 import type { SourceRecord } from '../../../src/kafka/source.ts'
 import type { Gap } from '../../../src/ledger/gap.ts'
@@ -192,6 +192,43 @@ describe('what is missing', () => {
     expect(report).toMatchObject({ equal: 700, missing: 0, inGaps: { filtered: 700 } })
     expect(await missing.finish()).toMatchObject({ stored: 0 })
     await filtering.close()
+  })
+
+  it('cannot be told where filtered messages are only counted, and can where the file has them', async () => {
+    const gaps = Array.from({ length: 600 }, (_, index): Gap => {
+      const gapClass = index % 2 === 0 ? 'filtered' : 'control'
+      return { class: gapClass, fromOffset: 2 * index, nextOffset: 2 * index + 1 }
+    })
+    const ledger = new OffsetLedger()
+    const step = { ...place, fromOffset: 0, nextOffset: 1200, records: 600, gaps }
+    ledger.apply(encodeDelta('c', [step]))
+    const row = ledger.position({ clusterId: 'c', ...place })!
+    const disk = { fs: new SimulatedDisk().fs, directory: '/gaps' }
+    expect(
+      await unlistedFiltered(
+        row,
+        readGaps(row, disk, () => {}),
+      ),
+    ).toBe(0)
+    const left = row.gaps.filter((gap) => gap.class === 'filtered').length
+    const { spilled, ...ofOldRelease } = { ...row, gapRangesForgotten: row.spilled!.ranges }
+    expect(spilled).toBeDefined()
+    expect(
+      await unlistedFiltered(
+        row,
+        readGaps(ofOldRelease, disk, () => {}),
+      ),
+    ).toBe(300 - left)
+    // Pages that are on disk by what the row says, and are not there.
+    ledger.snapshot()
+    await ledger.spill(new SimulatedDisk().fs, '/')
+    expect(
+      await unlistedFiltered(
+        row,
+        readGaps(row, disk, () => {}),
+      ),
+    ).toBe(300 - left)
+    await store.close()
   })
 
   it('goes where its rule sends it now: quarantine, or nowhere', async () => {
