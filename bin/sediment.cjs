@@ -17,8 +17,9 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 20)) {
   refuse(`needs Node.js 20.20 or newer, this is ${process.versions.node}`)
 }
-if (!existsSync(join(__dirname, '..', 'dist', 'cli', 'main.js'))) {
+// One file: to find and read hundreds takes as long as everything else of a start.
+if (!existsSync(join(__dirname, '..', 'dist', 'bundle', 'main.js'))) {
   refuse('is not built yet: run "npm run build" first')
 }
 
-void import('../dist/cli/main.js').then(({ main }) => main(process.argv))
+void import('../dist/bundle/main.js').then(({ main }) => main(process.argv))

@@ -15,7 +15,7 @@ function newestMs(path) {
 }
 
 function isBuilt() {
-  const built = statSync(join(projectRoot, 'dist/cli/main.js'), { throwIfNoEntry: false })
+  const built = statSync(join(projectRoot, 'dist/bundle/main.js'), { throwIfNoEntry: false })
   return built !== undefined && sources.every((name) => newestMs(join(projectRoot, name)) < built.mtimeMs)
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { projectRoot, run } from './command.mjs'
 
 function isBuilt() {
-  const built = statSync(join(projectRoot, 'dist', 'cli', 'main.js'), { throwIfNoEntry: false })
+  const built = statSync(join(projectRoot, 'dist', 'bundle', 'main.js'), { throwIfNoEntry: false })
   if (built === undefined) return false
   const sources = readdirSync(join(projectRoot, 'src'), { recursive: true })
   return sources.every((path) => statSync(join(projectRoot, 'src', path)).mtimeMs <= built.mtimeMs)

@@ -123,12 +123,12 @@ export class App {
     const { version } = this.#parts
     this.#logger.info({ version, dataPath: resolve(settings.dataPath), http: this.httpUrl }, 'opening')
     this.#source = this.#parts.createSource()
-    const fs = await this.#parts.openFileSystem(this.#metrics.fileSystem)
-    this.#fs = fs
     // Brokers are asked before a directory is made, so that a mistyped broker or topic leaves no trace on disk; a store
     // that is there is opened meanwhile.
     const brokersAnswer = this.#askBrokers(this.#source)
     brokersAnswer.catch(() => {})
+    const fs = await this.#parts.openFileSystem(this.#metrics.fileSystem)
+    this.#fs = fs
     if (await isStore(fs, resolve(settings.dataPath))) this.#opening = this.#openStorage(fs)
     await Promise.all([brokersAnswer, this.#opening])
     if (isClosing()) return
