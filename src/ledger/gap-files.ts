@@ -102,7 +102,7 @@ export async function* readGaps(
   disk: GapDisk,
   onDamaged: (damaged: DamagedGaps) => void,
 ): AsyncGenerator<readonly Gap[]> {
-  const merge = new ListedGaps(row)
+  const merge = new ListedGaps([...row.gaps])
   for await (const { gaps } of readPages(row, disk, onDamaged)) yield merge.upTo(gaps)
   yield merge.rest()
 }
@@ -158,6 +158,7 @@ export async function loadGaps(
 ): Promise<RowGaps | undefined> {
   if ((row.spilled?.pages ?? 0) * PAGE_BYTES > bytesMax) return undefined
   let damaged: DamagedGaps | undefined
+  const listed = [...row.gaps]
   const pages: { readonly pageNumber: number; readonly bytes: Uint8Array }[] = []
   for await (const { gaps, pageNumber, bytes } of readPages(row, disk, (found) => (damaged = found)))
     if (gaps.length > 0) pages.push({ pageNumber, bytes: bytes.slice() })
@@ -170,7 +171,7 @@ export async function loadGaps(
       for (const page of pages) yield* decode(page)
     },
     *all() {
-      const merge = new ListedGaps(row)
+      const merge = new ListedGaps(listed)
       for (const page of pages) yield* merge.upTo(decode(page))
       yield* merge.rest()
     },
@@ -182,7 +183,7 @@ class ListedGaps {
   readonly #gaps: readonly Gap[]
   #listed = 0
 
-  constructor({ gaps }: LedgerRow) {
+  constructor(gaps: readonly Gap[]) {
     this.#gaps = gaps
   }
 
@@ -213,7 +214,9 @@ async function* readPages(
   onDamaged: (damaged: DamagedGaps) => void,
 ): AsyncGenerator<ReadPage> {
   if (row.spilled === undefined) return
-  const { edition, pages, unwritten } = row.spilled
+  const { edition, pages } = row.spilled
+  // A living row goes on meanwhile: what waits now may be on disk soon.
+  const unwritten = [...row.spilled.unwritten]
   const owner = gapFileOf(row, edition)
   const path = `${directory}/${owner}`
   const onDisk = pages - unwritten.length

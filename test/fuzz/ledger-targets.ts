@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
-import type { Gap } from '../../src/ledger/gap.ts'
+import { crc32 } from '../../src/base/crc32.ts'
+import { isBenign, type Gap } from '../../src/ledger/gap.ts'
+import { decodePage, encodePage } from '../../src/ledger/gap-page.ts'
 import {
   decodeDelta,
   decodeSnapshot,
@@ -96,4 +98,42 @@ const snapshotTarget: FuzzTarget = {
   },
 }
 
-export const ledgerTargets: readonly FuzzTarget[] = [deltaTarget, snapshotTarget]
+const place = { owner: 'cluster/orders/0-0-0', pageNumber: 3 }
+
+const pageTarget: FuzzTarget = {
+  name: 'page of gap ranges',
+  valid: fc
+    .array(fc.tuple(step, fc.constantFrom('control', 'aborted', 'compacted', 'filtered'), step), {
+      minLength: 1,
+      maxLength: 30,
+    })
+    .map((parts) => {
+      let position = 0
+      const ranges = parts.map(([stored, kind, missing]): Gap => {
+        const fromOffset = position + stored
+        position = fromOffset + missing
+        return { class: kind, fromOffset, nextOffset: position }
+      })
+      return encodePage(place, ranges).bytes
+    }),
+  reseal: (bytes) => {
+    const sealed = Uint8Array.from(bytes)
+    if (sealed.length >= 8)
+      new DataView(sealed.buffer).setUint32(4, crc32(sealed.subarray(8), crc32(place.owner)), true)
+    return sealed
+  },
+  isPromised: () => false,
+  decode: (bytes) => {
+    const ranges = decodePage(place, bytes)
+    if (ranges === undefined) return 'refused'
+    let position = 0
+    for (const { class: gapClass, fromOffset, nextOffset } of ranges) {
+      if (fromOffset < position || nextOffset <= fromOffset || !isBenign(gapClass))
+        throw new Error('ranges that nobody wrote')
+      position = nextOffset
+    }
+    return 'whole'
+  },
+}
+
+export const ledgerTargets: readonly FuzzTarget[] = [deltaTarget, snapshotTarget, pageTarget]

@@ -183,6 +183,23 @@ describe('gap ranges', () => {
     await storage.close()
   })
 
+  it('of a partition that began anew are in a file of their own', async () => {
+    const disk = new SimulatedDisk()
+    const ledger = new OffsetLedger()
+    const storage = await openStore(disk.fs, { companion: ledger })
+    await submit(storage, 0, 1000)
+    await storage.settle()
+    const anew = { ...step(0, 600, () => 'aborted'), incarnation: 1 }
+    await storage.submit({ writes: [], delta: encodeDelta(cluster, [anew]) })
+    await storage.close()
+    const row = ledger.position(key(0))!
+    expect(await readAll(row, disk.fs)).toEqual({ gaps: anew.gaps, damaged: [] })
+    expect((await disk.fs.list(`${directory}/${cluster}/orders`))?.map(({ name }) => name)).toEqual([
+      '0-0-0',
+      '0-1-0',
+    ])
+  })
+
   it('of a damaged page are left out and named; the others are told', async () => {
     const disk = new SimulatedDisk()
     const ledger = new OffsetLedger()
