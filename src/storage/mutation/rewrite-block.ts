@@ -42,6 +42,7 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
   if (cold === undefined || entry.open.has(Number(id)) || !isExtensible(cold)) return 0
   const release = entry.pins.pin(id)
   const staged: EntryChange[] = []
+  let isOvertaken = false
   try {
     const descriptor = await context.source(entry).descriptor(cold)
     const baseCrc64 = crc64(descriptor.bytes)
@@ -54,6 +55,10 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
       const now = entry.open.has(Number(id)) ? undefined : entry.index.get(id)
       // Late records, changes, or the removal of all of it came first.
       if (!context.isKnown(entry) || now?.crc64 !== baseCrc64) return 0
+      // Meanwhile the block before may have grown up to the first part, or another one begun there.
+      const first = rewrite.parts[0] as Part
+      isOvertaken = first.id <= latestBefore(entry, id) || !isFree(context, entry, id, first.id)
+      if (isOvertaken) return 0
       const of = { ...entry.name, blockId: Number(id), baseCrc64 }
       const moved = descriptor.timestampsUs.slice((rewrite.parts[0] as Part).fromIndex)
       const change: EntryChange = rewrite.isReplaced
@@ -64,7 +69,7 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
       return rewrite.parts.length + (rewrite.isReplaced ? 0 : 1)
     })
     if (count > 0) staged.length = 0
-    return count
+    if (!isOvertaken) return count
   } catch (error) {
     // Renamed or removed meanwhile: its files were not where they had been.
     if (entry.isGone) return 0
@@ -73,6 +78,7 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
     release()
     for (const { change } of staged) if (change.kind === 'adopt') await discard(context, change.stagedName)
   }
+  return rewriteBlock(context, entry, id)
 }
 
 async function discard({ fs, paths }: MutationContext, stagedName: string): Promise<void> {
@@ -94,15 +100,11 @@ function plan(
   const isSplit = isOverfull(totals, entry.blockLimits)
   if (!isSplit && !isHollow(descriptor.sizeBytes, contentBytes, context.holesBytesMin)) return undefined
   const firsts = isSplit ? cutIntoParts(lengths, entry.blockLimits) : [0]
-  const position = entry.index.floorPosition(id)
-  const before = entry.index.at(position - 1)
-  const beforeUs =
-    before === undefined ? -1n : (entry.open.get(Number(before.id))?.latestUs ?? before.latestUs)
   const parts: Part[] = []
   for (const [at, fromIndex] of firsts.entries()) {
     const toIndex = firsts[at + 1] ?? lengths.length
     const firstUs = descriptor.timestampsUs[fromIndex] as bigint
-    const lowestUs = at === 0 ? BigInt(beforeUs) : (descriptor.timestampsUs[fromIndex - 1] as bigint)
+    const lowestUs = at === 0 ? latestBefore(entry, id) : (descriptor.timestampsUs[fromIndex - 1] as bigint)
     const partId = freeId(context, entry, id, firstUs, lowestUs)
     if (partId !== undefined) parts.push({ id: partId, fromIndex, toIndex })
     else if (at > 0) return undefined
@@ -113,17 +115,26 @@ function plan(
 
 /** An id above `aboveUs` and not above `firstUs` that no block has, or had since the last checkpoint. */
 function freeId(
-  { manager }: MutationContext,
+  context: MutationContext,
   entry: Entry,
   oldId: bigint,
   firstUs: bigint,
   aboveUs: bigint,
 ): bigint | undefined {
   for (let id = firstUs; id > aboveUs && id >= 0n && firstUs - id < IDS_TRIED; id--) {
-    const isTaken = id === oldId || entry.index.get(id) !== undefined || manager.isRetired(entry, Number(id))
-    if (!isTaken) return id
+    if (isFree(context, entry, oldId, id)) return id
   }
   return undefined
+}
+
+function isFree({ manager }: MutationContext, entry: Entry, oldId: bigint, id: bigint): boolean {
+  return id !== oldId && entry.index.get(id) === undefined && !manager.isRetired(entry, Number(id))
+}
+
+/** Of the block before; -1 where there is none. */
+function latestBefore({ index, open }: Entry, id: bigint): bigint {
+  const before = index.at(index.floorPosition(id) - 1)
+  return before === undefined ? -1n : BigInt(open.get(Number(before.id))?.latestUs ?? before.latestUs)
 }
 
 /** Writes a part as a block of its own, contiguous in the order of time, whole and synced, but for its name. */

@@ -72,6 +72,35 @@ describe('a sealed block that late records have filled', () => {
   })
 })
 
+describe('a block that is split while the one before it grows', () => {
+  it('leaves its place to what came there meanwhile', async () => {
+    const disk = new SimulatedDisk({ seed: 3 })
+    const settings = { blockRecordsMax: 4 }
+    const storage = await openStore(disk.fs, { settings })
+    const before = [0, 1, 2, 3]
+    const late = [110, 111, 112]
+    const submit = (times: readonly number[]): Promise<void> =>
+      storage.submit({ writes: times.map((us) => write(name, t0 + us)) })
+    await submit([...before, 100, 200, 300, 400])
+    await storage.settle()
+    await submit(late)
+    const { fs } = disk
+    const read = fs.read.bind(fs)
+    let growing: Promise<void> | undefined
+    fs.read = async (path, ...range) => {
+      if (path.endsWith(`/${t0 + 100}.blk`)) await (growing ??= submit([99]))
+      return read(path, ...range)
+    }
+    await storage.settle()
+    await growing
+    expect(await shown(storage)).toHaveLength(12)
+    expect((await storage.get(name, BigInt(t0 + 99)))?.contentBytes).toBeGreaterThan(0)
+    await storage.close()
+    expect(checkSettled(await independentFiles(disk.fs))).toEqual([])
+    expect(await shown(await openDirectory(disk.fs, '/data'))).toHaveLength(12)
+  })
+})
+
 describe('a block that removals have hollowed out', () => {
   it.each([
     ['its first record', [1, 2, 3]],
