@@ -55,8 +55,9 @@ export class Maintenance {
 
   /** As `fold`, behind a fold that runs. While nothing is being written the block is cold afterwards, but for uploads. */
   async close(block: OpenBlock): Promise<boolean> {
-    if (await this.#folds.get(block)) return true
-    return this.fold(block)
+    const isCold = (): boolean => block.entry.open.get(block.id) !== block
+    if (isCold() || (await this.#folds.get(block))) return true
+    return (await this.fold(block)) || isCold()
   }
 
   async #fold(block: OpenBlock, isEvicted: boolean): Promise<boolean> {

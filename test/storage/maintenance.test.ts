@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { EntryName } from '../../src/storage/record.ts'
 import type { Storage } from '../../src/storage/index.ts'
 import { silentStorageObserver } from '../../src/storage/observer.ts'
@@ -11,7 +12,12 @@ import { openStore, write } from '../support/storage/store.ts'
 const t0 = 1_750_000_000_000_000
 const entry: EntryName = { bucket: 'kafka', entry: 'camera/0' }
 
-async function open(): Promise<{ storage: Storage; clock: ManualClock; sealed: () => number }> {
+async function open(): Promise<{
+  storage: Storage
+  clock: ManualClock
+  fs: FileSystem
+  sealed: () => number
+}> {
   const { fs } = new SimulatedDisk({ seed: 41 })
   const clock = new ManualClock(t0)
   let sealed = 0
@@ -21,7 +27,7 @@ async function open(): Promise<{ storage: Storage; clock: ManualClock; sealed: (
     limits: { sealIdleMs: 1000 },
     settings: { blockBytesMax: 1000 },
   })
-  return { storage, clock, sealed: () => sealed }
+  return { storage, clock, fs, sealed: () => sealed }
 }
 
 /** A time in which every timer of a second has come. */
@@ -50,4 +56,27 @@ describe('a block that is full by its bytes', () => {
     expect(sealed()).toBe(0)
     await storage.close()
   })
+})
+
+it('an entry can be removed while one of its blocks is sealed', async () => {
+  const { storage, clock, fs } = await open()
+  for (let index = 0; index < 3; index++)
+    await storage.submit({ writes: [write(entry, t0 + index * 1000, new Uint8Array(600))] })
+  const sync = fs.syncFiles.bind(fs)
+  const unlink = fs.unlink.bind(fs)
+  const secondIsSealed = new Promise<void>((resolve) => {
+    fs.unlink = async (path) => {
+      await unlink(path)
+      if (path.endsWith(`/${t0 + 1000}.wal`)) resolve()
+    }
+  })
+  fs.syncFiles = async (files) => {
+    if (files.some(({ path }) => path.endsWith(`/${t0}.blk`))) await secondIsSealed
+    await sync(files)
+  }
+  const removal = storage.removeEntry(entry)
+  await rest(clock)
+  await removal
+  expect(await storage.entries()).toEqual([])
+  await storage.close()
 })
