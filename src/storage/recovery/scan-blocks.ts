@@ -102,7 +102,10 @@ function knowsNoChecksum(wal: Uint8Array, entries: readonly WalEntry[]): boolean
   return hasFinished
 }
 
-/** Whether a WAL begins as the frames say, or is the one of the checkpoint. */
+/**
+ * Whether a WAL is one of ours: as the checkpoint or the frames begin it, the last time or, where a power cut has brought its
+ * name back, earlier.
+ */
 async function isBegunByUs(
   fs: FileSystem,
   wal: Uint8Array,
@@ -110,12 +113,30 @@ async function isBegunByUs(
   checkpointed: BlockFacts['checkpointed'],
   descriptor: BlockFacts['descriptor'],
 ): Promise<boolean> {
-  const restart = items.findLast((item) => item.walAtBytes === 0)
-  if (restart === undefined)
-    return descriptor.state === 'read' && descriptor.crc64 === checkpointed?.baseCrc64
-  const entries = await readEntries(fs, restart)
-  const bytes = Math.min(wal.byteLength, entries.byteLength)
-  return Buffer.compare(wal.subarray(0, bytes), entries.subarray(0, bytes)) === 0
+  const restarts = items.flatMap((item, index) => (item.walAtBytes === 0 ? [index] : []))
+  const last = restarts.pop()
+  if (last === undefined) return descriptor.state === 'read' && descriptor.crc64 === checkpointed?.baseCrc64
+  if (await isPrefix(fs, wal.subarray(0, items[last]?.entriesBytes), items.slice(last))) return true
+  // Theirs would have to be as long, to the byte.
+  const before = items.slice(0, restarts[0] ?? last)
+  const keptBytes = checkpointed?.walBytes ?? Infinity
+  if (wal.byteLength >= keptBytes && (await isPrefix(fs, wal.subarray(keptBytes), before))) return true
+  for (const [run, from] of restarts.entries())
+    if (await isPrefix(fs, wal, items.slice(from, restarts[run + 1] ?? last))) return true
+  return false
+}
+
+/** Whether the entries of these items begin with `bytes`. */
+async function isPrefix(fs: FileSystem, bytes: Uint8Array, items: readonly LoggedItem[]): Promise<boolean> {
+  let atBytes = 0
+  for (const item of items) {
+    if (atBytes >= bytes.byteLength) break
+    const entries = await readEntries(fs, item)
+    const part = bytes.subarray(atBytes, atBytes + entries.byteLength)
+    if (Buffer.compare(part, entries.subarray(0, part.byteLength)) !== 0) return false
+    atBytes += part.byteLength
+  }
+  return atBytes >= bytes.byteLength
 }
 
 /** Whether the index names the block, or cannot be read. */

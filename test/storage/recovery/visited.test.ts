@@ -296,6 +296,24 @@ it('labels that a power cut took from the WAL come back, also of a record withou
   await again.close()
 })
 
+it('labels are as they were last, also where a power cut brings a WAL back that was folded', async () => {
+  const disk = await killedStore([])
+  await visit(disk, [0], false)
+  disk.unlink('/data/kafka/topic/0/blocks.idx')
+  const storage = await openStore(disk.restart())
+  const relabel = (value: string): Promise<unknown> =>
+    storage.updateLabels(entry, [{ timestampUs: BigInt(t0), set: new Map([['key', value]]) }])
+  await relabel('b')
+  const folded = disk.peek(walPath)!.slice()
+  expect(await storage.fold(entry, t0)).toBe(true)
+  await relabel('c')
+  disk.killProcess()
+  disk.putFile(walPath, folded)
+  const again = await openStore(disk.restart())
+  expect((await again.get(entry, BigInt(t0)))?.labels).toEqual(['offset', '0', 'key', 'c'])
+  await again.close()
+})
+
 async function paysAll(fs: FileSystem): Promise<boolean> {
   try {
     const storage = await openStore(fs)
