@@ -9,24 +9,24 @@ import {
   type TopicPartition,
   type UnreadablePartition,
 } from '../source.ts'
-import { TokenError } from '../security/token.ts'
 import { partitionName } from '../topic-partition.ts'
 import { assignedFacts, firstOffsetAt, watermarksOf, type Edges, type KnownEdges } from './broker-facts.ts'
-import { CONNECT_TIMEOUT_MS, createClient, type ClientOptions } from './client.ts'
+import { createClient, type ClientOptions } from './client.ts'
+import { commitOffsets, type Commit } from './commit-offsets.ts'
 import { CleanupPolicies } from './cleanup-policies.ts'
 import { Doorbell } from './doorbell.ts'
 import { Epochs } from './epochs.ts'
 import { FetchLoop } from './fetch-loop.ts'
 import { HalfMadeJoin } from './half-made-join.ts'
-import { attach, harden, rawMetadata, type GroupHooks } from './hardening.ts'
+import { attach, harden, type GroupHooks } from './hardening.ts'
 import { Identity, type KnownPartitions } from './identity.ts'
-import { asksToRejoin, endsMembership, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
+import { asksToRejoin, isConnectionTrouble, refusalOf, rejoinError } from './group-errors.ts'
 import { beatOrLook } from './heartbeat.ts'
-import { causes, errorText, errorType, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
+import { errorText, type Broker, type Cluster, type ConsumerGroup } from './internals.ts'
 import { joinPatiently } from './joining.ts'
 import { KnownTopics } from './known-topics.ts'
 import { pinnedAssigner } from './pinned-assigner.ts'
-import { probe } from './probe.ts'
+import { patiently, reachBrokers, type Note, type Reached } from './reaching.ts'
 import { readRange, type RangePiece } from './read-range.ts'
 import { recordAt } from './record-at.ts'
 import { Topology } from './topology.ts'
@@ -41,7 +41,6 @@ const RETRY_MS = 250
 const RETRY_MAX_MS = 2_000
 /** A broker that has not told watermarks by then keeps those of its own partitions only. */
 const WATERMARKS_MS = 3_000
-const UNKNOWN_TOPIC_CODE = 3
 
 export interface KafkajsSourceOptions extends ClientOptions {
   readonly groupId: string
@@ -83,13 +82,10 @@ export class KafkajsSource implements KafkaSource {
   private epochs: Epochs | undefined
   /** Of the partitions being read, those whose watermarks nobody told when last asked. */
   private silent: readonly UnreadablePartition[] = []
-  private knownClusterId = ''
-  /** How many partitions each topic had when this source started. */
-  private readonly partitionsAtStart = new Map<string, number>()
+  /** What brokers told at the start. */
+  private reached: Reached | undefined
   private readonly failuresByNode = new Map<string, number>()
   private firstJoin: { resolve(): void; reject(error: Error): void; failed(error: unknown): void } | undefined
-  /** A broker answered and the named topics exist. */
-  private isReached = false
   private isStopping = false
   private stopped: Promise<void> | undefined
   private hasFailed = false
@@ -103,7 +99,7 @@ export class KafkajsSource implements KafkaSource {
   }
 
   get clusterId(): string {
-    return this.knownClusterId
+    return this.reached?.clusterId ?? ''
   }
 
   get fetchedBytes(): number {
@@ -176,38 +172,13 @@ export class KafkajsSource implements KafkaSource {
     return readRange({ cluster, leaderOf, limits, clock }, place, fromOffset, toOffset)
   }
 
-  async commit(
-    offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
-    epoch: number,
-  ): Promise<void> {
+  async commit(offsets: readonly Commit[], epoch: number): Promise<void> {
     const membership = this.epochs?.present
     if (membership?.epoch !== epoch) {
       throw new SourceError('ERR_STALE_EPOCH', `epoch ${epoch} is over, the last one is ${this.epochs?.last}`)
     }
     if (offsets.length === 0) return
-    const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
-    for (const { topic, partition, offset, metadata } of offsets) {
-      const list = topics.get(topic) ?? []
-      topics.set(topic, list)
-      list.push({ partition, offset: String(offset), metadata })
-    }
-    const { group, generationId, memberId } = membership
-    try {
-      const coordinator = await this.coordinatorOf(group)
-      await coordinator.offsetCommit({
-        groupId: this.options.groupId,
-        memberId,
-        groupGenerationId: generationId,
-        topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
-      })
-    } catch (error) {
-      const type = errorType(error)
-      if (endsMembership(error)) {
-        throw new SourceError('ERR_STALE_EPOCH', `the group has moved on from epoch ${epoch}: ${type}`, error)
-      }
-      if (type === 'NOT_COORDINATOR_FOR_GROUP') group.coordinator = null
-      throw new SourceError('ERR_BROKER', `offsets could not be committed: ${errorText(error)}`, error)
-    }
+    await commitOffsets(this.options.groupId, membership, offsets, (group) => this.coordinatorOf(group))
   }
 
   pause(partitions: readonly TopicPartition[]): void {
@@ -269,9 +240,7 @@ export class KafkajsSource implements KafkaSource {
   }
 
   /** `work` notes what it fails with and tries again; the last of it is thrown when the time is over. */
-  private async withinStartTimeout(
-    work: (note: (trouble: SourceError) => void, signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
+  private async withinStartTimeout(work: (note: Note, signal: AbortSignal) => Promise<void>): Promise<void> {
     const giveUp = new AbortController()
     let trouble: SourceError | undefined
     const note = (error: SourceError): void => {
@@ -421,58 +390,19 @@ export class KafkajsSource implements KafkaSource {
   }
 
   private isNew({ topic, partition }: TopicPartition): boolean {
-    return partition >= (this.partitionsAtStart.get(topic) ?? 0)
+    return partition >= (this.reached?.partitions.get(topic) ?? 0)
   }
 
-  /** Resolves when a broker answered and every named topic exists; retries until `signal` says that nobody waits. */
-  private async reach(note: (trouble: SourceError) => void, signal: AbortSignal): Promise<void> {
-    if (this.isReached) return
-    const { brokers, tls, login } = this.options
-    const attempt = async (): Promise<void> => {
-      await probe(brokers, { tls, timeoutMs: CONNECT_TIMEOUT_MS, signal })
-      // kafkajs would ask for a token many times before it says that there is none.
-      if (login?.mechanism === 'oauthbearer') await login.token()
-      await this.consumer!.connect()
-      const missing = await this.findTopics()
-      if (missing.length > 0)
-        throw new SourceError('ERR_TOPIC', `topics that do not exist: ${missing.join(', ')}`)
-      this.isReached = true
-    }
-    await this.patiently(attempt, note, signal)
-  }
-
-  /** Until `attempt` has worked or nobody waits. @throws {SourceError} what trying again would not change */
-  private async patiently(
-    attempt: () => Promise<void>,
-    note: (trouble: SourceError) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (let failures = 0; !signal.aborted; failures++) {
-      try {
-        return await attempt()
-      } catch (error) {
-        const refusal = refusalOf(error)
-        if (refusal !== undefined) throw refusal
-        const isKnown = error instanceof SourceError
-        note(isKnown ? error : new SourceError('ERR_BROKER', this.troubleOf(error), error))
-      }
-      await this.clock.sleep(Math.min(RETRY_MS * 2 ** failures, RETRY_MAX_MS), signal)
-    }
-  }
-
-  private troubleOf(error: unknown): string {
-    const { brokers, login } = this.options
-    if (error instanceof TokenError) return `no token for the login: ${error.message}`
-    const text = `no connection to ${brokers.join(', ')}: ${errorText(error)}`
-    // It has answered the probe, which comes before any login.
-    const hangsUp = causes(error).some(({ name }) => name === 'KafkaJSConnectionClosedError')
-    return login === undefined && hangsUp
-      ? `${text}, as brokers do that want a login: set kafka.sasl.mechanism`
-      : text
+  /** Resolves when a broker answered and every named topic exists, or nobody waits. @throws {SourceError} */
+  private async reach(note: Note, signal: AbortSignal): Promise<void> {
+    const { options, clock, consumer, cluster, topology } = this
+    const connect = (): Promise<void> => consumer!.connect()
+    const parts = { options, topics: options.topics, connect, cluster: cluster!, topology: topology!, clock }
+    this.reached ??= await reachBrokers(parts, note, signal)
   }
 
   /** Resolves when the group was joined for the first time. */
-  private async connect(note: (trouble: SourceError) => void, signal: AbortSignal): Promise<void> {
+  private async connect(note: Note, signal: AbortSignal): Promise<void> {
     await this.reach(note, signal)
     if (signal.aborted) return
     const consumer = this.consumer!
@@ -484,30 +414,12 @@ export class KafkajsSource implements KafkaSource {
     joined.catch(() => {})
     note(new SourceError('ERR_BROKER', notJoined))
     const topics = [...this.topology!.topics]
-    await this.patiently(() => consumer.subscribe({ topics, fromBeginning: true }), note, signal)
+    const { options, clock } = this
+    const subscribe = (): Promise<void> => consumer.subscribe({ topics, fromBeginning: true })
+    await patiently(subscribe, { options, clock, note, signal })
     if (signal.aborted) return
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: () => Promise.resolve() })
     await joined
-  }
-
-  /** Fills the subscription; says which named topics do not exist. */
-  private async findTopics(): Promise<string[]> {
-    const { topics } = this.options
-    const { cluster, topology } = this
-    const names = topics.filter((topic) => typeof topic === 'string')
-    const broker = await cluster!.brokerPool.findConnectedBroker()
-    const metadata = await rawMetadata(broker, names.length === topics.length ? names : [])
-    this.knownClusterId = metadata.clusterId
-    for (const { topic, partitionMetadata } of metadata.topicMetadata)
-      this.partitionsAtStart.set(topic, partitionMetadata.length)
-    const found = new Set(topology!.matching(metadata))
-    const known = new Map(metadata.topicMetadata.map((topic) => [topic.topic, topic.topicErrorCode]))
-    const refused = names.find((name) => known.get(name) === 29)
-    if (refused !== undefined)
-      throw new SourceError('ERR_REFUSED', `topic ${refused} may not be read; give our user the right to it`)
-    const missing = names.filter((name) => (known.get(name) ?? UNKNOWN_TOPIC_CODE) === UNKNOWN_TOPIC_CODE)
-    if (missing.length === 0) for (const name of [...names, ...found]) topology!.topics.add(name)
-    return missing
   }
 
   /** Hook: one turn of the loop that kafkajs runs per broker. Heartbeats follow each turn. */
