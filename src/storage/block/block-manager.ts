@@ -56,15 +56,24 @@ export class BlockManager {
    * @throws {StorageError} `ERR_CORRUPT` when the cold block cannot be read, or cannot take records: nothing was reserved
    */
   async reserve(entry: Entry, write: RecordWrite): Promise<void> {
-    this.commit(entry, await this.#placeInReadable(entry, write.timestampUs, write.content.byteLength), write)
+    const placed = (place: Place): void => this.commit(entry, place, write)
+    await this.#placing(entry, write.timestampUs, write.content.byteLength, placed)
   }
 
-  /** Reads back what has to be. @throws {StorageError} `ERR_CORRUPT` when the record belongs into a block that cannot be read */
-  async #placeInReadable(entry: Entry, timestampUs: number, contentBytes: number): Promise<Place> {
+  /**
+   * Reads back what has to be. `placed` is called at once with what was decided: a fold might close the block before the next
+   * turn. @throws {StorageError} `ERR_CORRUPT` when the record belongs into a block that cannot be read
+   */
+  async #placing<T>(
+    entry: Entry,
+    timestampUs: number,
+    contentBytes: number,
+    placed: (place: Place) => T,
+  ): Promise<T> {
     for (;;) {
       const placement = this.place(entry, timestampUs, contentBytes)
       if (placement.kind === 'full') throw noRoom(entry, placement.cold, timestampUs)
-      if (placement.kind !== 'load') return placement
+      if (placement.kind !== 'load') return placed(placement)
       await this.#reopen(entry, placement.cold).catch((error: unknown) => {
         // Now that the block is known to be unreadable, what lies behind it goes elsewhere.
         if (this.place(entry, timestampUs, contentBytes).kind === 'load') throw error
@@ -106,17 +115,19 @@ export class BlockManager {
 
   /**
    * A range for content that comes later, at exactly this time; `undefined` where the time cannot be used. Only while no
-   * group is being built. @throws {StorageError} `ERR_CORRUPT`, as `reserve`
+   * group is being built. The block is held, as by `hold`. @throws {StorageError} `ERR_CORRUPT`, as `reserve`
    */
   async reserveRange(
     entry: Entry,
     timestampUs: number,
     contentBytes: number,
   ): Promise<{ readonly block: OpenBlock; readonly beginBytes: number } | undefined> {
-    const placement = await this.#placeInReadable(entry, timestampUs, contentBytes)
-    if (placement.slotUs !== timestampUs) return undefined
-    const block = this.occupy(entry, placement, contentBytes)
-    return { block, beginBytes: block.blkReservedBytes - contentBytes }
+    return this.#placing(entry, timestampUs, contentBytes, (place) => {
+      if (place.slotUs !== timestampUs) return undefined
+      const block = this.occupy(entry, place, contentBytes)
+      block.holds += 1
+      return { block, beginBytes: block.blkReservedBytes - contentBytes }
+    })
   }
 
   /** What is reserved from now on is taken back together, or not at all. */

@@ -102,8 +102,6 @@ export class Uploads {
     const range = await manager.reserveRange(entry, begin.timestampUs, begin.contentBytes)
     if (range === undefined) throw exists(begin, 'the time cannot be used there')
     const { block, beginBytes } = range
-    // Until its group is built a fold could not find it.
-    block.holds += 1
     const payload = encodeUpload(begin, beginBytes, undefined)
     const entries = encodeWalEntry(walEntryType.writeRecord, payload)
     block.metadataBytes += payload.byteLength - stateFieldBytes

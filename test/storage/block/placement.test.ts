@@ -75,7 +75,7 @@ function make({ blockRecordsMax = 4, blockBytesMax = 1_000 }: Made = {}) {
   }
   const ids = () => entry.index.blocks.map(({ id }) => Number(id))
   const foreign = (block: IndexEntry) => entry.index.set(block)
-  return { put, fold, ids, counts, slotsOf, foreign }
+  return { put, fold, ids, counts, slotsOf, foreign, manager, entry }
 }
 
 test('the first record names its block', async () => {
@@ -88,6 +88,25 @@ test('records in order share a block until it is full, and the next one names th
   for (let count = 0; count < 9; count++) await put(startUs + count)
   expect(ids()).toEqual([startUs, startUs + 4, startUs + 8])
   expect(counts.late).toBe(0)
+})
+
+test('a block is taken in the turn in which it is chosen, and held for content that comes later', async () => {
+  const { put, manager, entry } = make()
+  await put(startUs)
+  const [block] = manager.openBlocks
+  const range = manager.reserveRange(entry, startUs + 1, 7)
+  expect(block).toMatchObject({ recordCount: 2, holds: 1 })
+  expect(await range).toEqual({ block, beginBytes: 1 })
+  const content = new Uint8Array(1)
+  const reserved = manager.reserve(entry, {
+    target: name,
+    timestampUs: startUs + 2,
+    labels: [],
+    contentType: '',
+    content,
+  })
+  expect(block).toMatchObject({ recordCount: 3, pendingGroups: 1 })
+  await reserved
 })
 
 test('content that would exceed the block starts a new one, unless the block is empty', async () => {
