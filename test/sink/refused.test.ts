@@ -152,15 +152,13 @@ it('a damaged descriptor of the real store holds the partition that needs its bl
   const ledger = new OffsetLedger()
   const first = await openStore(disk.fs)
   await first.submit({
-    writes: [
-      {
-        target: hurt,
-        timestampUs: 1_700_000_000_000_000,
-        labels: [],
-        contentType: '',
-        content: new Uint8Array(9),
-      },
-    ],
+    writes: [1_700_000_000_000_000, 1_700_000_001_000_000].map((timestampUs) => ({
+      target: hurt,
+      timestampUs,
+      labels: [],
+      contentType: '',
+      content: new Uint8Array(9),
+    })),
   })
   await first.close()
   disk.flipBit(`/data/kafka/hurt/1700000000000000.meta`, 50)
