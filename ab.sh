@@ -1,1 +1,0 @@
-# ab.sh label topic times -- settings
