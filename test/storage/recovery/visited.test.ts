@@ -4,7 +4,7 @@ import type { FileSystem } from '../../../src/fs/file-system.ts'
 import { encodeIndex } from '../../../src/storage/codec/index-codec.ts'
 import { openDirectory } from '../../../src/storage/query/directory-reader.ts'
 import type { EntryName, LabelList, RecordReader, RecordWrite } from '../../../src/storage/record.ts'
-import { verifyDirectory } from '../../../src/storage/index.ts'
+import { verifyDirectory, type Storage } from '../../../src/storage/index.ts'
 import { checkSettled } from '../../support/independent/settled-check.ts'
 import { readAsStock } from '../../support/independent/stock-reader.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
@@ -278,40 +278,35 @@ describe('an entry that ReductStore removed', () => {
   })
 })
 
-it('labels that a power cut took from the WAL come back, also of a record without a checksum', async () => {
-  const disk = await killedStore([])
-  await visit(disk, [0], false)
-  disk.unlink('/data/kafka/topic/0/blocks.idx')
-  const storage = await openStore(disk.restart())
-  const relabel = (value: string): Promise<unknown> =>
+describe('labels of a record without a checksum', () => {
+  const relabel = (storage: Storage, value: string): Promise<unknown> =>
     storage.updateLabels(entry, [{ timestampUs: BigInt(t0), set: new Map([['key', value]]) }])
-  await relabel('b')
-  const early = disk.peek(walPath)!.slice()
-  await relabel('c')
-  disk.killProcess()
-  disk.putFile(walPath, early)
-  const again = await openStore(disk.restart())
-  const found = await again.get(entry, BigInt(t0))
-  expect(found).toMatchObject({ contentChecksum: undefined, labels: ['offset', '0', 'key', 'c'] })
-  await again.close()
-})
 
-it('labels are as they were last, also where a power cut brings a WAL back that was folded', async () => {
-  const disk = await killedStore([])
-  await visit(disk, [0], false)
-  disk.unlink('/data/kafka/topic/0/blocks.idx')
-  const storage = await openStore(disk.restart())
-  const relabel = (value: string): Promise<unknown> =>
-    storage.updateLabels(entry, [{ timestampUs: BigInt(t0), set: new Map([['key', value]]) }])
-  await relabel('b')
-  const folded = disk.peek(walPath)!.slice()
-  expect(await storage.fold(entry, t0)).toBe(true)
-  await relabel('c')
-  disk.killProcess()
-  disk.putFile(walPath, folded)
-  const again = await openStore(disk.restart())
-  expect((await again.get(entry, BigInt(t0)))?.labels).toEqual(['offset', '0', 'key', 'c'])
-  await again.close()
+  /** Killed behind the label `c`, and the WAL with `b`, which may have been folded. */
+  async function relabelled(isFolded: boolean): Promise<{ disk: SimulatedDisk; early: Uint8Array }> {
+    const disk = await killedStore([])
+    await visit(disk, [0], false)
+    disk.unlink('/data/kafka/topic/0/blocks.idx')
+    const storage = await openStore(disk.restart())
+    await relabel(storage, 'b')
+    const early = disk.peek(walPath)!.slice()
+    if (isFolded) expect(await storage.fold(entry, t0)).toBe(true)
+    await relabel(storage, 'c')
+    disk.killProcess()
+    return { disk, early }
+  }
+
+  it.each([
+    ['takes them from the WAL', false],
+    ['brings a WAL back that was folded', true],
+  ])('are as they were last where a power cut %s', async (_what, isFolded) => {
+    const { disk, early } = await relabelled(isFolded)
+    disk.putFile(walPath, early)
+    const again = await openStore(disk.restart())
+    const found = await again.get(entry, BigInt(t0))
+    expect(found).toMatchObject({ contentChecksum: undefined, labels: ['offset', '0', 'key', 'c'] })
+    await again.close()
+  })
 })
 
 async function paysAll(fs: FileSystem): Promise<boolean> {
