@@ -1,6 +1,6 @@
 import { crc32 } from '../../base/crc32.ts'
 import { atomicWrite } from '../../fs/atomic-write.ts'
-import type { FileSystem } from '../../fs/file-system.ts'
+import { isReadFailure, type FileSystem } from '../../fs/file-system.ts'
 import type { StorePaths } from '../paths.ts'
 
 /** A block whose data file is made before any frame names it. */
@@ -25,9 +25,12 @@ export async function noteAhead(
   await atomicWrite(fs, path, 'log', Buffer.from(`${text}\n`))
 }
 
-/** Nothing for a note that is missing or damaged: then nothing is known of any file. */
+/** Nothing for a note that is missing, damaged or cannot be read: then nothing is known of any file. */
 export async function readAhead(fs: FileSystem, { ahead: path }: StorePaths): Promise<BlockAhead[]> {
-  const bytes = await fs.readFile(path)
+  const bytes = await fs.readFile(path).catch((error: unknown) => {
+    if (isReadFailure(error)) return undefined
+    throw error
+  })
   if (bytes === undefined) return []
   try {
     const note = JSON.parse(Buffer.from(bytes).toString()) as { blocks: BlockAhead[]; crc32: number }

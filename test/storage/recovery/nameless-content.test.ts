@@ -115,6 +115,21 @@ describe('content ahead of a frame that never became durable', () => {
     },
   )
 
+  it('is kept aside where the note of it cannot be read, and nothing else is harmed by that', async () => {
+    const disk = await failedStore()
+    disk.killProcess()
+    disk.restart()
+    disk.failNext('read', { path: note, times: 2 })
+    expect(await findings(disk)).toContain(
+      `recoverable kafka/topic/0/${t0}.blk: data file that nothing names: it goes to the quarantine`,
+    )
+    await (await openStore(disk.fs)).close()
+    expect(disk.failures).toBe(2 + 1)
+    expect(kept(disk)).toEqual([expect.stringContaining(`${t0}.blk`)])
+    expect(disk.paths('/data/.sediment')).not.toContain(note)
+    expect(await findings(disk)).toEqual([])
+  })
+
   it('is removed from an entry whose index is damaged too', async () => {
     const disk = await failedStore([write(entry, t0 - 10)])
     disk.killProcess()
