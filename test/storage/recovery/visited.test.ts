@@ -1,7 +1,9 @@
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import type { FileSystem } from '../../../src/fs/file-system.ts'
+import { decodeDescriptor, encodeDescriptor } from '../../../src/storage/codec/descriptor-codec.ts'
 import { encodeIndex } from '../../../src/storage/codec/index-codec.ts'
+import { decodeRecord, encodeRecord, recordBytes } from '../../../src/storage/codec/record-codec.ts'
 import { openDirectory } from '../../../src/storage/query/directory-reader.ts'
 import type { EntryName, LabelList, RecordReader, RecordWrite } from '../../../src/storage/record.ts'
 import { verifyDirectory, type Storage } from '../../../src/storage/index.ts'
@@ -276,6 +278,34 @@ describe('an entry that ReductStore removed', () => {
     expect(await shown(storage)).toEqual(['6 finished crc yyyyyyyy'])
     await storage.close()
   })
+})
+
+it('a record that ReductStore put where it did not see a block of ours leaves the entry whole', async () => {
+  const disk = new SimulatedDisk({ seed: 24 })
+  const setup = { settings: { blockRecordsMax: 2 } }
+  const storage = await openStore(disk.fs, setup)
+  await storage.submit({ writes: [record(0, 'first'), record(10, 'second')] })
+  await storage.settle()
+  await storage.submit({ writes: [record(20, 'third'), record(5, 'late')] })
+  disk.killProcess()
+  await visit(disk, [0, 10], false)
+  const theirs = decodeDescriptor(disk.peek(`${path}.meta`)!)
+  const records = Array.from(theirs.recordFromBytes, (from, index) =>
+    theirs.bytes.slice(from, theirs.recordToBytes[index]),
+  )
+  const put = { ...decodeRecord(records[1]!), timestampUs: t0 + 25 }
+  const encoded = new Uint8Array(recordBytes(put))
+  encodeRecord(encoded, 0, put)
+  disk.putFile(
+    `${path}.meta`,
+    encodeDescriptor({ id: BigInt(t0), sizeBytes: theirs.sizeBytes }, [...records, encoded]),
+  )
+  for (const name of [`.wal/${t0 + 20}.wal`, `${t0 + 20}.blk`, 'blocks.idx'])
+    disk.unlink(`/data/kafka/topic/0/${name}`)
+  const again = await openStore(disk.restart(), setup)
+  expect((await shown(again)).map((row) => row.split(' ')[0])).toEqual(['0', '5', '10', '20', '25'])
+  for (const us of [5, 20, 25]) expect(await again.get(entry, BigInt(t0 + us))).toBeDefined()
+  await again.close()
 })
 
 describe('labels of a record without a checksum', () => {

@@ -29,8 +29,12 @@ export async function separateBlocks(paths: EntryPaths, options: SeparateOptions
   const blocks = [...listed.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
   const isMovable = ({ id, crc64, compression, corrupted }: IndexEntry): boolean =>
     crc64 !== undefined && (compression ?? 0) === 0 && corrupted !== true && !ours.has(id)
-  const isOfStock = async ({ id, crc64 }: IndexEntry): Promise<boolean> =>
-    (await readDescriptor(fs, paths, id, crc64)).lastFrame === undefined
+  const isOfStock = async (block: IndexEntry): Promise<boolean> => {
+    // Of an open block there may be no descriptor yet.
+    if (block.crc64 === undefined || ours.has(block.id)) return false
+    if (!isMovable(block)) return true
+    return (await readDescriptor(fs, paths, block.id, block.crc64)).lastFrame === undefined
+  }
   const moves = new Map<bigint, Move[]>()
   const stripped = new Map<bigint, Set<bigint>>()
   for (const [at, block] of blocks.entries()) {
