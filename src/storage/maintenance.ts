@@ -56,8 +56,12 @@ export class Maintenance {
   /** As `fold`, behind a fold that runs. While nothing is being written the block is cold afterwards, but for uploads. */
   async close(block: OpenBlock): Promise<boolean> {
     const isCold = (): boolean => block.entry.open.get(block.id) !== block
-    if (isCold() || (await this.#folds.get(block))) return true
-    return (await this.fold(block)) || isCold()
+    while (!isCold()) {
+      const running = this.#folds.get(block)
+      if (running === undefined) return (await this.fold(block)) || isCold()
+      await running
+    }
+    return true
   }
 
   async #fold(block: OpenBlock, isEvicted: boolean): Promise<boolean> {

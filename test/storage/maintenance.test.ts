@@ -1,4 +1,13 @@
 import { describe, expect, it } from '@jest/globals'
+import { BlockIndex } from '../../src/storage/block/block-index.ts'
+import { BlockManager } from '../../src/storage/block/block-manager.ts'
+import { OpenBlock } from '../../src/storage/block/block.ts'
+import { IndexFile } from '../../src/storage/block/index-file.ts'
+import { Bucket } from '../../src/storage/bucket.ts'
+import { Entry } from '../../src/storage/entry.ts'
+import { Maintenance } from '../../src/storage/maintenance.ts'
+import { defaultBucketSettings, defaultLimits } from '../../src/storage/options.ts'
+import { EntryPaths } from '../../src/storage/paths.ts'
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import type { EntryName } from '../../src/storage/record.ts'
 import type { Storage } from '../../src/storage/index.ts'
@@ -80,3 +89,50 @@ it('an entry can be removed while one of its blocks is sealed', async () => {
   expect(await storage.entries()).toEqual([])
   await storage.close()
 })
+
+it('a block is closed behind every fold of it that gives up, also one that somebody else began', async () => {
+  const { block, maintenance, ends } = foldedByHand()
+  const first = maintenance.fold(block)
+  const second = first.then(() => maintenance.fold(block))
+  const closed = maintenance.close(block)
+  ends.shift()?.(false)
+  await first
+  ends.shift()?.(true)
+  expect(await second).toBe(true)
+  expect(await closed).toBe(true)
+})
+
+/** Folds end as the test says. */
+function foldedByHand(): {
+  block: OpenBlock
+  maintenance: Maintenance
+  ends: ((isCold: boolean) => void)[]
+} {
+  const paths = new EntryPaths('/data', entry)
+  const bucket = new Bucket(entry.bucket, defaultBucketSettings)
+  const owner = new Entry(entry, paths, bucket, new BlockIndex(), new IndexFile(paths.index))
+  const clock = new ManualClock(t0)
+  const manager = new BlockManager({
+    clock,
+    observer: silentStorageObserver,
+    load: () => Promise.reject(new Error('nothing is cold here')),
+  })
+  const block = new OpenBlock(owner, t0, 0)
+  manager.adopt(block)
+  const ends: ((isCold: boolean) => void)[] = []
+  const maintenance = new Maintenance({
+    clock,
+    observer: silentStorageObserver,
+    limits: defaultLimits,
+    manager,
+    fold: async () => {
+      const isCold = await new Promise<boolean>((resolve) => ends.push(resolve))
+      if (isCold) manager.forget(block)
+      return isCold
+    },
+    rewrite: () => Promise.resolve(0),
+    poison: () => undefined,
+    keepQuotas: () => Promise.resolve(),
+  })
+  return { block, maintenance, ends }
+}
