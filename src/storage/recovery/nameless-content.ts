@@ -38,17 +38,26 @@ async function isNameless(fs: FileSystem, paths: EntryPaths, blockId: number): P
   return index === undefined || !decodeIndex(index).entries.has(BigInt(blockId))
 }
 
-/** Removes their data files, durably. Begun anew by the next open where it is interrupted: the note still tells of them. */
+/**
+ * Removes their data files, durably. Begun anew by the next open where it is interrupted: the note still tells of them. Those
+ * that were removed by then come back with a power cut, until their directories are synced.
+ */
 export async function removeNamelessContent(
   fs: FileSystem,
   paths: StorePaths,
   blocks: readonly BlockName[],
+  damage: Damage,
 ): Promise<void> {
   const directories = new Set<string>()
+  for (const block of await readAhead(fs, paths)) {
+    const { directory } = new EntryPaths(paths.root, block)
+    if (damage.of(block) !== undefined) continue
+    await damage.contain(block, async () => {
+      if ((await fs.list(directory)) !== undefined) directories.add(directory)
+    })
+  }
   for (const block of blocks) {
-    const entry = new EntryPaths(paths.root, block)
-    await fs.unlink(entry.data(block.blockId))
-    directories.add(entry.directory)
+    await fs.unlink(new EntryPaths(paths.root, block).data(block.blockId))
   }
   if (directories.size > 0) await fs.syncDirectories([...directories])
 }

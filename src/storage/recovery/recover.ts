@@ -173,7 +173,7 @@ export async function recover(
   const { checkpoint, frames, logNumberMax } = plan.log
   const last = frames.at(-1)
   // First of all: on a full disk their bytes are what the rest needs.
-  await removeNamelessContent(fs, paths, plan.nameless)
+  await removeNamelessContent(fs, paths, plan.nameless, plan.damage)
   await requireSpace(fs, paths, spaceNeeded(plan))
   const before = last === undefined ? checkpoint : { sequence: last.sequence - 1, chain: last.previousChain }
   const log = await CommitLog.begin(fs, paths, generation, logNumberMax + 1, before)

@@ -91,6 +91,21 @@ describe('content ahead of a frame that never became durable', () => {
     expect(await findings(disk)).toEqual([])
   })
 
+  it('stays gone when an interrupted open has removed it, and a power cut follows the next one', async () => {
+    const disk = await failedStore()
+    disk.killProcess()
+    await disk.restart().unlink(data)
+    disk.killProcess()
+    const again = await openStore(disk.restart())
+    disk.killProcess()
+    await again.close().catch(() => undefined)
+    disk.cutPower({ names: 'nothing', data: 'nothing' })
+    const last = await openStore(disk.restart())
+    expect(disk.paths(directory)).not.toContain(data)
+    expect(kept(disk)).toEqual([])
+    await last.close()
+  })
+
   it.each(['write', 'sync'] as const)(
     'leaves nothing of a failed %s wherever the next open is interrupted',
     async (call) => {
