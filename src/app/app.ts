@@ -101,10 +101,11 @@ export class App {
     return this.#http && `http://${this.#http.host}:${this.#http.port}`
   }
 
-  /** Opens everything and joins the group. @throws what any room throws; `close` afterwards all the same */
+  /** Opens everything and joins the group. @throws what any room throws, at once; `close` afterwards all the same */
   async open(): Promise<void> {
     try {
-      await this.#open()
+      const failed = this.ended.then((failure) => Promise.reject(failure))
+      await Promise.race([this.#open(), failed])
     } catch (error) {
       if (!this.#closing.signal.aborted) throw this.#fail(error)
     }

@@ -346,6 +346,30 @@ describe('App', () => {
     await expect(create(disk, source).open()).rejects.toMatchObject({ code: 'ERR_LOCKED' })
   })
 
+  it('ends when the store fails while brokers are asked', async () => {
+    const full = loadSettings({
+      env: {},
+      set: ['dataPath=/data', 'kafka.topics=orders', 'http.port=0', 'storage.bucket.blockRecordsMax=16'],
+    }).settings
+    const disk = new SimulatedDisk()
+    const clock = new ManualClock()
+    const source = new FakeSource()
+    const first = create(disk, source, { settings: full })
+    await first.open()
+    source.produce(PLACE, 100)
+    await source.assign(PLACE)
+    await source.deliver(PLACE, 100)
+    await until(() => first.status().totals.records === 100)
+    disk.killProcess()
+    const silent = Object.assign(new FakeSource(), { probe: () => new Promise<void>(() => {}) })
+    const app = create(disk, silent, { settings: full, clock, fs: disk.restart() })
+    const opened = app.open()
+    opened.catch(() => {})
+    disk.failNext('write', { kind: 'descriptor' })
+    await expect(inTime(clock, opened)).rejects.toMatchObject({ code: 'ERR_POISONED' })
+    expect(app.status().phase).toBe('failed')
+  })
+
   it('leaves the disk alone when no broker answers', async () => {
     const disk = new SimulatedDisk()
     const source = Object.assign(new FakeSource(), {
