@@ -108,20 +108,43 @@ export async function* readGaps(
 }
 
 /**
- * The pages that are there for a partition whose row is lost: those of its newest file, up to the first that cannot be read.
- * Such as no row has counted may be among them. `undefined` without any, and for a partition that has begun anew.
+ * The pages that are there for a partition whose row is lost: of the edition that reaches furthest, up to the first that
+ * cannot be read; a newer one that a repair has not finished reaches less far. Such as no row has counted may be among
+ * them. `undefined` without any, and for a partition that has begun anew.
  */
 export async function findSpilled(key: LedgerKey, disk: GapDisk): Promise<SpilledGaps | undefined> {
   const row = { ...key, incarnation: 0 }
-  const directory = dirname(gapFileOf(row, 0))
-  const files = ((await disk.fs.list(`${disk.directory}/${directory}`)) ?? []).flatMap(({ name }) => {
-    const [, partition, incarnation, edition] = /^(\d+)-(\d+)-(\d+)$/.exec(name) ?? []
-    return Number(partition) === key.partition ? [[Number(incarnation), Number(edition)] as const] : []
+  const files = await listFiles(row, disk)
+  if (files.some(({ incarnation }) => incarnation > 0)) return undefined
+  let furthest = { edition: 0, pages: 0, ranges: 0, end: 0 }
+  for (const { edition } of files.sort((one, other) => other.edition - one.edition)) {
+    const found = await readablePages(row, edition, disk)
+    if (found.end > furthest.end) furthest = found
+  }
+  const { edition, pages, ranges } = furthest
+  return pages === 0 ? undefined : { edition, pages, ranges, unwritten: [] }
+}
+
+/** Of a partition. None where the directory cannot be read. */
+async function listFiles(
+  row: LedgerKey & Pick<LedgerRow, 'incarnation'>,
+  { fs, directory }: GapDisk,
+): Promise<{ readonly incarnation: number; readonly edition: number }[]> {
+  const items = await unlessUnreadable(fs.list(`${directory}/${dirname(gapFileOf(row, 0))}`))
+  return (items ?? []).flatMap(({ name }) => {
+    const [, partition, incarnation, edition] = /^(\d+)-(\d+)-(\d{1,15})$/.exec(name) ?? []
+    if (Number(partition) !== row.partition) return []
+    return [{ incarnation: Number(incarnation), edition: Number(edition) }]
   })
-  const edition = files.reduce((newest, file) => Math.max(newest, file[1]), -1)
-  if (edition === -1 || files.some(([incarnation]) => incarnation > 0)) return undefined
-  const fileBytes = (await disk.fs.fileBytes(`${disk.directory}/${gapFileOf(row, edition)}`)) ?? 0
-  const spilled = { edition, pages: Math.floor(fileBytes / PAGE_BYTES), ranges: 0, unwritten: [] }
+}
+
+async function readablePages(
+  row: LedgerKey & Pick<LedgerRow, 'incarnation'>,
+  edition: number,
+  disk: GapDisk,
+): Promise<{ edition: number; pages: number; ranges: number; end: number }> {
+  const fileBytes = await unlessUnreadable(disk.fs.fileBytes(`${disk.directory}/${gapFileOf(row, edition)}`))
+  const spilled = { edition, pages: Math.floor((fileBytes ?? 0) / PAGE_BYTES), ranges: 0, unwritten: [] }
   let pages = 0
   let ranges = 0
   let end = 0
@@ -132,7 +155,7 @@ export async function findSpilled(key: LedgerKey, disk: GapDisk): Promise<Spille
     pages += 1
     ranges += gaps.length
   }
-  return pages === 0 ? undefined : { edition, pages, ranges, unwritten: [] }
+  return { edition, pages, ranges, end }
 }
 
 /** All gaps of a row, to be gone through more than once. */
@@ -245,11 +268,19 @@ async function* readPages(
 /** @returns bytes read; none where there is no file, or where it cannot be read */
 async function readWhatIsThere(file: FileReader, atBytes: number, memory: Uint8Array): Promise<number> {
   try {
-    return await file.read(atBytes, memory)
+    return (await unlessUnreadable(file.read(atBytes, memory))) ?? 0
   } catch (error) {
-    if (isReadFailure(error) || (error instanceof FileSystemError && error.code === 'ERR_NOT_FOUND')) return 0
+    if (error instanceof FileSystemError && error.code === 'ERR_NOT_FOUND') return 0
     throw error
   }
+}
+
+/** `undefined` where what is there cannot be read. */
+function unlessUnreadable<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+  return reading.catch((error: unknown) => {
+    if (isReadFailure(error)) return undefined
+    throw error
+  })
 }
 
 function damageText(damaged: readonly number[], pages: number): string {

@@ -425,7 +425,8 @@ describe('where records do not say to which of several rows they belong', () => 
 })
 
 describe('gap ranges that lie in their file', () => {
-  const PATH = '/data/.sediment/gaps/cluster/many/0-0-0'
+  const DIRECTORY = '/data/.sediment/gaps/cluster/many'
+  const PATH = `${DIRECTORY}/0-0-0`
   /** Every second offset a gap: more than the checkpoint lists. */
   const made = async (): Promise<Store> => {
     const store = await new Store().open(1000)
@@ -522,5 +523,28 @@ describe('gap ranges that lie in their file', () => {
     await store.store('many', 1500)
     await store.storage.close()
     expect(await store.damage()).toEqual([])
+  })
+
+  it.each([
+    ['a repair was cut off before it had written a newer edition', false],
+    ['the newest edition cannot be read', true],
+  ])('are found in what is left when %s', async (_what, isUnreadable) => {
+    const store = await made()
+    const { ranges } = store.ledger.positions()[0]!.spilled!
+    store.disk.putFile(`${DIRECTORY}/0-0-1`, new Uint8Array(700))
+    for (const name of ['0-0-99999999999999999999', '0-0-x', '1-0-9'])
+      store.disk.putFile(`${DIRECTORY}/${name}`, new Uint8Array(0))
+    store.disk.unlink('/data/.sediment/checkpoint')
+    if (isUnreadable) store.disk.failNext('fileBytes', { path: `${DIRECTORY}/0-0-1`, times: Infinity })
+    expect(await store.rebuild()).toEqual([
+      { ...rebuilt, records: 700, control: ranges, unknown: 700 - ranges },
+    ])
+  })
+
+  it('are unknown where their directory cannot be read', async () => {
+    const store = await made()
+    store.disk.unlink('/data/.sediment/checkpoint')
+    store.disk.failNext('list', { path: DIRECTORY, times: Infinity })
+    expect(await store.rebuild()).toEqual([{ ...rebuilt, records: 700, unknown: 700 }])
   })
 })
