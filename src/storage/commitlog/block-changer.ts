@@ -41,7 +41,7 @@ export class BlockChanger {
     poison: (cause: unknown) => void
     /** Runs a job between projections. */
     inTurn: (job: () => Promise<void>) => Promise<void>
-    /** Told of a block that has taken its place with records without CRC-32. */
+    /** Told of a block that has changed, or taken its place, with records without CRC-32. */
     lacksChecksums: (entry: Entry, blockId: bigint) => void
   }) {
     this.#fs = options.fs
@@ -82,7 +82,10 @@ export class BlockChanger {
     await atomicWrite(this.#fs, path, 'descriptor', bytes)
     await this.#list(entry, changed)
     entry.index.set(changed)
-    if (change.kind === 'strip') entry.removals += 1
+    if (change.kind !== 'strip') return
+    entry.removals += 1
+    // Who was about to add them has given the block up, for it changed.
+    if (changed.hasChecksums !== true) this.#lacksChecksums(entry, id)
   }
 
   /**

@@ -78,7 +78,9 @@ export class LiveBlocks {
       if (isFirst && open !== undefined) this.#observer.cacheHit('write')
       const version =
         open === undefined ? `cold ${listed.crc64}` : `open ${open.life} ${open.walProjectedBytes}`
-      const cached = this.#cache.get(key)
+      // Under change: whichever of its descriptors is read, the next change would find it under the same version.
+      const isKept = open !== undefined || listed.crc64 !== undefined
+      const cached = isKept ? this.#cache.get(key) : undefined
       if (cached?.version === version) {
         if (isFirst && open === undefined) this.#observer.cacheHit('read')
         return cached.descriptor
@@ -88,6 +90,7 @@ export class LiveBlocks {
       const descriptor =
         open === undefined ? await this.#readCold(entry, listed, isSame) : await this.#readOpen(open, isSame)
       if (descriptor === undefined) continue
+      if (!isKept) return descriptor
       this.#cache.set(key, { descriptor, version })
       this.#observer.cacheSized('read', this.#cache.bytes, this.#cache.size)
       return descriptor

@@ -155,10 +155,10 @@ async function locateAgain(
     descriptor.recordToBytes[index],
   )
   const isAtPlace = located.block.id === block.id && found.beginBytes === record.beginBytes
-  const isSame =
-    found.endBytes - found.beginBytes === record.endBytes - record.beginBytes &&
-    found.contentCrc32 === record.contentCrc32 &&
-    (isAtPlace || found.contentCrc32 !== undefined)
+  // One without a CRC-32 may have got it since, where it is. Whatever we have put in its place has one from the start.
+  const isContent =
+    found.contentCrc32 === record.contentCrc32 || (record.contentCrc32 === undefined && isAtPlace)
+  const isSame = isContent && found.endBytes - found.beginBytes === record.endBytes - record.beginBytes
   if (!isSame || found.state !== record.state) return undefined
   const data = blockData(fs, source, located.block, descriptor)
   return { source, block: located.block, record: found, data, state }

@@ -272,3 +272,35 @@ async function addsAll(fs: FileSystem): Promise<boolean> {
     return false
   }
 }
+
+it('a record that was listed before it got its CRC-32 is read all the same', async () => {
+  const disk = await visitedStore()
+  const storage = await openStore(disk.fs, setup)
+  const listed = await storage.get(name, BigInt(t0 + 1))
+  expect(listed).toMatchObject({ contentChecksum: undefined })
+  await storage.addChecksums()
+  await storage.removeRecords(name, [BigInt(t0 + 2)])
+  expect(Buffer.from(await listed!.read()).toString()).toBe('c1')
+  await storage.close()
+})
+
+it('a block that loses records while its CRC-32s are being added gets them afterwards', async () => {
+  const disk = await visitedStore()
+  const { fs } = disk
+  const storage = await openStore(fs, setup)
+  const rename = fs.rename.bind(fs)
+  let adding: Promise<void> | undefined
+  fs.rename = async (from, to) => {
+    if (to === `${directory}/${t0}.meta`) {
+      adding ??= storage.addChecksums()
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await rename(from, to)
+  }
+  await storage.removeRecords(name, [BigInt(t0 + 2)])
+  await adding
+  await storage.addChecksums()
+  expect(await shown(storage)).toEqual(rightRows.filter((row) => !row.startsWith('2 ')))
+  await storage.close()
+  await expectWhole(fs)
+})
