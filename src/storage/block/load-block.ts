@@ -16,10 +16,7 @@ import { checkDescriptor, mergeBlock } from './block-content.ts'
  */
 export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEntry): Promise<OpenBlock> {
   const path = entry.paths.descriptor(cold.id)
-  const bytes = await fs.readFile(path).catch((error: unknown) => {
-    if (!(error instanceof FileSystemError) || error.code !== 'ERR_IO') throw error
-    throw new StorageError('ERR_CORRUPT', `descriptor ${path} cannot be read`, { path }, error)
-  })
+  const bytes = await readDescriptor(fs, path)
   const descriptor = checkDescriptor(bytes, path, cold.crc64)
   if ((descriptor.timestampsUs.at(-1) ?? 0n) > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw new StorageError('ERR_CORRUPT', `descriptor ${path} has times that its index entry denies`, {
@@ -32,6 +29,16 @@ export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEnt
   block.hasChecksums = cold.hasChecksums === true
   fill(block, descriptor)
   return block
+}
+
+/** `undefined` where there is none. @throws {StorageError} `ERR_CORRUPT` for sectors that cannot be read: damage of this block */
+export async function readDescriptor(fs: FileSystem, path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await fs.readFile(path)
+  } catch (error) {
+    if (!(error instanceof FileSystemError) || error.code !== 'ERR_IO') throw error
+    throw new StorageError('ERR_CORRUPT', `descriptor ${path} cannot be read`, { path }, error)
+  }
 }
 
 /**

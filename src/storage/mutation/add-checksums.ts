@@ -1,8 +1,9 @@
 import { crc32 } from '../../base/crc32.ts'
 import { crc64 } from '../../base/crc64.ts'
-import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
+import type { FileSystem } from '../../fs/file-system.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import { encodeChecksums, type RecordChecksum } from '../block/change-descriptor.ts'
+import { readDescriptor } from '../block/load-block.ts'
 import { isExtensible } from '../block/placement.ts'
 import type { Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
@@ -117,16 +118,6 @@ async function compute(
   }
   await pace(unpacedBytes)
   return { checksums, contentBytes, unreadable }
-}
-
-/** Sectors that cannot be read are damage of this block. */
-async function readDescriptor(fs: FileSystem, path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await fs.readFile(path)
-  } catch (error) {
-    if (!(error instanceof FileSystemError) || error.code !== 'ERR_IO') throw error
-    throw new StorageError('ERR_CORRUPT', `${path} cannot be read`, { path }, error)
-  }
 }
 
 function orNothing(error: unknown): Uint8Array {
