@@ -32,8 +32,8 @@ export type Place = Extract<Placement, { kind: 'append' | 'start' }>
  *    another one follows is full at twice the limits, lest every gap that a roll leaves be cut into slivers;
  *  - a record more than an hour ahead of its entry and of the clock starts a block of its own, so that one bad
  *    clock cannot stretch a block over years;
- *  - every other record goes into the containing block, even over the limits: it is late;
  *  - a record behind everything in a cold block that could not be read back starts a new one;
+ *  - every other record goes into the containing block, even over the limits: it is late;
  *  - a cold block that we cannot extend (compressed or flagged corrupted by ReductStore, or with times that are not
  *    safe integers) counts as occupied up to its latest time: the record goes to the first free microsecond behind it;
  *  - a record before all blocks opens one whose id is the start of its UTC day: a reverse backfill makes one block a

@@ -60,7 +60,7 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
       isOvertaken = first.id <= latestBefore(entry, id) || !isFree(context, entry, id, first.id)
       if (isOvertaken) return 0
       const of = { ...entry.name, blockId: Number(id), baseCrc64 }
-      const moved = descriptor.timestampsUs.slice((rewrite.parts[0] as Part).fromIndex)
+      const moved = descriptor.timestampsUs.slice(first.fromIndex)
       const change: EntryChange = rewrite.isReplaced
         ? { entry, change: { ...of, kind: 'drop' } }
         : { entry, change: { ...of, kind: 'strip', timestampsUs: [...moved] } }
