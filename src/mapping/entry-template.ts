@@ -122,7 +122,7 @@ const SIMPLE: ReadonlyMap<string, TemplateToken> = new Map([
 function parseToken(piece: string, template: string): TemplateToken {
   const simple = SIMPLE.get(piece)
   if (simple !== undefined) return simple
-  const [, kind, name = ''] = /^\{(header|json):(.*)\}$/.exec(piece) ?? []
+  const [, kind, name = ''] = /^\{(header|json):(.*)\}$/s.exec(piece) ?? []
   if (kind === 'header' && name !== '') return { kind, header: name }
   if (kind === 'json') return { kind, json: name }
   assert(!/[{}]/.test(piece), `unknown placeholder ${piece} in the entry template ${template}`)

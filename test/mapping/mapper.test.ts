@@ -66,11 +66,12 @@ describe('the entry name', () => {
     ['p{partition}', 'orders', 'p3', { topic: 'orders', partition: '3' }],
     ['{topic}/{key}', 'orders', 'orders/sensor-1', { topic: 'orders', partition: '3' }],
     ['{topic}/{header:a.b}', 'orders', 'orders/x_y', { topic: 'orders', partition: '3' }],
+    ['{topic}/{header:a\nb}', 'orders', 'orders/z', { topic: 'orders', partition: '3' }],
     ['{topic}/{header:none}', 'orders', 'orders/_', { topic: 'orders', partition: '3' }],
   ])('of %s and topic %s is %s, with what it does not hold in labels', (entry, topic, name, labels) => {
     const record = mapped(
       rule({ entry }),
-      { key: bytesOf('sensor-1'), headers: [header('a.b', 'x/y')] },
+      { key: bytesOf('sensor-1'), headers: [header('a.b', 'x/y'), header('a\nb', 'z')] },
       topic,
     )
 
