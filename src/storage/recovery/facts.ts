@@ -86,7 +86,9 @@ export interface BlockFacts extends BlockName {
     | {
         readonly validEndBytes: number
         readonly endsWithMarker: boolean
-        /** ReductStore has begun it: it holds finished records, and no CRC-32. */
+        /** We have begun it. Neither this nor the other where it holds no finished record. */
+        readonly isOurs: boolean
+        /** ReductStore has begun it. */
         readonly isTheirs: boolean
       }
     | undefined

@@ -4,7 +4,7 @@ import { writeAll } from '../../fs/write-all.ts'
 import { encodeDescriptor } from '../codec/descriptor-codec.ts'
 import { scanRecord } from '../codec/scan-record.ts'
 import { EntryPaths } from '../paths.ts'
-import type { BlockName, LoggedItem } from './facts.ts'
+import type { BlockFacts, LoggedItem } from './facts.ts'
 import { planMerge } from './plan-merge.ts'
 import { unlistCrc } from './unlist-crc.ts'
 
@@ -12,10 +12,10 @@ import { unlistCrc } from './unlist-crc.ts'
 export async function mergeIntoDescriptor(
   fs: FileSystem,
   dataPath: string,
-  block: BlockName,
+  block: BlockFacts,
   items: readonly LoggedItem[],
 ): Promise<void> {
-  const { records, sizeBytes, otherFields, ops, isWalOurs } = await planMerge(fs, dataPath, block, items)
+  const { records, sizeBytes, otherFields, ops } = await planMerge(fs, dataPath, block, items)
   const paths = new EntryPaths(dataPath, block)
   const data: FileRef = { path: paths.data(block.blockId), kind: 'data' }
   // An empty write makes the file where all content is empty; ranges of owed content are holes, all within its length.
@@ -23,8 +23,8 @@ export async function mergeIntoDescriptor(
   const end = { file: data, atBytes: Math.max(0, sizeBytes - 1), bytes: new Uint8Array(isShort ? 1 : 0) }
   await writeAll(fs, 'projection', [end, ...ops])
   await fs.syncFiles([data])
-  // Beside a descriptor of ours it would count.
-  if (isWalOurs) await fs.unlink(paths.wal(block.blockId))
+  // ReductStore has read it, and a power cut has brought its name back: beside a descriptor of ours it would count.
+  if (block.wal?.isOurs === true) await fs.unlink(paths.wal(block.blockId))
   await fs.syncDirectories([paths.directory, paths.walDirectory])
   const sorted = records.toSorted((a, b) => {
     const difference =

@@ -15,7 +15,7 @@ import {
 import { scanRecord } from '../codec/scan-record.ts'
 import { EntryPaths } from '../paths.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
-import type { BlockName, LoggedItem } from './facts.ts'
+import type { BlockFacts, BlockName, LoggedItem } from './facts.ts'
 import { holdsContent } from './holds-content.ts'
 import type { OwedRecord } from './owed-content.ts'
 import { readEntries } from './read-entries.ts'
@@ -33,8 +33,6 @@ export interface Merge {
   readonly owed: readonly OwedRecord[]
   /** Times of finished records of the log that ReductStore does not have: unseen, lost, or removed there (FORMAT.md). */
   readonly returnedUs: readonly number[]
-  /** ReductStore has read this WAL of ours, and a power cut has brought its name back. */
-  readonly isWalOurs: boolean
 }
 
 /** What the frames say of one time, last. */
@@ -61,7 +59,7 @@ interface Logged {
 export async function planMerge(
   fs: FileSystem,
   dataPath: string,
-  block: BlockName,
+  block: BlockFacts,
   items: readonly LoggedItem[],
 ): Promise<Merge> {
   const paths = new EntryPaths(dataPath, block)
@@ -72,7 +70,7 @@ export async function planMerge(
     descriptor.bytes.subarray(descriptor.recordFromBytes[index], descriptor.recordToBytes[index]),
   )
   const logged = await readLogged(fs, items)
-  const theirs = await readTheirWal(fs, paths.wal(block.blockId))
+  const theirs = block.wal?.isOurs === true ? NO_WAL : await readTheirWal(fs, paths.wal(block.blockId))
   // A removal that ReductStore has not finished: where content is, adoption decides.
   const isMoving = theirs.isThere || (await fs.fileBytes(paths.swap(block.blockId))) !== undefined
   const ops: WriteOp[] = []
@@ -144,10 +142,9 @@ export async function planMerge(
     const lost = { state: recordStateNumber.errored, contentCrc32: undefined }
     records.push(encoded(content === 'nowhere' ? { ...placed, ...lost } : placed))
   }
-  const { isOurs: isWalOurs } = theirs
   const returned = missing.filter(({ record }) => record.state === recordStateNumber.finished)
   const returnedUs = returned.map(({ record }) => Number(record.timestampUs))
-  return { records, sizeBytes, otherFields: descriptor.otherFields, ops, owed, returnedUs, isWalOurs }
+  return { records, sizeBytes, otherFields: descriptor.otherFields, ops, owed, returnedUs }
 }
 
 /** The frames' records, each time once, in the order in which their content was logged. */
@@ -172,11 +169,17 @@ async function readLogged(fs: FileSystem, items: readonly LoggedItem[]): Promise
   return [...logged.values()]
 }
 
-/** What ReductStore has written since, and not saved: it knows no CRC-32. Where nothing can be read there is nothing. */
-async function readTheirWal(
-  fs: FileSystem,
-  path: string,
-): Promise<{ isThere: boolean; isOurs: boolean; timestampsUs: bigint[]; endBytes: number }> {
+/** What ReductStore has written since, and not saved. */
+interface TheirWal {
+  readonly isThere: boolean
+  readonly timestampsUs: readonly bigint[]
+  readonly endBytes: number
+}
+
+const NO_WAL: TheirWal = { isThere: false, timestampsUs: [], endBytes: 0 }
+
+/** Where nothing can be read there is nothing. */
+async function readTheirWal(fs: FileSystem, path: string): Promise<TheirWal> {
   const wal = await fs.readFile(path)
   const timestampsUs: bigint[] = []
   let endBytes = 0
@@ -184,12 +187,10 @@ async function readTheirWal(
   for (const entry of entries) {
     if (entry.type !== walEntryType.writeRecord && entry.type !== walEntryType.updateRecord) continue
     const record = decodeRecord(wal as Uint8Array, entry.payloadFromBytes, entry.payloadToBytes)
-    if (record.contentCrc32 !== undefined)
-      return { isThere: false, isOurs: true, timestampsUs: [], endBytes: 0 }
     timestampsUs.push(record.timestampUs)
     endBytes = Math.max(endBytes, record.endBytes)
   }
-  return { isThere: entries.length > 0, isOurs: false, timestampsUs, endBytes }
+  return { isThere: entries.length > 0, timestampsUs, endBytes }
 }
 
 async function contentOf(

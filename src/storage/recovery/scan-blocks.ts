@@ -77,9 +77,14 @@ export async function scanBlocks(
             : {
                 validEndBytes: scan.endBytes,
                 endsWithMarker: scan.ending === 'marker',
-                isTheirs:
-                  knowsNoChecksum(wal, scan.entries) &&
-                  !(await isBegunByUs(fs, wal.subarray(0, scan.endBytes), block.items, known, descriptor)),
+                ...(await originOf(
+                  fs,
+                  wal.subarray(0, scan.endBytes),
+                  scan.entries,
+                  block.items,
+                  known,
+                  descriptor,
+                )),
               },
         dataBytes,
         isGone: !hasFile && !(await isListed(fs, paths, block.blockId)),
@@ -90,16 +95,25 @@ export async function scanBlocks(
   return facts.filter((block) => damage.of(block) === undefined)
 }
 
-/** Of finished records. ReductStore never knows one; we do not of records that ReductStore has written. */
-function knowsNoChecksum(wal: Uint8Array, entries: readonly WalEntry[]): boolean {
+/**
+ * ReductStore never writes a CRC-32; we do but for records that ReductStore has written. A WAL with one is ours, one without
+ * is ours where the frames say so. Of finished records, it is theirs else; what holds none may be either's.
+ */
+async function originOf(
+  fs: FileSystem,
+  wal: Uint8Array,
+  entries: readonly WalEntry[],
+  ...begun: [readonly LoggedItem[], BlockFacts['checkpointed'], BlockFacts['descriptor']]
+): Promise<{ isOurs: boolean; isTheirs: boolean }> {
   let hasFinished = false
   for (const { type, payloadFromBytes, payloadToBytes } of entries) {
     if (type !== walEntryType.writeRecord && type !== walEntryType.updateRecord) continue
     const { contentCrc32, state } = decodeRecord(wal, payloadFromBytes, payloadToBytes)
-    if (contentCrc32 !== undefined) return false
+    if (contentCrc32 !== undefined) return { isOurs: true, isTheirs: false }
     hasFinished ||= state === recordStateNumber.finished
   }
-  return hasFinished
+  const isOurs = hasFinished && (await isBegunByUs(fs, wal, ...begun))
+  return { isOurs, isTheirs: hasFinished && !isOurs }
 }
 
 /**

@@ -38,6 +38,7 @@ const read = (facts: Partial<Extract<Descriptor, { state: 'read' }>> = {}): Desc
 const wal = (validEndBytes: number, endsWithMarker = true) => ({
   validEndBytes,
   endsWithMarker,
+  isOurs: true,
   isTheirs: false,
 })
 const open = (facts: Partial<CheckpointBlock> = {}): CheckpointBlock => ({
@@ -151,7 +152,7 @@ describe('a block whose WAL is gone is folded when its descriptor has everything
       'and stock has begun another WAL since',
       {
         items: [begun],
-        wal: { ...wal(30), isTheirs: true },
+        wal: { ...wal(30), isOurs: false, isTheirs: true },
         descriptor: read({ crc64: 2n, lastFrame: 11, holdsFrames: true }),
       },
     ],
@@ -178,7 +179,7 @@ describe('a block that stock has saved since gets what is missing at its end', (
     ['of a cut data file', { items: [{ ...first, direct: true, contentBytes: 1_001 }] }],
     [
       'that stock has begun a WAL of, over a frame that it has not seen',
-      { items: [begun], wal: { ...wal(30), isTheirs: true }, descriptor: read() },
+      { items: [begun], wal: { ...wal(30), isOurs: false, isTheirs: true }, descriptor: read() },
     ],
     ['removed, with all of its files', { items: [begun], isRemoved: true }],
     ['removed, open as it was at the checkpoint', { checkpointed: open(), items: [third], isRemoved: true }],

@@ -11,6 +11,7 @@ import { checkSettled } from '../../support/independent/settled-check.ts'
 import { readAsStock } from '../../support/independent/stock-reader.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
 import { independentFiles, openStore, write } from '../../support/storage/store.ts'
+import { saveAsServer } from '../../support/storage/save-as-server.ts'
 import { visitBlock } from '../../support/storage/visit-block.ts'
 
 /**
@@ -70,6 +71,23 @@ const paidRows = [first, '5 finished crc xxxxxxxx', '6 finished crc yyyyyyyy']
 async function cutStore(): Promise<SimulatedDisk> {
   const disk = await killedStore([record(5, x), record(6, y)])
   await visit(disk, [0], true)
+  return disk
+}
+
+/** Its first record is one without CRC-32, whose labels were changed before the kill. */
+async function cutStoreWithWal(): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk({ seed: 25 })
+  const before = await openStore(disk.fs, direct)
+  await before.submit({ writes: [record(0, 'first')] })
+  await before.close()
+  saveAsServer(disk, 'kafka/topic/0', [t0])
+  const storage = await openStore(disk.restart(), direct)
+  await storage.updateLabels(entry, [{ timestampUs: BigInt(t0), set: new Map([['version', '2']]) }])
+  const wal = disk.peek(walPath)!.slice()
+  await storage.submit({ writes: [record(5, x), record(6, y)] })
+  disk.killProcess()
+  await visit(disk, [0], true)
+  disk.putFile(walPath, wal)
   return disk
 }
 
@@ -164,9 +182,14 @@ describe('content that ReductStore has cut off', () => {
     await again.close()
   })
 
-  it('is owed once, wherever the start or the payment is interrupted', async () => {
-    const source = await cutStore()
+  it.each([
+    ['wherever the start or the payment is interrupted', cutStore],
+    ['also beside a WAL of labels alone that a power cut has brought back', cutStoreWithWal],
+  ])('is owed once, %s', async (_name, cut) => {
+    const source = await cut()
     source.restart()
+    const kept = (await shown(await openStore(source.fork(0).restart())))[0]
+    const paid = [kept, ...paidRows.slice(1)]
     let crashes = 0
     for (let operation = 1; ; operation++) {
       const disk = source.fork(operation)
@@ -185,7 +208,7 @@ describe('content that ReductStore has cut off', () => {
       expect({ where, owed }).toEqual({ where, owed: failed })
       for (const one of storage.owed)
         await storage.payOwed(one, Buffer.from(one.contentBytes === 500 ? x : y))
-      expect({ where, rows: await shown(storage) }).toEqual({ where, rows: paidRows })
+      expect({ where, rows: await shown(storage) }).toEqual({ where, rows: paid })
       await storage.close()
       const { findings } = await verifyDirectory(fs, '/data', { checkContent: true })
       expect({ where, findings }).toEqual({ where, findings: [] })
