@@ -16,6 +16,8 @@ export interface FuzzTarget {
   readonly decode: (bytes: Uint8Array, origin: Uint8Array | undefined) => FuzzVerdict | Promise<FuzzVerdict>
   /** The errors that the decoder promises. They are the verdict `refused`. */
   readonly isPromised: (error: unknown) => boolean
+  /** Memory that its callers set aside before they decode, by what the input says of itself. Default 0. */
+  readonly reservedBytes?: (bytes: Uint8Array) => number
   /** Of one run in so many that the caller asks for: expensive targets get fewer. Default 1. */
   readonly share?: number
 }
@@ -57,7 +59,8 @@ async function verdictOf(target: FuzzTarget, { bytes, origin }: FuzzInput): Prom
   }
   const { user, system } = process.cpuUsage(startedAt)
   const grownBytes = heldBytes() - heldBefore
-  if (grownBytes > HELD_BYTES_FIXED + HELD_BYTES_EACH * bytes.byteLength)
+  const reservedBytes = target.reservedBytes?.(bytes) ?? 0
+  if (grownBytes > HELD_BYTES_FIXED + HELD_BYTES_EACH * bytes.byteLength + reservedBytes)
     throw new Error(`${target.name}: ${grownBytes} bytes of memory for ${bytes.byteLength} bytes of input`)
   if ((user + system) / 1000 > PROCESSOR_MS_MAX)
     throw new Error(`${target.name}: ${(user + system) / 1000} ms for ${bytes.byteLength} bytes`)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { compressFrameSync } from 'lz4-napi'
 import snappy from 'snappy'
 import { crc32c } from '../../src/base/crc32.ts'
-import { Codec, decompress } from '../../src/kafka/kafkajs/codecs.ts'
+import { Codec, decompress, decompressedBytesMax } from '../../src/kafka/kafkajs/codecs.ts'
 import { decodeFetch } from '../../src/kafka/kafkajs/fetch-protocol.ts'
 import { decodeLineEnds, decodeTopicIdentities } from '../../src/kafka/kafkajs/identity-protocol.ts'
 import { decodeRecordSet } from '../../src/kafka/kafkajs/record-set.ts'
@@ -253,6 +253,8 @@ const compressedTarget: FuzzTarget = {
   share: 0.3,
   // Each library has errors of its own; the decoder of the batch says whose batch it was.
   isPromised: (error) => !(error instanceof TooLarge),
+  // A few bytes of zstd may ask for a window of 128 MiB.
+  reservedBytes: (bytes) => decompressedBytesMax((bytes[0] ?? 0) % 6, Buffer.from(bytes.subarray(1))),
   decode: async (bytes): Promise<FuzzVerdict> => {
     const content = await decompress(
       (bytes[0] ?? 0) % 6,

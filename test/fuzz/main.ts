@@ -1,5 +1,5 @@
 /** `node --import tsx test/fuzz/main.ts --runs 100000 --seed 1 [--only WAL,frame]`, run by `dev/fuzz.mjs`. */
-import { parseArgs } from 'node:util'
+import { inspect, parseArgs } from 'node:util'
 import { fuzz, type FuzzCounts } from './fuzz.ts'
 import { fuzzTargets } from './targets.ts'
 
@@ -44,7 +44,7 @@ for (const target of targets) {
     )
     passed++
   } catch (error) {
-    console.log(`${target.name.padEnd(16)} FAILED  ${error instanceof Error ? error.stack : String(error)}`)
+    console.log(`${target.name.padEnd(16)} FAILED  ${inspect(error)}`)
     failed++
   }
 }
