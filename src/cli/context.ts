@@ -3,6 +3,7 @@ import type { ProgressLine } from './progress-line.ts'
 
 /** The process as the commands see it. */
 export interface Context {
+  readonly stdin: AsyncIterable<Uint8Array>
   readonly stdout: Output
   /** Standard error, for people. Never fails. */
   readonly note: (line: string) => void

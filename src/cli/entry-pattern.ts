@@ -1,4 +1,4 @@
-import type { EntryInfo } from '../storage/index.ts'
+import { isAttachment, type EntryInfo } from '../storage/index.ts'
 import { UsageError } from './usage-error.ts'
 
 /**
@@ -15,16 +15,21 @@ function entryMatcher(pattern: string): (entry: Pick<EntryInfo, 'bucket' | 'entr
   return ({ bucket, entry }) => expression.test(`${bucket}/${entry}`)
 }
 
-/** @throws {UsageError} when nothing matches; names what there is. */
+/**
+ * @param entries attachments (`$meta`) too; they are meant only where the pattern ends with their segment
+ * @throws {UsageError} when nothing matches; names what there is
+ */
 export function selectEntries(entries: readonly EntryInfo[], pattern: string): EntryInfo[] {
   const matches = entryMatcher(pattern)
-  const selected = entries.filter(matches)
+  const asksForAttachments = isAttachment({ entry: pattern.replace(/\/+$/, '') })
+  const meant = entries.filter((entry) => isAttachment(entry) === asksForAttachments)
+  const selected = meant.filter(matches)
   if (selected.length > 0) return selected
-  const known = entries.slice(0, 3).map(({ bucket, entry }) => `${bucket}/${entry}`)
+  const known = meant.slice(0, 3).map(({ bucket, entry }) => `${bucket}/${entry}`)
   const hint =
     known.length === 0
       ? 'the directory has no entries'
-      : `there is ${known.join(', ')}${entries.length > 3 ? ', …' : ''}`
+      : `there is ${known.join(', ')}${meant.length > 3 ? ', …' : ''}`
   throw new UsageError(`no entry matches ${JSON.stringify(pattern)}; ${hint} (see: sediment ls)`)
 }
 

@@ -26,6 +26,10 @@ function createContext(stdout: Output): Context {
   // Who reads our messages may go; that must not end a process that stores data.
   process.stderr.on('error', () => {})
   return {
+    // It is opened only by who reads it.
+    get stdin() {
+      return process.stdin
+    },
     stdout,
     note,
     progress: new ProgressLine(process.stderr),

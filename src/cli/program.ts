@@ -12,6 +12,15 @@ import {
   type BucketSettingsOptions,
   type RemovalOptions,
 } from './commands/bucket.ts'
+import {
+  attachmentCat,
+  attachmentLs,
+  attachmentRm,
+  attachmentSet,
+  type AttachmentLsOptions,
+  type AttachmentRemovalOptions,
+  type AttachmentSetOptions,
+} from './commands/attachment.ts'
 import { accept, type AcceptOptions } from './commands/accept.ts'
 import { cat } from './commands/cat.ts'
 import { configCheck, configShow, type ConfigShowOptions } from './commands/config.ts'
@@ -281,6 +290,57 @@ Examples:
     .action(
       withExit((path: string, timestamp: string, labels: string[], options: ConfigurationOptions) =>
         recordLabel(path, timestamp, labels, options, context),
+      ),
+    )
+
+  const attachment = program
+    .command('attachment')
+    .description('Files that describe an entry or bucket, such as a schema: one content for each key.')
+    .addHelpText(
+      'after',
+      `
+They are ReductStore's attachments: records of <entry>/$meta with a label key, hidden from lists, counted in sizes, and never
+evicted. Its clients expect JSON in them. set and rm need the directory for itself: stop \`sediment run\` first.
+
+Examples:
+  sediment attachment set kafka/orders schema schema.json --type application/json
+  sediment attachment ls kafka/orders
+  sediment attachment cat kafka/orders schema > schema.json
+  sediment attachment rm kafka/orders schema --yes`,
+    )
+  configurable(attachment.command('set'))
+    .argument('<entry>', 'bucket/entry, or a bucket')
+    .argument('<key>')
+    .argument('[file]', 'standard input where none is given')
+    .description('Store a file under a key; what had the key before is removed once this is durable.')
+    .option('--type <type>', 'its content type', 'application/octet-stream')
+    .action(
+      withExit((path: string, key: string, file: string | undefined, options: AttachmentSetOptions) =>
+        attachmentSet(path, key, file, options, context),
+      ),
+    )
+  configurable(attachment.command('ls'))
+    .argument('<entry>', 'bucket/entry, or a bucket')
+    .description('List keys with size, type and time.')
+    .option('--json', 'one JSON object a line')
+    .action(withExit((path: string, options: AttachmentLsOptions) => attachmentLs(path, options, context)))
+  configurable(attachment.command('cat'))
+    .argument('<entry>', 'bucket/entry, or a bucket')
+    .argument('<key>')
+    .description('Write the content of a key to standard output, nothing added.')
+    .action(
+      withExit((path: string, key: string, options: ConfigurationOptions) =>
+        attachmentCat(path, key, options, context),
+      ),
+    )
+  configurable(attachment.command('rm'))
+    .argument('<entry>', 'bucket/entry, or a bucket')
+    .argument('<key>')
+    .description('Remove a key; without --yes only say what would go (exit code 2).')
+    .option('--yes', 'remove it')
+    .action(
+      withExit((path: string, key: string, options: AttachmentRemovalOptions) =>
+        attachmentRm(path, key, options, context),
       ),
     )
 

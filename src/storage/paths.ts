@@ -225,8 +225,13 @@ export function isEntryName(name: string): boolean {
 }
 
 /** Attachments are hidden from lists, counted in sizes, and never evicted (format 1.3). */
-export function isAttachment({ entry }: EntryName): boolean {
+export function isAttachment({ entry }: Pick<EntryName, 'entry'>): boolean {
   return entry === ATTACHMENT_SEGMENT || entry.endsWith(`/${ATTACHMENT_SEGMENT}`)
+}
+
+/** Where the attachments of an entry are, or, without one, those of the bucket. */
+export function attachmentsOf(bucket: string, entry: string | undefined): EntryName {
+  return { bucket, entry: entry === undefined ? ATTACHMENT_SEGMENT : `${entry}/${ATTACHMENT_SEGMENT}` }
 }
 
 function isSegment(segment: string): boolean {

@@ -116,7 +116,8 @@ export class Storage implements RecordReader {
   /**
    * Begins a record whose content comes in pieces, of any length. Its range is durable, as a record that has failed, when
    * this resolves. A failed record of equal length is written again in its place, with these labels and this type.
-   * An attachment (`$meta`) needs a label `key`; the frame that finishes it labels all others of its key `remove=true`.
+   * An attachment (`$meta`) needs a label `key`; the frame that finishes it labels all others of its key `remove=true`, and
+   * they are removed before `finish` resolves, but for those in a block that content is uploaded into.
    * @throws {StorageError} `ERR_EXISTS` when the time is taken, `ERR_NO_SPACE`, `ERR_QUOTA`, `ERR_INVALID`, `ERR_CORRUPT`
    *   (what it belongs into is damaged), `ERR_POISONED`, `ERR_CLOSED`
    */

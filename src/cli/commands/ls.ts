@@ -1,4 +1,4 @@
-import type { DamagedPlace, EntryInfo } from '../../storage/index.ts'
+import { isAttachment, type DamagedPlace, type EntryInfo } from '../../storage/index.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { selectEntries } from '../entry-pattern.ts'
@@ -15,9 +15,10 @@ export interface LsOptions extends ConfigurationOptions {
 export async function ls(pattern: string | undefined, options: LsOptions, context: Context): Promise<void> {
   const damaged: DamagedPlace[] = []
   const all = await withReader(dataPathOf(options, context), (reader) =>
-    reader.entries({ onDamaged: (place) => damaged.push(place) }),
+    reader.entries({ attachments: true, onDamaged: (place) => damaged.push(place) }),
   )
-  const entries = pattern === undefined ? all : selectEntries(all, pattern)
+  const entries =
+    pattern === undefined ? all.filter((entry) => !isAttachment(entry)) : selectEntries(all, pattern)
   if (options.json === true) {
     for (const entry of entries) await context.stdout.line(entryToJson(entry))
   } else if (entries.length === 0) {

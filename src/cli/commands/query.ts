@@ -1,4 +1,10 @@
-import type { BatchOptions, EntryInfo, RecordReader, StoredRecord } from '../../storage/index.ts'
+import {
+  isTakenAway,
+  type BatchOptions,
+  type EntryInfo,
+  type RecordReader,
+  type StoredRecord,
+} from '../../storage/index.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
 import { selectEntries } from '../entry-pattern.ts'
@@ -31,14 +37,14 @@ export async function query(pattern: string, options: QueryOptions, context: Con
   const filter = parseLabelFilter(options.label ?? [])
   const limit = parseLimit(options.limit)
   await withReader(dataPathOf(options, context), async (reader) => {
-    const entries = selectEntries(await reader.entries(), pattern)
+    const entries = selectEntries(await reader.entries({ attachments: true }), pattern)
     let count = 0
     if (limit === 0) return
     // Where few records are wanted, the contents of the others are not read.
     const contents = options.payload === true && filter.length === 0 && limit === Infinity
     for await (const batch of batchesOf(reader, entries, { ...range, contents })) {
       for (const record of batch) {
-        if (!matchesLabels(record.labels, filter)) continue
+        if (isTakenAway(record) || !matchesLabels(record.labels, filter)) continue
         await show(record, options, context)
         count += 1
         if (count === limit) return

@@ -4,11 +4,11 @@ import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { LabelList, RecordBegin } from '../record.ts'
 import { labelEdit } from './update-labels.ts'
+import { isAttachment } from '../paths.ts'
 import type { MutationContext } from './mutations.ts'
 
-/** Label by which an attachment is known: of each key the latest counts. */
 const KEY_LABEL = 'key'
-/** With the value `true` it takes an attachment out of all queries (ReductStore's way); it is still read by its time. */
+/** With the value `true` it takes an attachment out of all queries (ReductStore's way); until it goes it is read by its time. */
 const REMOVE_LABEL = 'remove'
 
 /** @throws {StorageError} `ERR_INVALID`, as ReductStore refuses it */
@@ -16,22 +16,27 @@ export function checkAttachment({ target, labels }: RecordBegin): void {
   const refuse = (why: string): never => {
     throw new StorageError('ERR_INVALID', `${target.bucket}/${target.entry}: ${why}`, target)
   }
-  if (valueOf(labels, KEY_LABEL) === undefined) refuse(`an attachment needs a label '${KEY_LABEL}'`)
-  if (valueOf(labels, REMOVE_LABEL) === 'true')
-    refuse(`an attachment is taken away by an update of its label '${REMOVE_LABEL}'`)
+  if (attachmentKey(labels) === undefined) refuse(`an attachment needs a label '${KEY_LABEL}'`)
+  if (isRemoved(labels)) refuse(`an attachment is taken away by an update of its label '${REMOVE_LABEL}'`)
 }
 
-/**
- * What the frame that finishes an attachment says besides: the others of its key are taken away. Their blocks are held: the
- * caller lets go of them. Only in an exclusive job.
- */
+/** The finished attachments that a new one takes the place of. */
+export interface ReplacedAttachments {
+  /** What the frame that finishes the new one says besides: they are taken away. Their blocks are held: the caller lets go. */
+  readonly edits: readonly EntriesEdit[]
+  /** All of them, with those that were taken away before. */
+  readonly timestampsUs: readonly bigint[]
+}
+
+/** Only in an exclusive job. */
 export async function replacedAttachments(
   context: MutationContext,
   entry: Entry,
   { timestampUs, labels }: RecordBegin,
-): Promise<EntriesEdit[]> {
-  const key = valueOf(labels, KEY_LABEL)
+): Promise<ReplacedAttachments> {
+  const key = attachmentKey(labels)
   const edits: EntriesEdit[] = []
+  const timestampsUs: bigint[] = []
   const updated = new Map<bigint, Uint8Array>()
   const source = context.source(entry)
   try {
@@ -42,18 +47,33 @@ export async function replacedAttachments(
         const isOther =
           record.timestampUs !== BigInt(timestampUs) &&
           record.state === recordStateNumber.finished &&
-          valueOf(record.labels, KEY_LABEL) === key &&
-          valueOf(record.labels, REMOVE_LABEL) !== 'true'
+          attachmentKey(record.labels) === key
         if (!isOther) continue
+        timestampsUs.push(record.timestampUs)
+        if (isRemoved(record.labels)) continue
         const set = new Map([[REMOVE_LABEL, 'true']])
         edits.push(await labelEdit(context, entry, { timestampUs: record.timestampUs, set }, updated))
       }
     }
-    return edits
+    return { edits, timestampsUs }
   } catch (error) {
     for (const { block } of edits) block.holds -= 1
     throw error
   }
+}
+
+/** Whether it is an attachment that queries pass over. */
+export function isTakenAway(record: { readonly entry: string; readonly labels: LabelList }): boolean {
+  return isAttachment(record) && isRemoved(record.labels)
+}
+
+/** By which attachments of an entry are known; of each key the latest counts. */
+export function attachmentKey(labels: LabelList): string | undefined {
+  return valueOf(labels, KEY_LABEL)
+}
+
+function isRemoved(labels: LabelList): boolean {
+  return valueOf(labels, REMOVE_LABEL) === 'true'
 }
 
 function valueOf(labels: LabelList, name: string): string | undefined {

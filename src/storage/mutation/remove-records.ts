@@ -135,7 +135,8 @@ async function commitRemovals(
   changes: readonly EntryChange[],
 ): Promise<void> {
   if (changes.length === 0) return
-  await context.markRemoval()
+  // The offset ledger knows nothing of attachments.
+  if (!entry.isAttachment) await context.markRemoval()
   await context.syncWalDirectory(entry)
   await commit({ changes })
   for (const { change } of changes) if (change.kind === 'strip') context.rewriteLater(entry, change.blockId)

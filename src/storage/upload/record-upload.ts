@@ -22,6 +22,8 @@ export interface UploadContext {
   readonly alsoAtEnd: () => Promise<readonly EntriesEdit[]>
   /** Called once, when nothing more is written into the range. */
   readonly ended: () => void
+  /** Called once the record is finished, durably. */
+  readonly afterEnd: () => Promise<void>
 }
 
 /** A range of a data file that was promised to a record. */
@@ -125,6 +127,7 @@ export class RecordUpload implements RecordWriter {
         }
       })
       this.#end('finished')
+      await this.#context.afterEnd()
     })
   }
 

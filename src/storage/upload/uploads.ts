@@ -7,6 +7,7 @@ import { scanRecord } from '../codec/scan-record.ts'
 import type { Edits, EntriesEdit } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
+import type { ReplacedAttachments } from '../mutation/attachments.ts'
 import type { QuotaKeeper } from '../quota/quota-keeper.ts'
 import { weighRecord } from '../record-weight.ts'
 import type { BlockSource } from '../query/block-source.ts'
@@ -26,7 +27,9 @@ export interface UploadsOptions {
   readonly makeEntry: (name: EntryName) => Promise<Entry>
   readonly quotas: Pick<QuotaKeeper, 'refusal' | 'evictions'>
   /** See `replacedAttachments`. */
-  readonly replaced: (entry: Entry, begin: RecordBegin) => Promise<readonly EntriesEdit[]>
+  readonly replaced: (entry: Entry, begin: RecordBegin) => Promise<ReplacedAttachments>
+  /** Removes records for good, as far as nothing stands in the way. Not in an exclusive job. */
+  readonly remove: (entry: Entry, timestampsUs: readonly bigint[]) => Promise<unknown>
   /** Free bytes, less what open uploads will still write. */
   readonly spareBytes: () => Promise<number>
 }
@@ -75,9 +78,17 @@ export class Uploads {
   }
 
   #started(entry: Entry, begin: RecordBegin, place: UploadPlace): RecordUpload {
-    const { fs, clock, idleMsMax, exclusive, replaced } = this.#options
-    const alsoAtEnd = (): Promise<readonly EntriesEdit[]> =>
-      entry.isAttachment ? replaced(entry, begin) : Promise.resolve([])
+    const { fs, clock, idleMsMax, exclusive, replaced, remove } = this.#options
+    let replacedUs: readonly bigint[] = []
+    const alsoAtEnd = async (): Promise<readonly EntriesEdit[]> => {
+      if (!entry.isAttachment) return []
+      const { edits, timestampsUs } = await replaced(entry, begin)
+      replacedUs = timestampsUs
+      return edits
+    }
+    const afterEnd = async (): Promise<void> => {
+      if (replacedUs.length > 0) await remove(entry, replacedUs)
+    }
     const timestampUs = BigInt(begin.timestampUs)
     const ended = (): void => {
       place.block.holds -= 1
@@ -85,7 +96,15 @@ export class Uploads {
       this.#open.delete(upload)
     }
     entry.uploading.add(timestampUs)
-    const upload = new RecordUpload(begin, place, { fs, clock, idleMsMax, exclusive, alsoAtEnd, ended })
+    const upload = new RecordUpload(begin, place, {
+      fs,
+      clock,
+      idleMsMax,
+      exclusive,
+      alsoAtEnd,
+      ended,
+      afterEnd,
+    })
     this.#open.add(upload)
     return upload
   }

@@ -1,6 +1,6 @@
 import { StorageError } from '../../../src/storage/index.ts'
 import { SimulationFailure } from '../store-process.ts'
-import { Allowed, type Change, type Eviction, type State } from './model.ts'
+import { Allowed, Change, type Eviction, type State } from './model.ts'
 
 /** What a running store holds by what it has acknowledged, and what is under way. */
 export class Expectation {
@@ -15,26 +15,29 @@ export class Expectation {
   }
 
   /**
-   * Carries a change out. @param isRefusal whether the store may say no with this error
-   * @returns whether it was done
+   * Carries a change out, or several that become durable in this order. @param isRefusal whether the store may say no with
+   * this error @returns whether it was done
    */
   async attempt(
-    change: Change,
+    change: Change | readonly Change[],
     work: () => Promise<unknown>,
     isRefusal: (error: StorageError) => boolean = () => false,
   ): Promise<boolean> {
-    this.#pending.add(change)
+    const changes = change instanceof Change ? [change] : change
+    for (const one of changes) this.#pending.add(one)
+    let isDone = true
     try {
       await work()
     } catch (error) {
       if (!(error instanceof StorageError) || !isRefusal(error)) throw error
-      change.isRefused = true
-      this.#pending.delete(change)
-      return false
+      isDone = false
     }
-    this.#pending.delete(change)
-    change.apply(this.state)
-    return true
+    for (const one of changes) {
+      if (!isDone) one.isRefused = true
+      this.#pending.delete(one)
+      if (!one.isRefused) one.apply(this.state)
+    }
+    return isDone
   }
 
   evicted(eviction: Eviction): void {

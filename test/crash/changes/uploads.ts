@@ -119,7 +119,8 @@ export class Uploads {
     }
   }
 
-  finishing({ expectation, touched }: Stage, pick: number): Work {
+  finishing(stage: Stage, pick: number): Work {
+    const { expectation, touched } = stage
     const upload = this.#choose(pick)
     if (upload === undefined || touched.has(upload.id)) return nothing
     touched.add(upload.id)
@@ -129,11 +130,36 @@ export class Uploads {
       if (key !== undefined) takeAway(state, target, key)
       state.put(id, { entry: target, labels: printedLabels(labelled(labels)), content: content.toString() })
     })
+    const replaced = key === undefined ? [] : this.#withKey(expectation.state, target, key)
+    const removals = new Map(
+      replaced.filter((other) => other !== id).map((other) => [other, removalBy(id, other)]),
+    )
+    const hadUploads = stage.hasUploads(target)
     return async () => {
       const isWhole = await send(upload, content.byteLength - upload.sentBytes)
-      if (isWhole) await expectation.attempt(change, () => upload.writer.finish(), isIdle)
+      const finish = async (): Promise<void> => {
+        await upload.writer.finish()
+        this.#ended(upload)
+        for await (const record of stage.process.storage.records(target)) {
+          const values = labelled(record.labels)
+          const shown = values.get('id') as string
+          const removal = removals.get(shown)
+          if (removal === undefined) continue
+          if (values.get('remove') === 'true' && !hadUploads && !stage.hasUploads(target))
+            throw new SimulationFailure(`attachment ${shown} is still there, ${id} has taken its place`)
+          removal.isRefused = true
+        }
+      }
+      if (isWhole) await expectation.attempt([change, ...removals.values()], finish, isIdle)
       this.#ended(upload)
     }
+  }
+
+  /** Attachments that are there, or may be before long. */
+  #withKey({ records }: State, target: EntryName, key: string): string[] {
+    const stored = [...records].filter(([, record]) => isAttachmentOf(record, target, key)).map(([id]) => id)
+    const open = this.#open.filter((one) => one.key === key && keyOf(one.target) === keyOf(target))
+    return [...new Set([...stored, ...open.map(({ id }) => id)])]
   }
 
   aborting(pick: number): Work {
@@ -159,14 +185,26 @@ export class Uploads {
 /** The attachments of a key are not shown by queries any more. */
 function takeAway(state: State, target: EntryName, key: string): void {
   for (const [id, record] of state.records) {
-    const isOther =
-      keyOf(record.entry) === keyOf(target) && keyIn(record) === key && !isFailed(record.content)
-    if (isOther)
+    if (isAttachmentOf(record, target, key) && !isFailed(record.content))
       state.records.set(
         id,
         relabelled(record, (labels) => labels.set('remove', 'true')),
       )
   }
+}
+
+/** Once `id` has taken the place of `other`, that goes for good. */
+function removalBy(id: string, other: string): Change {
+  return new Change((state) => {
+    const by = state.records.get(id)
+    const replaced = state.records.get(other)
+    const isTaken = replaced !== undefined && labelsOf(replaced).get('remove') === 'true'
+    if (by !== undefined && !isFailed(by.content) && isTaken) state.records.delete(other)
+  })
+}
+
+function isAttachmentOf(record: ModelRecord, target: EntryName, key: string): boolean {
+  return keyOf(record.entry) === keyOf(target) && keyIn(record) === key
 }
 
 function keyIn(record: ModelRecord | undefined): string | undefined {

@@ -10,7 +10,7 @@ import { independentFiles, openStore } from '../../support/storage/store.ts'
 
 /**
  * Goal: an attachment takes the place of the one with its key, as one atom: ReductStore's queries, which pass over what has
- * the label `remove=true`, show one of each key at any moment.
+ * the label `remove=true`, show one of each key at any moment; then what was replaced goes for good, as ReductStore has it.
  * Method: attachments on the simulated disk, one crash before each change of the disk; what ReductStore's rules show.
  */
 
@@ -41,6 +41,14 @@ async function shown(reader: RecordReader): Promise<string[]> {
       rows.push(`${labels.get('key')} ${Buffer.from(await record.read()).toString()}`)
   }
   return rows.sort()
+}
+
+/** Of all records, taken away or not, behind `t0`. */
+async function times(reader: RecordReader): Promise<number[]> {
+  const all: number[] = []
+  for await (const { timestampUs } of reader.records(name, { anyState: true }))
+    all.push(Number(timestampUs) - t0)
+  return all
 }
 
 const pairs = (labels: LabelList): Map<string, string> =>
@@ -76,8 +84,8 @@ describe('an attachment', () => {
     await attach(storage, 2, 'schema', 'three')
     const rows = ['calib two', 'schema three']
     expect(await shown(storage)).toEqual(rows)
-    // It is read by its time all the same.
-    expect(pairs((await storage.get(name, BigInt(t0)))!.labels).get('remove')).toBe('true')
+    expect(await times(storage)).toEqual([1, 2])
+    expect(await storage.get(name, BigInt(t0))).toBeUndefined()
     disk.killProcess()
     expect(await shownByStock(disk.restart())).toEqual(rows)
     const again = await openStore(disk.restart())
@@ -85,6 +93,39 @@ describe('an attachment', () => {
     await again.close()
     expect(await shown(await openDirectory(disk.fs, '/data'))).toEqual(rows)
     expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('takes along what was labelled as taken away, by a client of ReductStore or before a crash', async () => {
+    const { storage } = await storeOfTwo(true)
+    const set = new Map([['remove', 'true']])
+    await storage.updateLabels(
+      name,
+      [0, 1].map((us) => ({ timestampUs: BigInt(t0 + us), set })),
+    )
+    expect(await times(storage)).toEqual([0, 1])
+    await attach(storage, 2, 'schema', 'three')
+    expect(await times(storage)).toEqual([1, 2])
+    await storage.close()
+  })
+
+  it('stays, hidden, while content is uploaded into its block, and goes with the next of its key', async () => {
+    const { storage } = await storeOfTwo(false)
+    const begin = { target: name, timestampUs: t0 + 9, contentType: '', contentBytes: 1 }
+    const writer = await storage.beginRecord({ ...begin, labels: ['key', 'other'] })
+    await attach(storage, 2, 'schema', 'three')
+    expect(await times(storage)).toEqual([0, 1, 2, 9])
+    expect(await shown(storage)).toEqual(['calib two', 'schema three'])
+    await writer.abort()
+    await attach(storage, 3, 'schema', 'four')
+    expect(await times(storage)).toEqual([1, 3, 9])
+    await storage.close()
+  })
+
+  it('leaves no mark that records were removed: the offset ledger has none of it', async () => {
+    const { disk, storage } = await storeOfTwo(false)
+    await attach(storage, 2, 'schema', 'three')
+    await storage.close()
+    expect(await disk.restart().fileBytes('/data/.sediment/removals')).toBeUndefined()
   })
 
   it('needs a key, and is not begun as one that is taken away', async () => {

@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { Context } from '../../../src/cli/context.ts'
 import { errorToExit } from '../../../src/cli/exit-codes.ts'
@@ -13,11 +13,17 @@ export interface Ran {
 }
 
 /** Runs one command line in this process. */
-export async function sediment(...args: string[]): Promise<Ran> {
+export function sediment(...args: string[]): Promise<Ran> {
+  return sedimentReading('', ...args)
+}
+
+/** As `sediment`, with this on standard input. */
+export async function sedimentReading(input: string, ...args: string[]): Promise<Ran> {
   const stdout = new PassThrough()
   const out = text(stdout)
   const errors: string[] = []
   const context: Context = {
+    stdin: Readable.from([Buffer.from(input)]) as AsyncIterable<Uint8Array>,
     stdout: new Output(stdout),
     note: (line) => void errors.push(line),
     progress: new ProgressLine(new PassThrough()),
