@@ -89,16 +89,22 @@ async function compute(
   pace: (bytes: number) => Promise<void>,
 ): Promise<{ checksums: RecordChecksum[]; contentBytes: number; unreadable: number }> {
   const { bytes, recordFromBytes, recordToBytes } = descriptor
-  const source = new DataWindow(fs, dataPath)
-  const checksums: RecordChecksum[] = []
-  let contentBytes = 0
-  let unreadable = 0
-  let unpacedBytes = 0
+  const unchecked: { readonly place: number; readonly beginBytes: number; readonly endBytes: number }[] = []
   for (let place = 0; place < recordFromBytes.length; place++) {
     const from = recordFromBytes[place] as number
     const to = recordToBytes[place] as number
     if (!lacksContentCrc(bytes, from, to)) continue
     const { beginBytes, endBytes } = scanRecord(bytes, from, to)
+    unchecked.push({ place, beginBytes, endBytes })
+  }
+  // In the order of the file: where records came late, that is not the order of time.
+  unchecked.sort((one, other) => one.beginBytes - other.beginBytes)
+  const source = new DataWindow(fs, dataPath)
+  const checksums: RecordChecksum[] = []
+  let contentBytes = 0
+  let unreadable = 0
+  let unpacedBytes = 0
+  for (const { place, beginBytes, endBytes } of unchecked) {
     let computed = 0
     let atBytes = beginBytes
     while (atBytes < endBytes) {
@@ -117,6 +123,7 @@ async function compute(
     contentBytes += atBytes - beginBytes
   }
   await pace(unpacedBytes)
+  checksums.sort((one, other) => one.place - other.place)
   return { checksums, contentBytes, unreadable }
 }
 

@@ -1,29 +1,15 @@
 import { crc64 } from '../../base/crc64.ts'
-import type { FileRef, WriteOp } from '../../fs/file-system.ts'
-import { writeAll } from '../../fs/write-all.ts'
 import { isExtensible } from '../block/placement.ts'
 import { cutIntoParts, isHollow, isOverfull } from '../block/plan-rewrite.ts'
-import { encodeDescriptor, type Descriptor } from '../codec/descriptor-codec.ts'
-import { moveRecord, recordStateNumber } from '../codec/record-codec.ts'
+import type { Descriptor } from '../codec/descriptor-codec.ts'
 import { scanRecord } from '../codec/scan-record.ts'
 import type { EntryChange } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
-import { StorageError } from '../errors.ts'
-import { stagedFiles } from '../paths.ts'
-import { DataWindow } from '../query/data-window.ts'
 import type { MutationContext } from './mutations.ts'
+import { discardStaged, stageParts, type Part } from './stage-parts.ts'
 
-/** Content is copied in pieces of this size. */
-const COPY_BYTES = 4 * 1024 * 1024
 /** How many ids below the wanted one are tried. */
 const IDS_TRIED = 16
-
-/** A part of a block under an id of its own. */
-interface Part {
-  readonly id: bigint
-  readonly fromIndex: number
-  readonly toIndex: number
-}
 
 /** What is to become of a cold block: parts that get blocks of their own, and whether the block itself goes. */
 interface Rewrite {
@@ -49,7 +35,7 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
     const rewrite = plan(context, entry, id, descriptor)
     if (rewrite === undefined) return 0
     await context.requireSpace(descriptor.sizeBytes)
-    for (const part of rewrite.parts) staged.push(await stage(context, entry, id, descriptor, part))
+    staged.push(...(await stageParts(context, entry, id, descriptor, rewrite.parts)))
     await context.fs.syncDirectories([context.paths.staged, context.paths.sediment])
     const count = await context.exclusive(async (commit) => {
       const now = entry.open.has(Number(id)) ? undefined : entry.index.get(id)
@@ -76,15 +62,10 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
     throw error
   } finally {
     release()
-    for (const { change } of staged) if (change.kind === 'adopt') await discard(context, change.stagedName)
+    for (const { change } of staged)
+      if (change.kind === 'adopt') await discardStaged(context, change.stagedName)
   }
   return rewriteBlock(context, entry, id)
-}
-
-async function discard({ fs, paths }: MutationContext, stagedName: string): Promise<void> {
-  const { data, descriptor } = stagedFiles(paths, stagedName)
-  await fs.unlink(data)
-  await fs.unlink(descriptor)
 }
 
 /** The first part needs another id than the block's; where there is none, it stays where it is and the others leave it. */
@@ -135,63 +116,6 @@ function isFree({ manager }: MutationContext, entry: Entry, oldId: bigint, id: b
 function latestBefore({ index, open }: Entry, id: bigint): bigint {
   const before = index.at(index.floorPosition(id) - 1)
   return before === undefined ? -1n : BigInt(open.get(Number(before.id))?.latestUs ?? before.latestUs)
-}
-
-/** Writes a part as a block of its own, contiguous in the order of time, whole and synced, but for its name. */
-async function stage(
-  { fs, paths, lastFrame, newStagedName }: MutationContext,
-  entry: Entry,
-  oldId: bigint,
-  descriptor: Descriptor,
-  { id, fromIndex, toIndex }: Part,
-): Promise<EntryChange> {
-  const stagedName = newStagedName()
-  const files = stagedFiles(paths, stagedName)
-  const data: FileRef = { path: files.data, kind: 'data' }
-  const meta: FileRef = { path: files.descriptor, kind: 'descriptor' }
-  await fs.makeDirectory(paths.staged)
-  // An empty write makes the file where all content is empty.
-  await writeAll(fs, 'projection', [{ file: data, atBytes: 0, bytes: new Uint8Array(0) }])
-  const source = new DataWindow(fs, entry.paths.data(oldId))
-  const records: Uint8Array[] = []
-  let ops: WriteOp[] = []
-  let opsBytes = 0
-  let sizeBytes = 0
-  const flush = async (): Promise<void> => {
-    await writeAll(fs, 'projection', ops)
-    ops = []
-    opsBytes = 0
-  }
-  for (let index = fromIndex; index < toIndex; index++) {
-    const bytes = descriptor.bytes.subarray(
-      descriptor.recordFromBytes[index],
-      descriptor.recordToBytes[index],
-    )
-    const { beginBytes, endBytes, state } = scanRecord(bytes, 0, bytes.byteLength)
-    // A failed upload keeps its length; its bytes mean nothing, and need not be there.
-    const copiedToBytes = state === recordStateNumber.finished ? endBytes : beginBytes
-    for (let atBytes = beginBytes; atBytes < copiedToBytes;) {
-      const content = await source.read(atBytes, Math.min(COPY_BYTES, copiedToBytes - atBytes))
-      if (content.byteLength === 0) {
-        const path = entry.paths.data(oldId)
-        throw new StorageError('ERR_CORRUPT', `${path} is too short`, { ...entry.name, path, atBytes })
-      }
-      ops.push({ file: data, atBytes: sizeBytes + atBytes - beginBytes, bytes: content })
-      opsBytes += content.byteLength
-      if (opsBytes >= COPY_BYTES) await flush()
-      atBytes += content.byteLength
-    }
-    const endsAtBytes = sizeBytes + endBytes - beginBytes
-    records.push(moveRecord(bytes, sizeBytes, endsAtBytes))
-    sizeBytes = endsAtBytes
-  }
-  await flush()
-  const { otherFields } = descriptor
-  const encoded = encodeDescriptor({ id, sizeBytes, lastFrame: lastFrame(), otherFields }, records)
-  await writeAll(fs, 'projection', [{ file: meta, atBytes: 0, bytes: encoded }])
-  await fs.syncFiles([data, meta])
-  const baseCrc64 = crc64(encoded)
-  return { entry, change: { ...entry.name, kind: 'adopt', blockId: Number(id), baseCrc64, stagedName } }
 }
 
 function lengthOf(descriptor: Descriptor, index: number): number {

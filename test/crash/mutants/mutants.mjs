@@ -31,6 +31,7 @@ const changer = 'src/storage/commitlog/block-changer.ts'
 const manager = 'src/storage/block/block-manager.ts'
 const removal = 'src/storage/mutation/remove-records.ts'
 const rewrite = 'src/storage/mutation/rewrite-block.ts'
+const staging = 'src/storage/mutation/stage-parts.ts'
 const scanBlocks = 'src/storage/recovery/scan-blocks.ts'
 const openStore = 'src/storage/open-store.ts'
 const liveBlocks = 'src/storage/query/live-blocks.ts'
@@ -491,7 +492,12 @@ export const mutants = [
     'if (!isSameContent || type !== walEntryType.updateRecord) return isSameContent',
     'if (type >= 0) return isSameContent',
   ),
-  ofChanges('staged block not synced', rewrite, 'await fs.syncFiles([data, meta])', ''),
+  ofChanges(
+    'staged block not synced',
+    staging,
+    'await fs.syncFiles(staged.flatMap(({ data, meta }) => [data, meta]))',
+    '',
+  ),
   ofChanges(
     'names of staged blocks not synced',
     rewrite,

@@ -72,6 +72,42 @@ describe('a sealed block that late records have filled', () => {
   })
 })
 
+describe('content that came in any order', () => {
+  it('is read once, in large pieces, when its block is split', async () => {
+    const disk = new SimulatedDisk({ seed: 3 })
+    const records = 6_000
+    const storage = await openStore(disk.fs, { settings: { blockRecordsMax: records / 4 } })
+    const times = [
+      0,
+      records,
+      ...Array.from({ length: records - 1 }, (_, at) => 1 + ((at * 2_741) % records)),
+    ]
+    const content = (us: number): string => `${us} `.padEnd(1_024, '.')
+    const distinct = [...new Set(times)]
+    for (let from = 0; from < distinct.length; from += 500)
+      await storage.submit({
+        writes: distinct.slice(from, from + 500).map((us) => write(name, t0 + us, content(us))),
+      })
+    const { fs } = disk
+    const read = fs.read.bind(fs)
+    let bytesRead = 0
+    let reads = 0
+    fs.read = async (path, ...range) => {
+      const bytes = await read(path, ...range)
+      if (path.endsWith('.blk')) [bytesRead, reads] = [bytesRead + bytes.byteLength, reads + 1]
+      return bytes
+    }
+    await storage.settle()
+    expect(bytesRead).toBe(distinct.length * 1_024)
+    expect(reads).toBeLessThan(30)
+    expect((await storage.entries())[0]?.blockCount).toBe(4)
+    const rows = distinct.sort((one, other) => one - other).map((us) => `${us} ${content(us).slice(0, 20)}`)
+    expect(await shown(storage)).toEqual(rows)
+    await storage.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+})
+
 describe('a block that is split while the one before it grows', () => {
   it('leaves its place to what came there meanwhile', async () => {
     const disk = new SimulatedDisk({ seed: 3 })
