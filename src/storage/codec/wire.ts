@@ -91,11 +91,8 @@ export class WireReader {
 
   /** A varint that must fit 2^53: sizes, counts, tags, lengths. */
   uint(): number {
-    const first = this.bytes[this.at] as number
-    if (first < 0x80 && this.at < this.end) {
-      this.at++
-      return first
-    }
+    const short = this.#shortUint()
+    if (short !== undefined) return short
     let value = 0
     let scale = 1
     for (let count = 0; count < 10; count++) {
@@ -199,7 +196,29 @@ export class WireReader {
     return decodeUtf8(this.bytes, fromBytes, toBytes)
   }
 
+  /** A varint of five bytes at most, as nearly all are; `undefined`, and nothing read, for any other. */
+  #shortUint(): number | undefined {
+    const { bytes, at, end } = this
+    let value = 0
+    for (let next = at, shift = 0; next < end; next++, shift += 7) {
+      const byte = bytes[next] as number
+      if (shift === 28) {
+        if (byte >= 0x80) return undefined
+        this.at = next + 1
+        return value + byte * 0x1000_0000
+      }
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) {
+        this.at = next + 1
+        return value
+      }
+    }
+    return undefined
+  }
+
   #exact(): ExactUs {
+    const short = this.#shortUint()
+    if (short !== undefined) return short
     // Seven bytes of seven bits always fit a number.
     for (let at = this.at; at < this.at + 7 && at < this.end; at++) {
       if ((this.bytes[at] as number) < 0x80) return this.uint()

@@ -104,7 +104,7 @@ export function overlapping(blocks: readonly IndexEntry[], at: number): IndexEnt
 }
 
 /**
- * Reads the descriptors of `blocks` and pins them.
+ * Reads the descriptors of `blocks` and pins them; of their contents nothing yet, see `begin`.
  * @returns `undefined` when the listing that they are of is out of date
  * @throws {StorageError} `ERR_CORRUPT` without `onDamaged`
  */
@@ -134,11 +134,7 @@ export async function openGroup(
         opened.push({ fs, source, block, descriptor, data: blockData(fs, source, block, descriptor) })
       }
     }
-    if (source.isCurrent()) {
-      const group = new BlockGroup(fs, opened, options, unpin)
-      group.begin()
-      return group
-    }
+    if (source.isCurrent()) return new BlockGroup(fs, opened, options, unpin)
   } catch (error) {
     if (!isGone(error)) {
       unpin()
