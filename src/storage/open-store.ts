@@ -13,7 +13,7 @@ import { defaultBucketSettings, defaultLimits, type StorageLimits, type StorageO
 import { adoptOpenBlocks, clearStaged, finishRecovery, keepWaiting, makeDirectories } from './opening.ts'
 import { storePaths, type StorePaths } from './paths.ts'
 import type { BucketSettings } from './record.ts'
-import { returnedMessage } from './recovery/apply.ts'
+import { returnedMessage } from './recovery/returned-records.ts'
 import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
 import { Quarantine } from './recovery/adopt/quarantine.ts'
 import type { OwedRecord } from './recovery/owed-content.ts'

@@ -10,12 +10,13 @@ import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { scanRecord } from '../codec/scan-record.ts'
 import { EntryPaths, blockFiles, directoriesUpTo, stagedFiles, storePaths } from '../paths.ts'
 import { removalIntent, scanWal, walEntryType } from '../wal/wal-codec.ts'
-import type { BlockFacts, BlockName, LoggedChange } from './facts.ts'
+import type { BlockFacts, LoggedChange } from './facts.ts'
 import { mergeIntoDescriptor } from './merge-into-descriptor.ts'
 import type { OwedRecord } from './owed-content.ts'
 import { planMerge } from './plan-merge.ts'
 import { unlistCrc } from './unlist-crc.ts'
 import { isChange, isSavedByServer, type PlannedBlock } from './plan.ts'
+import type { ReturnedRecords } from './returned-records.ts'
 import { recordIndex } from './scan-blocks.ts'
 import { OpenLogs } from './open-logs.ts'
 import { readEntries } from './read-entries.ts'
@@ -35,21 +36,6 @@ const TOGETHER_WAL_BYTES_MAX = 16 * 1024 * 1024
 export interface LostContent {
   readonly path: string
   readonly message: string
-}
-
-/** Records of the end of the log that come back into a block which ReductStore has saved or removed. */
-export interface ReturnedRecords extends BlockName {
-  readonly records: number
-  readonly firstUs: number
-}
-
-/** For the log and for verify. */
-export function returnedMessage({ bucket, entry, records, firstUs }: ReturnedRecords): string {
-  const what = records === 1 ? 'record' : 'records'
-  return (
-    `ReductStore does not have ${records} acknowledged ${what} of ${bucket}/${entry}, the first at ${firstUs}: never ` +
-    'seen, lost, or removed there; they are stored again from the log'
-  )
 }
 
 /**

@@ -10,18 +10,13 @@ import type { LogCompanion } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import { requireSpace } from '../store-files.ts'
-import {
-  applyPlans,
-  byEntry,
-  findLostDirectContent,
-  type LostContent,
-  type ReturnedRecords,
-} from './apply.ts'
+import { applyPlans, byEntry, findLostDirectContent, type LostContent } from './apply.ts'
 import type { BlockName, LogFacts } from './facts.ts'
 import { checkpointBefore, onlyOf } from './waiting-frames.ts'
 import { findNamelessContent, removeNamelessContent } from './nameless-content.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './owed-content.ts'
 import { planBlock, type PlannedBlock } from './plan.ts'
+import { findReturnedByRewrites, type ReturnedRecords } from './returned-records.ts'
 import { scanBlocks } from './scan-blocks.ts'
 import { scanLog } from './scan-log.ts'
 
@@ -50,7 +45,7 @@ export interface RecoveryPlan {
   readonly lost: readonly LostContent[]
   /** Records whose content ReductStore has cut off, those of earlier visits among them. */
   readonly owed: readonly OwedRecord[]
-  /** What the log has and ReductStore has not. */
+  /** Acknowledged, and ReductStore has them not. */
   readonly returned: readonly ReturnedRecords[]
   /** Their data files go: no group that became durable names them. */
   readonly nameless: readonly BlockName[]
@@ -120,7 +115,9 @@ async function planEntries(
     if (faults.length > 0) damage.note({ bucket, entry }, unusable({ bucket, entry }, faults))
   }
   const sound = blocks.filter(({ facts }) => damage.of(facts) === undefined)
-  return { blocks, ...(await findLostDirectContent(fs, paths.root, sound, damage)) }
+  const found = await findLostDirectContent(fs, paths.root, sound, damage)
+  const returned = await findReturnedByRewrites(fs, paths.root, sound, damage)
+  return { blocks, ...found, returned: [...found.returned, ...returned] }
 }
 
 function faultOfLog({ facts, plan }: PlannedBlock): string[] {

@@ -154,7 +154,7 @@ async function isPrefix(fs: FileSystem, bytes: Uint8Array, items: readonly Logge
 }
 
 /** Whether the index names the block, or cannot be read. */
-async function isListed(fs: FileSystem, paths: EntryPaths, blockId: number): Promise<boolean> {
+export async function isListed(fs: FileSystem, paths: EntryPaths, blockId: number): Promise<boolean> {
   const bytes = await fs.readFile(paths.index)
   if (bytes === undefined) return (await fs.list(paths.directory)) !== undefined
   const index = decodeIndex(bytes)

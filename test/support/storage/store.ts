@@ -1,4 +1,5 @@
 import type { Clock } from '../../../src/base/clock.ts'
+import type { Logger } from '../../../src/base/logger.ts'
 import type { FileSystem } from '../../../src/fs/file-system.ts'
 import type { StorageObserver } from '../../../src/storage/observer.ts'
 import type { LogCompanion, StorageLimits } from '../../../src/storage/options.ts'
@@ -11,6 +12,7 @@ export interface StoreSetup {
   readonly dataPath?: string
   readonly clock?: Clock
   readonly observer?: StorageObserver
+  readonly logger?: Logger
   readonly companion?: LogCompanion
   readonly limits?: Partial<StorageLimits>
   readonly settings?: Partial<BucketSettings>
@@ -31,6 +33,7 @@ export function openStore(fs: FileSystem, setup: StoreSetup = {}): Promise<Stora
     randomUuid: () => '00000000-0000-4000-8000-000000000000',
     bucketSettings: () => settings,
     ...(setup.observer === undefined ? {} : { observer: setup.observer }),
+    ...(setup.logger === undefined ? {} : { logger: setup.logger }),
     ...(setup.companion === undefined ? {} : { companion: setup.companion }),
     ...(setup.limits === undefined ? {} : { limits: setup.limits }),
   })
