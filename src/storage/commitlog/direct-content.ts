@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { copyInto } from '../../base/copy-into.ts'
 import type { FileSystem, WriteOp } from '../../fs/file-system.ts'
 import { writeAll, writeAllAndSync } from '../../fs/write-all.ts'
 import type { OpenBlock } from '../block/block.ts'
@@ -88,7 +89,7 @@ export class DirectContent {
       for (const content of scattered) {
         for (let from = 0; from < content.byteLength;) {
           const part = content.subarray(from, from + stage.byteLength - stagedBytes)
-          stage.set(part, stagedBytes)
+          copyInto(stage, stagedBytes, part)
           stagedBytes += part.byteLength
           from += part.byteLength
           if (stagedBytes === stage.byteLength) await flush()

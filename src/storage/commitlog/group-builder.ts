@@ -1,3 +1,4 @@
+import { copyInto } from '../../base/copy-into.ts'
 import { crc32 } from '../../base/crc32.ts'
 import { encodeRecord, recordStateNumber, stateFieldBytes } from '../codec/record-codec.ts'
 import { finishWalEntry, walEntryType, walHeadBytes, walTailBytes } from '../wal/wal-codec.ts'
@@ -239,7 +240,7 @@ function encodeEntries(target: Buffer, atBytes: number, group: BlockGroup): numb
 function copyContents(target: Buffer, atBytes: number, writes: readonly RecordWrite[]): number {
   let at = atBytes
   for (const { content } of writes) {
-    target.set(content, at)
+    copyInto(target, at, content)
     at += content.byteLength
   }
   return at
