@@ -1,4 +1,3 @@
-import { loadCrc64 } from '../base/crc64.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
@@ -67,7 +66,6 @@ export interface RepairReport {
  */
 export async function repairDirectory(options: RepairOptions): Promise<RepairReport> {
   const { dataPath, fs, clock, logger, companion } = options
-  await loadCrc64()
   const paths = storePaths(dataPath)
   if ((await readFormat(fs, paths)) === undefined) {
     throw new StorageError(

@@ -1,4 +1,3 @@
-import { loadCrc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage } from '../damage.ts'
@@ -33,7 +32,6 @@ export async function verifyDirectory(
   dataPath: string,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
-  await loadCrc64()
   await requireStore(fs, dataPath)
   const lock = await lockIfStore(fs, storePaths(dataPath))
   try {

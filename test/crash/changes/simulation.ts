@@ -1,4 +1,3 @@
-import { loadCrc64 } from '../../../src/base/crc64.ts'
 import { Random } from '../../support/random.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
 import type { EntryName } from '../../../src/storage/index.ts'
@@ -101,7 +100,6 @@ export class ChangeSimulation {
   }
 
   async play(commands: readonly Command[]): Promise<void> {
-    await loadCrc64()
     await this.#process.open()
     for (const command of commands) await this.#do(command)
     const evictions = (): number => this.#expectation.evictionsCount

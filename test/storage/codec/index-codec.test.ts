@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { loadCrc64 } from '../../../src/base/crc64.ts'
 import {
   decodeIndex,
   encodeIndex,
@@ -8,8 +7,6 @@ import {
   type IndexEntry,
 } from '../../../src/storage/codec/index-codec.ts'
 import { fromHex, toHex } from '../../support/bytes.ts'
-
-await loadCrc64()
 
 const vectorA: IndexEntry = {
   id: 1n,

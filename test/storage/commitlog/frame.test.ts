@@ -1,6 +1,5 @@
-import { beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { loadCrc64 } from '../../../src/base/crc64.ts'
 import {
   FRAME_CHAIN_BYTES,
   FRAME_HEADER_BYTES,
@@ -16,8 +15,6 @@ import {
   type RecordsItem,
 } from '../../../src/storage/commitlog/frame.ts'
 import { anyCharacter } from '../../support/characters.ts'
-
-beforeAll(loadCrc64)
 
 interface Item extends RecordsItem {
   readonly entries: Uint8Array
