@@ -56,6 +56,7 @@ module.exports = {
     oneRoom('pino', 'logging'),
     oneRoom('protobufjs', 'storage'),
     oneRoom('@node-rs/crc32', 'base'),
+    oneRoom('hash-wasm', 'base'),
     oneRoom('fzstd', 'base'),
     oneRoom('commander', 'cli'),
     oneRoom('fs-native-extensions', 'fs'),

@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../base/crc64.ts'
 import { silentLogger, type Logger } from '../base/logger.ts'
 import type { DirectoryLock } from '../fs/file-system.ts'
 import { BlockManager } from './block/block-manager.ts'
@@ -72,6 +73,7 @@ export async function openStore<T>(
     limits: { ...defaultLimits, ...given.limits },
     bucketSettings: given.bucketSettings ?? (() => defaultBucketSettings),
   }
+  await loadCrc64()
   const paths = storePaths(options.dataPath)
   let lock: DirectoryLock | undefined
   try {

@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../base/crc64.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
@@ -66,6 +67,7 @@ export interface RepairReport {
  */
 export async function repairDirectory(options: RepairOptions): Promise<RepairReport> {
   const { dataPath, fs, clock, logger, companion } = options
+  await loadCrc64()
   const paths = storePaths(dataPath)
   if ((await readFormat(fs, paths)) === undefined) {
     throw new StorageError(

@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib'
 import type { RecordWrite } from '../../src/storage/index.ts'
 import { built } from './built.ts'
 
+const { loadCrc64 } = await built('base/crc64')
 const { encodeRecord, recordBytes, recordStateNumber } = await built('storage/codec/record-codec')
 const { finishWalEntry, walEntryType, walHeadBytes, walTailBytes, walStopMarker } =
   await built('storage/wal/wal-codec')
@@ -67,6 +68,7 @@ export class BlockWalStore {
   }
 
   static async open(root: string): Promise<BlockWalStore> {
+    await loadCrc64()
     await mkdir(root, { recursive: true })
     return new BlockWalStore(root)
   }

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { projectRoot } from '../../dev/runner/command.mjs'
+import type * as crc64 from '../../src/base/crc64.ts'
 import type * as firstCollection from '../../src/base/first-collection.ts'
 import type * as nodeFileSystem from '../../src/fs/node/node-file-system.ts'
 import type * as systemClock from '../../src/fs/system-clock.ts'
@@ -18,6 +19,7 @@ import type * as recordCodec from '../../src/storage/codec/record-codec.ts'
 import type * as walCodec from '../../src/storage/wal/wal-codec.ts'
 
 interface BuiltModules {
+  'base/crc64': typeof crc64
   'base/first-collection': typeof firstCollection
   'fs/node/node-file-system': typeof nodeFileSystem
   'fs/system-clock': typeof systemClock

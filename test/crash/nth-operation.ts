@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../../src/base/crc64.ts'
 import { fileSystemError } from '../../src/fs/node/system-error.ts'
 import type { FailingCall } from '../support/simulated-disk.ts'
 import type { Coverage } from './coverage.ts'
@@ -63,6 +64,7 @@ const SECOND_LIFE = 'ALWFDCA'
  * @throws {SimulationFailure}
  */
 export async function failNth(failure: NthFailure, coverage: Coverage): Promise<NthOutcome> {
+  await loadCrc64()
   const { call, nth, errno, times, end } = failure
   const run = new ScriptRun(nth, coverage)
   const { disk } = run

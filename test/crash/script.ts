@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../../src/base/crc64.ts'
 import type { EntryName } from '../../src/storage/index.ts'
 import { Random } from '../support/random.ts'
 import { SimulatedDisk } from '../support/simulated-disk.ts'
@@ -154,6 +155,7 @@ export async function crashEverywhere(
   coverage: Coverage,
   stride = 1,
 ): Promise<void> {
+  await loadCrc64()
   const run = new ScriptRun(seed, coverage)
   const snapshots: Snapshot[] = []
   let operations = 0

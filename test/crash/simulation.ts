@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../../src/base/crc64.ts'
 import type { FileKind } from '../../src/fs/file-system.ts'
 import { Random } from '../support/random.ts'
 import { SimulatedDisk, type OperationCall } from '../support/simulated-disk.ts'
@@ -40,6 +41,7 @@ export async function simulate(
   trace?: (line: string) => void,
 ): Promise<void> {
   // Loaded for real once a process: the first seed shall take the same turns as all others.
+  await loadCrc64()
   const tools: Tools = {
     options: chooseOptions(seed),
     random: new Random(seed + 0x1234_5678),

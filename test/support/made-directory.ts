@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { crc64 } from '../../src/base/crc64.ts'
+import { crc64, loadCrc64 } from '../../src/base/crc64.ts'
 import { encodeDescriptor } from '../../src/storage/codec/descriptor-codec.ts'
 import { encodeIndex, type IndexEntry } from '../../src/storage/codec/index-codec.ts'
 import { encodeRecord, recordBytes } from '../../src/storage/codec/record-codec.ts'
@@ -13,6 +13,8 @@ import {
   walStopMarker,
   walTailBytes,
 } from '../../src/storage/wal/wal-codec.ts'
+
+await loadCrc64()
 
 /** Two sealed blocks and an open one, every record with a CRC-32 of its content. */
 export function makeDirectory(): Map<string, Uint8Array> {

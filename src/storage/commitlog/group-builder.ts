@@ -1,6 +1,5 @@
 import { copyInto } from '../../base/copy-into.ts'
 import { crc32 } from '../../base/crc32.ts'
-import { crc64Room } from '../../base/crc64.ts'
 import { encodeRecord, recordStateNumber, stateFieldBytes } from '../codec/record-codec.ts'
 import { finishWalEntry, walEntryType, walHeadBytes, walTailBytes } from '../wal/wal-codec.ts'
 import type { RecordWrite } from '../record.ts'
@@ -210,28 +209,16 @@ const ENTRY_FIXED_BYTES_MAX = walHeadBytes + walTailBytes + 112
 const LABEL_FIXED_BYTES_MAX = 12
 const UTF8_BYTES_MAX = 3
 
-/** Entries are made where they are checksummed, and copied from there many at once. @returns the position after them */
 function encodeEntries(target: Buffer, atBytes: number, group: BlockGroup): number {
   const { block, writes, slotsUs } = group
   let at = atBytes
-  let roomUsedBytes = 0
   let beginBytes = group.blkAtBytes
-  const emptyRoom = (): void => {
-    copyInto(target, at, crc64Room.subarray(0, roomUsedBytes))
-    at += roomUsedBytes
-    roomUsedBytes = 0
-  }
   for (let index = 0; index < writes.length; index++) {
     const write = writes[index] as RecordWrite
     const slotUs = slotsUs[index] as number
     const endBytes = beginBytes + write.content.byteLength
-    const bytesMax = entryBytesMax(write)
-    if (roomUsedBytes + bytesMax > crc64Room.byteLength) emptyRoom()
-    const isRoomy = bytesMax <= crc64Room.byteLength
-    const memory = isRoomy ? crc64Room : target
-    const entryAt = isRoomy ? roomUsedBytes : at
-    const payloadAt = entryAt + walHeadBytes
-    const payloadEnd = encodeRecord(memory, payloadAt, {
+    const payloadAt = at + walHeadBytes
+    const payloadEnd = encodeRecord(target, payloadAt, {
       timestampUs: slotUs,
       beginBytes,
       endBytes,
@@ -244,12 +231,9 @@ function encodeEntries(target: Buffer, atBytes: number, group: BlockGroup): numb
       contentCrc32: crc32(write.content),
     })
     block.metadataBytes += payloadEnd - payloadAt - stateFieldBytes
-    const entryEnd = finishWalEntry(memory, entryAt, walEntryType.writeRecord, payloadEnd)
-    if (isRoomy) roomUsedBytes = entryEnd
-    else at = entryEnd
+    at = finishWalEntry(target, at, walEntryType.writeRecord, payloadEnd)
     beginBytes = endBytes
   }
-  emptyRoom()
   return at
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { loadCrc64 } from '../../base/crc64.ts'
 import { isReadFailure, type FileSystem } from '../../fs/file-system.ts'
 import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage, unreadable } from '../damage.ts'
@@ -32,6 +33,7 @@ export async function openDirectory(
   dataPath: string,
   clock?: Pick<Clock, 'sleep'>,
 ): Promise<RecordReader> {
+  await loadCrc64()
   await requireStore(fs, dataPath)
   const format = await readFormat(fs, storePaths(dataPath)).catch((error: unknown) => {
     // What is damaged is verify's to tell: buckets can be read without it.

@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../../base/crc64.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { StorageError } from '../errors.ts'
 import type { LogCompanion } from '../options.ts'
@@ -21,6 +22,7 @@ export async function readCompanion(
   dataPath: string,
   companion: LogCompanion,
 ): Promise<{ readonly clusterId: string | undefined }> {
+  await loadCrc64()
   const paths = storePaths(dataPath)
   const format = await readFormat(fs, paths)
   if (format === undefined) {

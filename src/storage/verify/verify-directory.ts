@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage } from '../damage.ts'
@@ -32,6 +33,7 @@ export async function verifyDirectory(
   dataPath: string,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
+  await loadCrc64()
   await requireStore(fs, dataPath)
   const lock = await lockIfStore(fs, storePaths(dataPath))
   try {

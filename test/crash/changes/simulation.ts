@@ -1,3 +1,4 @@
+import { loadCrc64 } from '../../../src/base/crc64.ts'
 import { Random } from '../../support/random.ts'
 import { SimulatedDisk } from '../../support/simulated-disk.ts'
 import type { EntryName } from '../../../src/storage/index.ts'
@@ -100,6 +101,7 @@ export class ChangeSimulation {
   }
 
   async play(commands: readonly Command[]): Promise<void> {
+    await loadCrc64()
     await this.#process.open()
     for (const command of commands) await this.#do(command)
     const evictions = (): number => this.#expectation.evictionsCount

@@ -1,6 +1,7 @@
 // Goal: a WAL laid over its base descriptor gives what replaying it record by record gives. Method: random WALs with late,
 // repeated and removed times, against a map that is filled in order; the seed is the name of the test.
-import { describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import { loadCrc64 } from '../../../src/base/crc64.ts'
 import { mergeBlock } from '../../../src/storage/block/block-content.ts'
 import { decodeDescriptor, encodeDescriptor } from '../../../src/storage/codec/descriptor-codec.ts'
 import { encodeRecord, recordBytes } from '../../../src/storage/codec/record-codec.ts'
@@ -8,6 +9,8 @@ import { encodeWalEntry, walEntryType, walStopMarker } from '../../../src/storag
 import { Random } from '../../support/random.ts'
 
 const START_US = 1_700_000_000_000_000
+
+beforeAll(loadCrc64)
 
 function encodedRecord(random: Random, timestampUs: number): Uint8Array {
   const beginBytes = random.between(0, 1000)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { crc64 } from '../../../src/base/crc64.ts'
+import { crc64, loadCrc64 } from '../../../src/base/crc64.ts'
 import { judgeBlock, type BlockFiles, type BlockVerdict } from '../../../src/storage/block/judge-block.ts'
 import { encodeDescriptor } from '../../../src/storage/codec/descriptor-codec.ts'
 import type { IndexEntry } from '../../../src/storage/codec/index-codec.ts'
@@ -19,6 +19,7 @@ import {
  * Method: one row a picture; the records that are shown, with their places.
  */
 
+await loadCrc64()
 
 const ID = 10n
 

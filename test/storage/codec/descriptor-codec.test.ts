@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { crc64 } from '../../../src/base/crc64.ts'
+import { crc64, loadCrc64 } from '../../../src/base/crc64.ts'
 import '../../../src/storage/codec/protobuf-runtime.ts'
 import {
   decodeDescriptor,
@@ -13,6 +13,8 @@ import { sediment } from '../../../src/storage/codec/generated/storage.js'
 import { decodeRecord, encodeRecord, recordBytes } from '../../../src/storage/codec/record-codec.ts'
 import { StorageError } from '../../../src/storage/errors.ts'
 import { fromHex, toHex } from '../../support/bytes.ts'
+
+await loadCrc64()
 
 function record(
   timestampUs: number,

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { loadCrc64 } from '../../../src/base/crc64.ts'
 import {
   decodeDescriptor,
   encodeDescriptor,
@@ -13,6 +14,8 @@ import { decodeBucketSettings, encodeBucketSettings } from '../../../src/storage
 import { scanWal } from '../../../src/storage/wal/wal-codec.ts'
 import { toHex } from '../../support/bytes.ts'
 import { goldenManifests, isClean, unpackGolden } from '../../support/golden.ts'
+
+await loadCrc64()
 
 function recordsOf({ bytes, recordFromBytes, recordToBytes }: Descriptor): Uint8Array[] {
   return Array.from(recordFromBytes, (from, index) => bytes.subarray(from, recordToBytes[index]))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { loadCrc64 } from '../../../src/base/crc64.ts'
 import {
   decodeIndex,
   encodeIndex,
@@ -7,6 +8,8 @@ import {
   type IndexEntry,
 } from '../../../src/storage/codec/index-codec.ts'
 import { fromHex, toHex } from '../../support/bytes.ts'
+
+await loadCrc64()
 
 const vectorA: IndexEntry = {
   id: 1n,

@@ -1,5 +1,6 @@
-import { describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { loadCrc64 } from '../../../src/base/crc64.ts'
 import {
   FRAME_CHAIN_BYTES,
   FRAME_HEADER_BYTES,
@@ -15,6 +16,8 @@ import {
   type RecordsItem,
 } from '../../../src/storage/commitlog/frame.ts'
 import { anyCharacter } from '../../support/characters.ts'
+
+beforeAll(loadCrc64)
 
 interface Item extends RecordsItem {
   readonly entries: Uint8Array

@@ -107,27 +107,4 @@ describe('a group', () => {
     }
     await reopened.close()
   })
-
-  it('keeps every record where its entries are more than is made at once, and one alone is', async () => {
-    const { fs } = new SimulatedDisk({ seed: 34 })
-    const storage = await openStore(fs)
-    const labelsOf = (number: number): string[] =>
-      number === 700 ? ['long', 'x'.repeat(300_000)] : ['number', String(number).repeat(200)]
-    await storage.submit({
-      writes: Array.from({ length: 1500 }, (_, number) =>
-        write(entry, t0 + number, `content ${number}`, labelsOf(number)),
-      ),
-    })
-
-    await storage.close()
-    const reopened = await openStore(fs)
-    let number = 0
-    for await (const record of reopened.records(entry)) {
-      expect(record.labels).toEqual(labelsOf(number))
-      expect(Buffer.from(await record.read()).toString()).toBe(`content ${number}`)
-      number++
-    }
-    expect(number).toBe(1500)
-    await reopened.close()
-  })
 })

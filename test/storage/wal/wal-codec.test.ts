@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { loadCrc64 } from '../../../src/base/crc64.ts'
 import {
   finishWalEntry,
   scanWal,
@@ -22,6 +23,8 @@ function entry(type: WalEntryType, payload: Uint8Array): Uint8Array {
 
 const concat = (...parts: Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 const marker = Uint8Array.of(walStopMarker)
+
+await loadCrc64()
 
 describe('the WAL codec', () => {
   it.each([
