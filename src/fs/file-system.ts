@@ -78,8 +78,8 @@ export interface FileSystem {
   /** For a file that is read in many parts. Nothing is opened before the first one. */
   openToRead(path: string): FileReader
 
-  /** The whole file, `undefined` when it does not exist. */
-  readFile(path: string): Promise<Uint8Array | undefined>
+  /** The whole file, `undefined` when it does not exist; `ERR_TOO_LONG`, and nothing is read, beyond `bytesMax`. */
+  readFile(path: string, bytesMax?: number): Promise<Uint8Array | undefined>
 
   /** Size in bytes, `undefined` when it does not exist. */
   fileBytes(path: string): Promise<number | undefined>
@@ -134,6 +134,7 @@ export type FileSystemErrorCode =
   | 'ERR_NO_SPACE' // ENOSPC, EDQUOT, EFBIG
   | 'ERR_READ_ONLY' // EROFS, EACCES, EPERM
   | 'ERR_TOO_MANY_FILES' // EMFILE, ENFILE
+  | 'ERR_TOO_LONG' // more than the caller wanted to read
   | 'ERR_UNSUPPORTED' // a file system or a setting that cannot keep the promises made here
   | 'ERR_IO' // everything else
 

@@ -33,6 +33,7 @@ import { readCheckpoint } from './recovery/recover.ts'
 import { scanBlocks } from './recovery/scan-blocks.ts'
 import { scanLog } from './recovery/scan-log.ts'
 import { lockStore, readFormat, readGeneration, writeOwner } from './store-files.ts'
+import { readMessage } from './read-message.ts'
 
 export interface RepairOptions {
   readonly dataPath: string
@@ -244,7 +245,7 @@ async function positionBehind(fs: FileSystem, paths: StorePaths): Promise<LogPos
     for (const item of (await fs.list(entry.directory)) ?? []) {
       const file = parseBlockFileName(item.name)
       if (file?.kind !== 'descriptor') continue
-      const bytes = await fs.readFile(entry.descriptor(file.blockId))
+      const bytes = await readMessage(fs, entry.descriptor(file.blockId))
       const lastFrame = bytes === undefined ? undefined : decodeDescriptor(bytes).lastFrame
       sequence = Math.max(sequence, lastFrame ?? 0)
     }

@@ -87,8 +87,8 @@ export class WriteGate implements FileSystem {
     return this.#fs.openToRead(path)
   }
 
-  readFile(path: string): Promise<Uint8Array | undefined> {
-    return this.#fs.readFile(path)
+  readFile(path: string, bytesMax?: number): Promise<Uint8Array | undefined> {
+    return this.#fs.readFile(path, bytesMax)
   }
 
   fileBytes(path: string): Promise<number | undefined> {

@@ -853,8 +853,12 @@ export class SimulatedProcess implements FileSystem {
     }
   }
 
-  readFile(path: string): Promise<Uint8Array | undefined> {
-    return this.#once(() => this.#disk.readWhole(path))
+  readFile(path: string, bytesMax = Infinity): Promise<Uint8Array | undefined> {
+    return this.#once(() => {
+      if ((this.#disk.fileBytes(path) ?? 0) > bytesMax)
+        throw new FileSystemError('ERR_TOO_LONG', 'read', path)
+      return this.#disk.readWhole(path)
+    })
   }
 
   fileBytes(path: string): Promise<number | undefined> {
@@ -978,6 +982,7 @@ const errnoOf: Record<FileSystemErrorCode, string> = {
   ERR_NO_SPACE: 'ENOSPC',
   ERR_READ_ONLY: 'EROFS',
   ERR_TOO_MANY_FILES: 'EMFILE',
+  ERR_TOO_LONG: 'too long',
   ERR_UNSUPPORTED: 'ENOTSUP',
   ERR_IO: 'EIO',
 }

@@ -1,5 +1,5 @@
 import { close, constants, fsync, open as openFile } from 'node:fs'
-import { mkdir, readFile, readdir, realpath, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, realpath, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { tryLock } from 'fs-native-extensions'
@@ -26,6 +26,8 @@ const closeDescriptor = promisify(close)
 const syncDescriptor = promisify(fsync)
 
 const FILE_MODE = 0o644
+/** One call reads no more. */
+const WHOLE_FILE_BYTES_MAX = 0x7fff_ffff
 const PARALLEL_DIRECTORY_SYNCS = 8
 const LOG_HANDLES_MAX = 256
 
@@ -121,11 +123,20 @@ export class NodeFileSystem implements FileSystem {
     return this.#readers.open(path)
   }
 
-  async readFile(path: string): Promise<Uint8Array | undefined> {
+  async readFile(path: string, bytesMax = Infinity): Promise<Uint8Array | undefined> {
     return unlessMissing('read', path, async () => {
-      const bytes = await readFile(path, { flag: READ_FLAGS })
-      if (bytes.byteLength === 0 && !(await stat(path)).isFile()) throw new Error('it is not a file')
-      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      const file = await open(path, READ_FLAGS)
+      try {
+        const stats = await file.stat()
+        if (!stats.isFile()) throw new Error('it is not a file')
+        if (stats.size > bytesMax) throw new FileSystemError('ERR_TOO_LONG', 'read', path)
+        if (stats.size > WHOLE_FILE_BYTES_MAX) throw new Error(`its ${stats.size} bytes are too many`)
+        const bytes = Buffer.allocUnsafeSlow(stats.size)
+        const readBytes = await readFully(file.fd, 0, bytes)
+        return new Uint8Array(bytes.buffer, bytes.byteOffset, readBytes)
+      } finally {
+        await file.close()
+      }
     })
   }
 

@@ -5,6 +5,9 @@ import type { Entry } from '../entry.ts'
 import type { BlockGroup } from '../commitlog/group.ts'
 import type { CheckpointBlock } from '../commitlog/log-file.ts'
 
+/** Whatever the limits of the bucket are: far below what is read as a descriptor (`readMessage`). */
+const METADATA_BYTES_FULL = 128 * 1024 * 1024
+
 let lives = 0
 
 /**
@@ -113,7 +116,8 @@ export class OpenBlock {
     return (
       this.recordCount > 0 &&
       (this.blkReservedBytes + moreBytes > blockBytesMax * factor ||
-        this.recordCount >= blockRecordsMax * factor)
+        this.recordCount >= blockRecordsMax * factor ||
+        this.metadataBytes >= METADATA_BYTES_FULL * factor)
     )
   }
 

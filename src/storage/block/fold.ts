@@ -11,6 +11,7 @@ import type { Entry } from '../entry.ts'
 import type { OpenBlock } from './block.ts'
 import { checkDescriptor, mergeBlock } from './block-content.ts'
 import type { BlockManager } from './block-manager.ts'
+import { readMessage } from '../read-message.ts'
 
 export interface FoldContext {
   readonly fs: FileSystem
@@ -52,7 +53,7 @@ export async function foldBlock(block: OpenBlock, context: FoldContext): Promise
     const base =
       block.baseCrc64 === undefined
         ? undefined
-        : checkDescriptor(await fs.readFile(path), path, block.baseCrc64)
+        : checkDescriptor(await readMessage(fs, path), path, block.baseCrc64)
     const wal = await fs.read(block.wal.path, 0, block.walProjectedBytes + 1)
     const merged = mergeBlock(BigInt(block.id), base, wal, context.lastFrame())
     if (!isUntouched()) return false

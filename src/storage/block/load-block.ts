@@ -8,6 +8,7 @@ import { StorageError } from '../errors.ts'
 import { scanWal } from '../wal/wal-codec.ts'
 import { OpenBlock } from './block.ts'
 import { checkDescriptor, mergeBlock } from './block-content.ts'
+import { readMessage } from '../read-message.ts'
 
 /**
  * Reads a cold block so that it can take records; its WAL restarts at 0.
@@ -34,7 +35,7 @@ export async function loadColdBlock(fs: FileSystem, entry: Entry, cold: IndexEnt
 /** `undefined` where there is none. @throws {StorageError} `ERR_CORRUPT` for sectors that cannot be read: damage of this block */
 export async function readDescriptor(fs: FileSystem, path: string): Promise<Uint8Array | undefined> {
   try {
-    return await fs.readFile(path)
+    return await readMessage(fs, path)
   } catch (error) {
     if (!(error instanceof FileSystemError) || error.code !== 'ERR_IO') throw error
     throw new StorageError('ERR_CORRUPT', `descriptor ${path} cannot be read`, { path }, error)
@@ -47,7 +48,7 @@ export async function readDescriptor(fs: FileSystem, path: string): Promise<Uint
  */
 export async function loadOpenBlock(fs: FileSystem, entry: Entry, id: number): Promise<OpenBlock> {
   const path = entry.paths.descriptor(id)
-  const bytes = await fs.readFile(path)
+  const bytes = await readMessage(fs, path)
   const base =
     bytes === undefined || bytes.byteLength === 0 ? undefined : checkDescriptor(bytes, path, undefined)
   const block = new OpenBlock(entry, id, 0)

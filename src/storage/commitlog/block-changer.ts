@@ -15,6 +15,7 @@ import { blockFiles, stagedFiles, type StorePaths } from '../paths.ts'
 import { removalIntent } from '../wal/wal-codec.ts'
 import type { BlockChange } from './block-change.ts'
 import type { EntryChange } from './group.ts'
+import { readMessage } from '../read-message.ts'
 
 type Change<K extends BlockChange['kind']> = Extract<BlockChange, { kind: K }>
 
@@ -72,7 +73,7 @@ export class BlockChanger {
   ): Promise<void> {
     const id = BigInt(change.blockId)
     const path = entry.paths.descriptor(id)
-    const descriptor = checkDescriptor(await this.#fs.readFile(path), path, change.baseCrc64)
+    const descriptor = checkDescriptor(await readMessage(this.#fs, path), path, change.baseCrc64)
     const bytes = changeDescriptor(descriptor, change, sequence)
     const changed = indexEntryOf(id, decodeDescriptor(bytes))
     const crcless = { ...changed, crc64: undefined }
@@ -151,7 +152,10 @@ export class BlockChanger {
     await this.#fs.rename(staged.descriptor, path)
     // The next frame may stand on it.
     await this.#fs.syncDirectories([entry.paths.directory, this.#paths.staged])
-    const listed = indexEntryOf(id, checkDescriptor(await this.#fs.readFile(path), path, change.baseCrc64))
+    const listed = indexEntryOf(
+      id,
+      checkDescriptor(await readMessage(this.#fs, path), path, change.baseCrc64),
+    )
     this.#dirty.file(entry.indexFile.file)
     await this.#list(entry, listed)
     this.#manager.listed(entry, listed)

@@ -7,6 +7,7 @@ import { StorageError } from '../errors.ts'
 import { parseBlockFileName, type EntryPaths } from '../paths.ts'
 import { lookAtEntry, readBlockFiles, type EntryFiles } from './entry-files.ts'
 import { rebuildIndex } from './list-blocks.ts'
+import { readMessage } from '../read-message.ts'
 
 /** One look at the files of an entry during which neither its index nor the names of its WALs changed. */
 export interface Look {
@@ -102,7 +103,7 @@ async function isUnchanged(
     if (!areNamesOf(items, 'descriptor', files.described) || !areNamesOf(items, 'swap', files.swaps))
       return false
   }
-  const index = await fs.readFile(paths.index)
+  const index = await readMessage(fs, paths.index)
   if (index === undefined || files.index === undefined) return index === files.index
   return Buffer.compare(index, files.index) === 0
 }

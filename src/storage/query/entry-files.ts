@@ -5,6 +5,7 @@ import { crc64 } from '../../base/crc64.ts'
 import { decodeIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { parseBlockFileName, type BlockFileName, type EntryPaths } from '../paths.ts'
 import { findWalDirectory } from './wal-directory.ts'
+import { readMessage } from '../read-message.ts'
 
 /** What lies in the directory of one entry. */
 export interface EntryFiles {
@@ -28,7 +29,7 @@ export interface EntryFiles {
 }
 
 export async function lookAtEntry(fs: FileSystem, paths: EntryPaths): Promise<EntryFiles> {
-  const bytes = await fs.readFile(paths.index)
+  const bytes = await readMessage(fs, paths.index)
   const decoded = bytes === undefined ? undefined : decodeIndex(bytes)
   const listed = decoded?.verdict === 'valid' ? decoded.entries : new Map<bigint, IndexEntry>()
   const ids = new Map<BlockFileName['kind'], Set<bigint>>()
@@ -123,7 +124,7 @@ export async function readBlockFiles(
   id: bigint,
 ): Promise<BlockFiles> {
   const wal = walDirectory === undefined ? undefined : await fs.readFile(`${walDirectory}/${id}.wal`)
-  const descriptor = await fs.readFile(paths.descriptor(id))
+  const descriptor = await readMessage(fs, paths.descriptor(id))
   return {
     id,
     listed: listed.get(id),

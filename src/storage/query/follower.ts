@@ -10,6 +10,7 @@ import { EntryPaths } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import type { BlockSource } from './block-source.ts'
 import { lookOnce, type Look } from './directory-look.ts'
+import { readMessage } from '../read-message.ts'
 
 /** An entry that a writer changes during each of so many looks is busy. */
 const LOOKS_MAX = 100
@@ -221,7 +222,7 @@ export class Follower {
     const descriptor =
       compression === COMPRESSION_ZSTD
         ? await readCompressedDescriptor(fs, paths, id, crc64)
-        : checkDescriptor(await fs.readFile(path), path, crc64)
+        : checkDescriptor(await readMessage(fs, path), path, crc64)
     if (crc64 !== undefined) this.#descriptors.set(path, { crc64, descriptor })
     return descriptor
   }

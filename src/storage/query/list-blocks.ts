@@ -3,6 +3,7 @@ import { decodeDescriptor } from '../codec/descriptor-codec.ts'
 import { decodeIndex, type DecodedIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { indexEntryOf, lostIndexEntry } from '../codec/index-entry.ts'
 import { parseBlockFileName, type EntryPaths } from '../paths.ts'
+import { readMessage } from '../read-message.ts'
 
 export interface BlockListing {
   readonly entries: Map<bigint, IndexEntry>
@@ -14,7 +15,7 @@ export interface BlockListing {
 
 /** The blocks of an entry by its index, or by its descriptors where the index is missing, damaged or wrongly empty. */
 export async function listBlocks(fs: FileSystem, paths: EntryPaths): Promise<BlockListing> {
-  const bytes = await fs.readFile(paths.index)
+  const bytes = await readMessage(fs, paths.index)
   const decoded = bytes === undefined ? undefined : decodeIndex(bytes)
   if (bytes === undefined || decoded?.verdict !== 'valid') return rebuildIndex(fs, paths)
   const index = { bytes: bytes.byteLength, decoded }
@@ -33,7 +34,7 @@ export async function rebuildIndex(fs: FileSystem, paths: EntryPaths): Promise<B
     const name = parseBlockFileName(item.name)
     if (item.isDirectory || name?.kind !== 'descriptor') continue
     const path = `${paths.directory}/${item.name}`
-    const bytes = (await fs.readFile(path)) ?? new Uint8Array(0)
+    const bytes = (await readMessage(fs, path)) ?? new Uint8Array(0)
     try {
       entries.set(name.blockId, indexEntryOf(name.blockId, decodeDescriptor(bytes)))
     } catch {

@@ -9,6 +9,7 @@ import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { StorageObserver } from '../observer.ts'
 import type { BlockSource } from './block-source.ts'
+import { readMessage } from '../read-message.ts'
 
 interface CachedDescriptor {
   readonly descriptor: Descriptor
@@ -106,7 +107,7 @@ export class LiveBlocks {
     if (listed.compression === COMPRESSION_ZSTD)
       return readCompressedDescriptor(this.#fs, paths, listed.id, listed.crc64)
     const path = paths.descriptor(listed.id)
-    const bytes = await this.#fs.readFile(path)
+    const bytes = await readMessage(this.#fs, path)
     return isSame() ? checkDescriptor(bytes, path, listed.crc64) : undefined
   }
 
@@ -115,7 +116,7 @@ export class LiveBlocks {
     const path = open.entry.paths.descriptor(open.id)
     const { walProjectedBytes } = open
     const wal = await this.#fs.readFile(open.wal.path)
-    const bytes = await this.#fs.readFile(path)
+    const bytes = await readMessage(this.#fs, path)
     if (!isSame()) return undefined
     const base = bytes === undefined ? undefined : checkDescriptor(bytes, path, undefined)
     const visible = (wal ?? new Uint8Array(0)).subarray(0, walProjectedBytes)

@@ -13,6 +13,7 @@ import type { StorageObserver } from '../observer.ts'
 import type { EntryName } from '../record.ts'
 import { weighRecord, type Weighable } from '../record-weight.ts'
 import { chooseVictim, type Victim } from './choose-victim.ts'
+import { readMessage } from '../read-message.ts'
 
 /** Blocks that one frame lets go of at most: each takes a few syncs while groups wait. */
 const EVICTIONS_MAX = 32
@@ -152,7 +153,7 @@ export class QuotaKeeper {
     if (cold === undefined) return undefined
     let baseCrc64 = cold.crc64
     if (baseCrc64 === undefined) {
-      const bytes = await fs.readFile(entry.paths.descriptor(cold.id))
+      const bytes = await readMessage(fs, entry.paths.descriptor(cold.id))
       if (bytes === undefined) return undefined
       baseCrc64 = crc64(bytes)
     }

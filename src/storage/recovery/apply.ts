@@ -22,6 +22,7 @@ import { OpenLogs } from './open-logs.ts'
 import { readEntries } from './read-entries.ts'
 import { holdsContent } from './holds-content.ts'
 import { newIndex, newWal, walBytes, writeContents } from './redo-files.ts'
+import { readMessage } from '../read-message.ts'
 
 /** Direct content is compared with its CRC-32 up to this much, the newest first. */
 const DIRECT_CHECK_BYTES_MAX = 1024 * 1024 * 1024
@@ -240,7 +241,7 @@ async function beginChange(
     if ((await fs.fileBytes(staged.descriptor)) !== undefined) await fs.rename(staged.descriptor, path)
     return
   }
-  const descriptor = checkDescriptor(await fs.readFile(path), path, change.baseCrc64)
+  const descriptor = checkDescriptor(await readMessage(fs, path), path, change.baseCrc64)
   await unlistCrc(fs, paths, id)
   await atomicWrite(fs, path, 'descriptor', changeDescriptor(descriptor, change, sequence))
 }
@@ -258,7 +259,7 @@ async function removeFiles(fs: FileSystem, paths: EntryPaths, id: bigint): Promi
 async function isMoved(fs: FileSystem, paths: EntryPaths, facts: BlockFacts): Promise<boolean> {
   if (isSavedByServer(facts)) return true
   const path = paths.descriptor(facts.blockId)
-  const descriptor = checkDescriptor(await fs.readFile(path), path, undefined)
+  const descriptor = checkDescriptor(await readMessage(fs, path), path, undefined)
   for (const item of facts.items) {
     const entries = await readEntries(fs, item)
     for (const { type, payloadFromBytes, payloadToBytes } of scanWal(entries).entries) {

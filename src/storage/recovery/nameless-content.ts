@@ -4,6 +4,7 @@ import { readAhead } from '../commitlog/content-ahead.ts'
 import type { Damage } from '../damage.ts'
 import { EntryPaths, blockFiles, type StorePaths } from '../paths.ts'
 import type { BlockName, LogFacts } from './facts.ts'
+import { readMessage } from '../read-message.ts'
 
 /**
  * Blocks whose content went home ahead of a frame that never became durable. No record of theirs was acknowledged: the log
@@ -34,7 +35,7 @@ async function isNameless(fs: FileSystem, paths: EntryPaths, blockId: number): P
   const { descriptors } = blockFiles(paths, BigInt(blockId))
   for (const path of [...descriptors, paths.wal(blockId), paths.swap(blockId)])
     if ((await fs.fileBytes(path)) !== undefined) return false
-  const index = await fs.readFile(paths.index)
+  const index = await readMessage(fs, paths.index)
   return index === undefined || !decodeIndex(index).entries.has(BigInt(blockId))
 }
 

@@ -20,6 +20,7 @@ import { holdsContent } from './holds-content.ts'
 import type { OwedRecord } from './owed-content.ts'
 import { readEntries } from './read-entries.ts'
 import { recordIndex, sameLabels } from './scan-blocks.ts'
+import { readMessage } from '../read-message.ts'
 
 /** What a block that ReductStore has saved since becomes. */
 export interface Merge {
@@ -219,7 +220,7 @@ async function loggedContent(
 
 /** An empty one where ReductStore has removed the block, or never saw it. */
 async function readDescriptor(fs: FileSystem, path: string, blockId: number): Promise<Descriptor> {
-  const bytes = await fs.readFile(path)
+  const bytes = await readMessage(fs, path)
   return bytes === undefined
     ? decodeDescriptor(encodeDescriptor({ id: BigInt(blockId), sizeBytes: 0 }, []))
     : checkDescriptor(bytes, path, undefined)

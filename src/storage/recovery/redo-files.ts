@@ -13,6 +13,7 @@ import type { LoggedItem } from './facts.ts'
 import type { OpenLogs } from './open-logs.ts'
 import { isChange, type BlockPlan, type PlannedBlock } from './plan.ts'
 import { readEntries } from './read-entries.ts'
+import { readMessage } from '../read-message.ts'
 
 /** Content that is written by one call. */
 const WRITE_BYTES = 4 * 1024 * 1024
@@ -72,7 +73,7 @@ export async function newIndex(
   blocks: readonly PlannedBlock[],
 ): Promise<Replacement> {
   await clearTemporary(fs, paths.index)
-  const read = await fs.readFile(paths.index)
+  const read = await readMessage(fs, paths.index)
   const decoded = read === undefined ? undefined : decodeIndex(read)
   const entries = decoded?.verdict === 'valid' ? decoded.entries : await rebuildOurIndex(fs, paths)
   for (const { facts, plan } of blocks) {
@@ -84,7 +85,7 @@ export async function newIndex(
       entries.delete(id)
     } else {
       const path = paths.descriptor(facts.blockId)
-      entries.set(id, indexEntryOf(id, checkDescriptor(await fs.readFile(path), path, undefined)))
+      entries.set(id, indexEntryOf(id, checkDescriptor(await readMessage(fs, path), path, undefined)))
     }
   }
   const sorted = [...entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))

@@ -7,6 +7,7 @@ import { EntryPaths, stagedFiles, storePaths } from '../paths.ts'
 import type { BlockFacts, BlockName } from './facts.ts'
 import type { PlannedBlock } from './plan.ts'
 import { isListed, recordIndex } from './scan-blocks.ts'
+import { readMessage } from '../read-message.ts'
 
 /** Acknowledged records that come back into a block which ReductStore has saved or removed. */
 export interface ReturnedRecords extends BlockName {
@@ -89,7 +90,7 @@ function finishedBeside(brought: Descriptor, held: Descriptor | undefined): numb
 }
 
 async function descriptorAt(fs: FileSystem, path: string): Promise<Descriptor | undefined> {
-  const bytes = await fs.readFile(path)
+  const bytes = await readMessage(fs, path)
   return bytes && checkDescriptor(bytes, path, undefined)
 }
 

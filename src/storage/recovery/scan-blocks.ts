@@ -13,6 +13,7 @@ import { entryFault } from '../query/entry-fault.ts'
 import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
 import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
+import { readMessage } from '../read-message.ts'
 
 const PARALLEL = 16
 
@@ -155,7 +156,7 @@ async function isPrefix(fs: FileSystem, bytes: Uint8Array, items: readonly Logge
 
 /** Whether the index names the block, or cannot be read. */
 export async function isListed(fs: FileSystem, paths: EntryPaths, blockId: number): Promise<boolean> {
-  const bytes = await fs.readFile(paths.index)
+  const bytes = await readMessage(fs, paths.index)
   if (bytes === undefined) return (await fs.list(paths.directory)) !== undefined
   const index = decodeIndex(bytes)
   return index.verdict !== 'valid' || index.entries.has(BigInt(blockId))
@@ -168,7 +169,7 @@ async function descriptorFacts(
   path: string,
   items: readonly LoggedItem[],
 ): Promise<BlockFacts['descriptor']> {
-  const bytes = await fs.readFile(path)
+  const bytes = await readMessage(fs, path)
   if (bytes === undefined) return { state: 'missing' }
   let descriptor: Descriptor
   try {

@@ -7,6 +7,7 @@ import type { EntryName } from '../record.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import type { Finding, Found } from './report.ts'
 import { blockKey, messageOf, type Subject } from './subject.ts'
+import { readMessage } from '../read-message.ts'
 
 /** How often an entry is looked at beside a writer before a finding counts. */
 const LIVE_LOOKS_MAX = 4
@@ -47,7 +48,7 @@ async function lookAtFiles(
     findings.push({ severity, path, message })
   }
   const paths = new EntryPaths(dataPath, name)
-  const bytes = await fs.readFile(paths.index)
+  const bytes = await readMessage(fs, paths.index)
   const listed = bytes === undefined ? undefined : decodeIndex(bytes)
   // Beside a writer it may be a directory on the way to an entry that is just being made.
   if (listed === undefined && !isLive) found('recoverable', paths.index, 'index is missing')

@@ -90,6 +90,14 @@ test('records in order share a block until it is full, and the next one names th
   expect(counts.late).toBe(0)
 })
 
+test('a block whose descriptor has become very large is full, whatever its limits', async () => {
+  const { put, manager } = make({ blockRecordsMax: 1_000_000 })
+  await put(startUs)
+  const [block] = manager.openBlocks
+  block!.metadataBytes = 128 * 1024 * 1024
+  expect(await put(startUs + 1)).toMatchObject({ id: startUs + 1 })
+})
+
 test('a block is taken in the turn in which it is chosen, and held for content that comes later', async () => {
   const { put, manager, entry } = make()
   await put(startUs)

@@ -10,6 +10,7 @@ import { scanRecord } from '../../codec/scan-record.ts'
 import type { EntryPaths } from '../../paths.ts'
 import { lookAtEntry } from '../../query/entry-files.ts'
 import type { Quarantine } from './quarantine.ts'
+import { readMessage } from '../../read-message.ts'
 
 const COPY_BYTES = 1024 * 1024
 
@@ -104,7 +105,7 @@ async function readDescriptor(
   crc: bigint | undefined,
 ): Promise<Descriptor> {
   const path = paths.descriptor(id)
-  return checkDescriptor(await fs.readFile(path), path, crc)
+  return checkDescriptor(await readMessage(fs, path), path, crc)
 }
 
 async function writeIndex(
