@@ -1,5 +1,5 @@
-import { close, constants, fsync, open as openFile } from 'node:fs'
-import { mkdir, open, readdir, realpath, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
+import { close, closeSync, constants, fstatSync, fsync, open as openFile } from 'node:fs'
+import { mkdir, readdir, realpath, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { tryLock } from 'fs-native-extensions'
@@ -124,20 +124,17 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async readFile(path: string, bytesMax = Infinity): Promise<Uint8Array | undefined> {
-    return unlessMissing('read', path, async () => {
-      const file = await open(path, READ_FLAGS)
-      try {
-        const stats = await file.stat()
+    return unlessMissing('read', path, () =>
+      withDescriptor(path, READ_FLAGS, async (fd) => {
+        const stats = fstatSync(fd)
         if (!stats.isFile()) throw new Error('it is not a file')
         if (stats.size > bytesMax) throw new FileSystemError('ERR_TOO_LONG', 'read', path)
         if (stats.size > WHOLE_FILE_BYTES_MAX) throw new Error(`its ${stats.size} bytes are too many`)
         const bytes = Buffer.allocUnsafeSlow(stats.size)
-        const readBytes = await readFully(file.fd, 0, bytes)
+        const readBytes = await readFully(fd, 0, bytes)
         return new Uint8Array(bytes.buffer, bytes.byteOffset, readBytes)
-      } finally {
-        await file.close()
-      }
-    })
+      }),
+    )
   }
 
   async fileBytes(path: string): Promise<number | undefined> {
@@ -271,12 +268,16 @@ async function linkItem(directory: string, name: string): Promise<DirectoryItem>
   }
 }
 
+/**
+ * For reading. What an open file is asked without touching the disk is asked at once: each call on the thread pool costs more
+ * than that, and a start reads many small files.
+ */
 async function withDescriptor<T>(path: string, flags: number, use: (fd: number) => Promise<T>): Promise<T> {
   const fd = await openDescriptor(path, flags)
   try {
     return await use(fd)
   } finally {
-    await closeDescriptor(fd)
+    closeSync(fd)
   }
 }
 
