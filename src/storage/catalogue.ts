@@ -25,7 +25,7 @@ import {
 } from './paths.ts'
 import { discover, strayMessage } from './query/discover.ts'
 import { entryFault } from './query/entry-fault.ts'
-import { listBlocks } from './query/list-blocks.ts'
+import { listBlocks, seenKey, type BlockListing, type SeenEntries } from './query/list-blocks.ts'
 import type { BucketSettings, EntryName } from './record.ts'
 
 /** Entries that are made or read at once. */
@@ -66,10 +66,16 @@ export class Catalogue {
   /**
    * Reads settings and indexes; an index that is missing or damaged is rebuilt from the descriptors. What cannot be read is
    * noted as damaged, and so is a bucket whose settings are damaged, or missing above entries.
+   * @param seen as of now
    */
-  async load(): Promise<void> {
+  async load(seen?: SeenEntries): Promise<void> {
     await this.#removeLeftovers()
-    const { buckets, entries, strays, unreadable: found } = await discover(this.#fs, this.#paths.root)
+    const {
+      buckets,
+      entries,
+      strays,
+      unreadable: found,
+    } = seen?.discovery ?? (await discover(this.#fs, this.#paths.root))
     for (const { error, ...place } of found) this.#damage.note(place, error)
     for (const stray of strays) {
       this.#logger.warn({ directory: stray }, `${strayMessage(stray)}; ignored`)
@@ -85,7 +91,8 @@ export class Catalogue {
       await this.#loadBucket(bucket)
     }
     await inParallel(PARALLEL, entries, async (name) => {
-      if (this.#damage.of(name) === undefined) await this.#damage.contain(name, () => this.#loadEntry(name))
+      if (this.#damage.of(name) === undefined)
+        await this.#damage.contain(name, () => this.#loadEntry(name, seen?.listings.get(seenKey(name))))
     })
     this.forgetDamaged()
     await this.#mendFolders()
@@ -350,9 +357,9 @@ export class Catalogue {
     await writeAll(this.#fs, 'projection', indexes)
   }
 
-  async #loadEntry(name: EntryName): Promise<void> {
+  async #loadEntry(name: EntryName, seen?: BlockListing): Promise<void> {
     const paths = new EntryPaths(this.#paths.root, name)
-    const listing = await listBlocks(this.#fs, paths)
+    const listing = seen ?? (await listBlocks(this.#fs, paths))
     const index = new BlockIndex()
     const sorted = [...listing.entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
     for (const entry of sorted) index.set(entry)
@@ -368,7 +375,7 @@ export class Catalogue {
       this.#logger.warn({ path: paths.index, blocks: index.size }, 'block index rebuilt from descriptors')
       await indexFile.rewrite(this.#fs, index.blocks)
     }
-    await this.#fs.makeDirectory(paths.walDirectory)
+    if (seen === undefined) await this.#fs.makeDirectory(paths.walDirectory)
     this.#addEntry(name, index, indexFile)
   }
 

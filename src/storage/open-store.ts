@@ -114,10 +114,12 @@ async function recoverStore(
   await writeOwner(fs, paths, generation, clock.nowUs())
   const visit = new Quarantine({ ...aside, generation })
   for (const { error, ...place } of notTaken.places) damage.note(place, error)
-  if (known !== undefined)
-    await adoptEntries({ fs, paths, logger, quarantine: visit, damage, known: recovery.blocks })
+  const seen =
+    known === undefined
+      ? undefined
+      : await adoptEntries({ fs, paths, logger, quarantine: visit, damage, known: recovery.blocks })
   const catalogue = new Catalogue({ fs, paths, logger, settingsOfNew: options.bucketSettings, damage })
-  await catalogue.load()
+  await catalogue.load(seen)
   const manager = new BlockManager({
     clock,
     observer,

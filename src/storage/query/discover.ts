@@ -8,12 +8,16 @@ import { findWalDirectory } from './wal-directory.ts'
 
 /** Directories that are looked at at once. */
 const PARALLEL = 16
+/** Of one entry; more are not kept. */
+const KEPT_ITEMS_MAX = 32
 
 /** Buckets and entries as ReductStore finds them (format 1.2). */
 export interface Discovery {
   /** `headless` ones too. */
   readonly buckets: readonly string[]
   readonly entries: readonly EntryName[]
+  /** What is in the directory of an entry, in the order of `entries`; `undefined` where that is much. */
+  readonly items: readonly (readonly DirectoryItem[] | undefined)[]
   /**
    * Paths, below the root, of directories that are neither bucket nor entry: in the root without settings or entries,
    * where ReductStore does not start with one (W14); in a bucket with other things only, which it takes for an empty
@@ -32,7 +36,7 @@ export interface Discovery {
  */
 export async function discover(fs: FileSystem, dataPath: string): Promise<Discovery> {
   const buckets: string[] = []
-  const entries: EntryName[] = []
+  const entries: FoundEntry[] = []
   const strays: string[] = []
   const headless: string[] = []
   const damage = new Damage(dataPath)
@@ -54,8 +58,21 @@ export async function discover(fs: FileSystem, dataPath: string): Promise<Discov
       await walk(fs, directory, name, children, { entries, strays, damage })
     })
   }
-  entries.sort((a, b) => compare(a.bucket, b.bucket) || compare(a.entry, b.entry))
-  return { buckets, entries, strays, headless, unreadable: damage.places }
+  entries.sort(({ name: a }, { name: b }) => compare(a.bucket, b.bucket) || compare(a.entry, b.entry))
+  const items = entries.map((entry) => entry.items)
+  return {
+    buckets,
+    entries: entries.map(({ name }) => name),
+    items,
+    strays,
+    headless,
+    unreadable: damage.places,
+  }
+}
+
+interface FoundEntry {
+  readonly name: EntryName
+  readonly items: readonly DirectoryItem[] | undefined
 }
 
 /** Whether something below is surely an entry: one with an index and a WAL folder, as any entry of ours has them. */
@@ -91,7 +108,7 @@ async function walk(
   bucketPath: string,
   bucket: string,
   children: readonly DirectoryItem[],
-  found: { readonly entries: EntryName[]; readonly strays: string[]; readonly damage: Damage },
+  found: { readonly entries: FoundEntry[]; readonly strays: string[]; readonly damage: Damage },
 ): Promise<void> {
   let level = children
   while (level.length > 0) {
@@ -107,7 +124,9 @@ async function walk(
           (item) => item.isDirectory && !item.name.startsWith('.') && `${path}/${item.name}` !== walDirectory,
         )
         const isMarked = items.some(({ name }) => name === indexName || name === walDirectoryName)
-        if (isMarked || (inside.length === 0 && !isForeign(items))) found.entries.push({ bucket, entry })
+        const kept = items.length <= KEPT_ITEMS_MAX ? items : undefined
+        if (isMarked || (inside.length === 0 && !isForeign(items)))
+          found.entries.push({ name: { bucket, entry }, items: kept })
         else if (inside.length === 0) found.strays.push(`${bucket}/${entry}`)
         for (const child of inside) below.push({ ...child, name: `${entry}/${child.name}` })
       })

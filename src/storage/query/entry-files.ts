@@ -1,9 +1,10 @@
-import type { FileSystem } from '../../fs/file-system.ts'
+import type { DirectoryItem, FileSystem } from '../../fs/file-system.ts'
 import type { BlockFiles } from '../block/judge-block.ts'
 import { COMPRESSION_ZSTD, readCompressedDescriptor } from '../block/compressed-block.ts'
 import { crc64 } from '../../base/crc64.ts'
 import { decodeIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { parseBlockFileName, type BlockFileName, type EntryPaths } from '../paths.ts'
+import type { BlockListing } from './list-blocks.ts'
 import { findWalDirectory } from './wal-directory.ts'
 import { readMessage } from '../read-message.ts'
 
@@ -16,6 +17,8 @@ export interface EntryFiles {
   /** As the index says; nothing of one that does not verify. */
   readonly listed: ReadonlyMap<bigint, IndexEntry>
   readonly isIndexValid: boolean
+  /** As `listBlocks` would say; `undefined` where that has to look at descriptors. */
+  readonly listing: BlockListing | undefined
   readonly described: ReadonlySet<bigint>
   readonly data: ReadonlySet<bigint>
   readonly swaps: ReadonlySet<bigint>
@@ -28,7 +31,12 @@ export interface EntryFiles {
   walDirectory: string | undefined
 }
 
-export async function lookAtEntry(fs: FileSystem, paths: EntryPaths): Promise<EntryFiles> {
+/** @param knownItems what is in its directory, where that is known */
+export async function lookAtEntry(
+  fs: FileSystem,
+  paths: EntryPaths,
+  knownItems?: readonly DirectoryItem[],
+): Promise<EntryFiles> {
   const bytes = await readMessage(fs, paths.index)
   const decoded = bytes === undefined ? undefined : decodeIndex(bytes)
   const listed = decoded?.verdict === 'valid' ? decoded.entries : new Map<bigint, IndexEntry>()
@@ -39,7 +47,7 @@ export async function lookAtEntry(fs: FileSystem, paths: EntryPaths): Promise<En
     return known
   }
   const strays: string[] = []
-  const found = await fs.list(paths.directory)
+  const found = knownItems ?? (await fs.list(paths.directory))
   const items = found ?? []
   for (const { name, isDirectory } of items) {
     if (isDirectory) continue
@@ -67,12 +75,17 @@ export async function lookAtEntry(fs: FileSystem, paths: EntryPaths): Promise<En
       if (made !== undefined) compressed.set(id, made)
     }
   }
+  const isListed = decoded?.verdict === 'valid' && (listed.size > 0 || described.size === 0)
   return {
     isThere: found !== undefined,
     index: bytes,
     listed,
     // ReductStore truncates the index before it writes it (W12).
     isIndexValid: decoded?.verdict === 'valid' && (listed.size > 0 || described.size + compressed.size === 0),
+    listing:
+      isListed && bytes !== undefined
+        ? { entries: decoded.entries, index: { bytes: bytes.byteLength, decoded }, undecodable: [] }
+        : undefined,
     described,
     data: idsOf('data'),
     swaps: idsOf('swap'),

@@ -4,6 +4,8 @@ import { decodeIndex, type DecodedIndex, type IndexEntry } from '../codec/index-
 import { indexEntryOf, lostIndexEntry } from '../codec/index-entry.ts'
 import { parseBlockFileName, type EntryPaths } from '../paths.ts'
 import { readMessage } from '../read-message.ts'
+import type { EntryName } from '../record.ts'
+import type { Discovery } from './discover.ts'
 
 export interface BlockListing {
   readonly entries: Map<bigint, IndexEntry>
@@ -11,6 +13,17 @@ export interface BlockListing {
   readonly index?: { readonly bytes: number; readonly decoded: DecodedIndex }
   /** Descriptors that could not be decoded: of their blocks only the ids are known. */
   readonly undecodable: readonly string[]
+}
+
+/** What was seen of a directory before: it need not be looked at again. */
+export interface SeenEntries {
+  readonly discovery: Discovery
+  /** By `seenKey`; absent: the entry is to be looked at. Those that are there have their folder for WALs. */
+  readonly listings: ReadonlyMap<string, BlockListing>
+}
+
+export function seenKey({ bucket, entry }: EntryName): string {
+  return `${bucket}/${entry}`
 }
 
 /** The blocks of an entry by its index, or by its descriptors where the index is missing, damaged or wrongly empty. */

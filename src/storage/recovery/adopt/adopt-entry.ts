@@ -1,5 +1,5 @@
 import { atomicWrite } from '../../../fs/atomic-write.ts'
-import type { FileRef, FileSystem } from '../../../fs/file-system.ts'
+import type { DirectoryItem, FileRef, FileSystem } from '../../../fs/file-system.ts'
 import { writeAll } from '../../../fs/write-all.ts'
 import { judgeBlock, type BlockFiles, type BlockVerdict, type WholeBlock } from '../../block/judge-block.ts'
 import { encodeIndex, type IndexEntry } from '../../codec/index-codec.ts'
@@ -12,6 +12,7 @@ import {
   readBlockFiles,
   type EntryFiles,
 } from '../../query/entry-files.ts'
+import type { BlockListing } from '../../query/list-blocks.ts'
 import type { Quarantine } from './quarantine.ts'
 import { isOverlapping, separateBlocks } from './separate-blocks.ts'
 
@@ -25,6 +26,8 @@ export interface AdoptOptions {
   readonly isForeign: boolean
   /** Blocks of the entry that the commit log accounts for. */
   readonly ours: ReadonlySet<bigint>
+  /** What is in the directory of the entry, where that is known. */
+  readonly items?: readonly DirectoryItem[] | undefined
 }
 
 /**
@@ -34,10 +37,15 @@ export interface AdoptOptions {
  * Every step can be interrupted and repeated. The order: the index lets go of the checksums of descriptors that will
  * change (W1); content, then descriptors; what is kept aside goes, data first, so that nothing half taken away is ever
  * read; the index; and only then what asked for all this: removed blocks, WALs, copies of removals.
+ *
+ * @returns its blocks, where nothing was to be done
  */
-export async function adoptEntry(paths: EntryPaths, options: AdoptOptions): Promise<void> {
+export async function adoptEntry(
+  paths: EntryPaths,
+  options: AdoptOptions,
+): Promise<BlockListing | undefined> {
   const { fs, isForeign, ours } = options
-  const files = await lookAtEntry(fs, paths)
+  const files = await lookAtEntry(fs, paths, options.items)
   await mendWalDirectory(fs, paths, files)
 
   const listing = new Map(files.listed)
@@ -74,12 +82,14 @@ export async function adoptEntry(paths: EntryPaths, options: AdoptOptions): Prom
     await atomicWrite(fs, paths.index, 'index', encodeSorted(open))
   }
   for (const one of judged) await mendBlock(paths, one, files, options)
-  if (changing.size > 0 || !files.isIndexValid || !isSameListing(files.listed, listing))
-    await atomicWrite(fs, paths.index, 'index', encodeSorted([...listing.values()]))
+  const isIndexNew = changing.size > 0 || !files.isIndexValid || !isSameListing(files.listed, listing)
+  if (isIndexNew) await atomicWrite(fs, paths.index, 'index', encodeSorted([...listing.values()]))
   for (const one of judged) await finishBlock(paths, one, files, options)
   if (isForeign) await takeStrays(paths, files, options)
   if (!mayHaveNamed(files)) for (const id of nameless) await takeData(paths.data(id), NAMELESS, options)
   if (isOverlapping(listing)) await separateBlocks(paths, options)
+  else if (judged.length === 0 && !isIndexNew) return files.listing
+  return undefined
 }
 
 const NAMELESS = 'a data file that neither index nor descriptor nor WAL knows'
