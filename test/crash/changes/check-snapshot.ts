@@ -1,6 +1,7 @@
 import type { SimulatedDisk } from '../../support/simulated-disk.ts'
 import { checkNothingNameless, checkSettledDirectory } from '../judge.ts'
 import { DATA_PATH, SimulationFailure, StoreProcess, requireReason, type Tools } from '../store-process.ts'
+import { CrashPoints, FRAGILE } from './crash-points.ts'
 import { evictionOf } from './evicted.ts'
 import { Expectation } from './expectation.ts'
 import type { Allowed, Eviction, State } from './model.ts'
@@ -27,8 +28,6 @@ export interface Snapshot {
 const DEPTH_MAX = 2
 const INNER_MAX = 2
 const INNER_CHANCE = 0.015
-/** Of what is owed, and paid for. */
-const INNER_CHANCE_VISITED = 0.15
 /** Where a descriptor is a new one and the index has not been told. */
 const INNER_CHANCE_RELISTING = 0.4
 /** Behind a kill while content goes home before its frame. */
@@ -65,6 +64,12 @@ interface Picture extends Pick<Snapshot, 'allowed' | 'isVisited'> {
   readonly way: 'kill' | 'power' | 'visit'
 }
 
+/** A crash within a recovery. */
+interface Again {
+  readonly disk: SimulatedDisk
+  readonly allowed: Allowed
+}
+
 async function recover(
   tools: Tools,
   image: SimulatedDisk,
@@ -75,17 +80,20 @@ async function recover(
   const { random, coverage, options } = tools
   const { allowed, isVisited, way } = picture
   coverage.image(image.digest())
-  const inner: { readonly disk: SimulatedDisk; readonly allowed: Allowed }[] = []
+  const inner: Again[] = []
+  // Visits are rare: each is crashed in, in recovery or while what is owed is paid for.
+  const afterVisit = new CrashPoints<Again>(random, way === 'visit' && depth < DEPTH_MAX ? INNER_MAX : 0)
   const evictions: Eviction[] = []
   let isPaying = false
-  const innerChanceElsewhere = way === 'visit' ? INNER_CHANCE_VISITED : INNER_CHANCE
   let isRelisting = false
   const process = new StoreProcess(tools, image, (place, _operation, call, path) => {
     const isInside = place === 'recovery' || isPaying
-    const innerChance = isRelisting ? INNER_CHANCE_RELISTING : innerChanceElsewhere
+    const again = (): Again => ({ disk: image.fork(random.seed()), allowed: allowed.evicting(evictions) })
+    if (isInside) afterVisit.offer(isRelisting ? FRAGILE : 1, again)
+    const innerChance = isRelisting ? INNER_CHANCE_RELISTING : INNER_CHANCE
     isRelisting = call === 'rename' && path.endsWith('.meta.tmp')
-    if (isInside && depth < DEPTH_MAX && inner.length < INNER_MAX && random.chance(innerChance))
-      inner.push({ disk: image.fork(random.seed()), allowed: allowed.evicting(evictions) })
+    const isWanted = isInside && way !== 'visit' && depth < DEPTH_MAX && inner.length < INNER_MAX
+    if (isWanted && random.chance(innerChance)) inner.push(again())
   })
   process.onBlockEvicted = (event) => evictions.push(evictionOf(image, event))
   await process.open()
@@ -106,7 +114,7 @@ async function recover(
     await goOn(process, shown, evictions)
   }
   process.kill()
-  for (const again of inner) {
+  for (const again of [...inner, ...afterVisit.points]) {
     coverage.add('crash.recoveryAgain')
     const isCut = random.chance(0.5)
     if (isCut) again.disk.cutPower({ seed: random.seed(), garbage: options.garbage })

@@ -117,9 +117,10 @@ const clearing = fc
       { before: [settle], next: checkpoint },
       { before: [settle], next: checkpoint },
     ),
+    fc.array(fc.nat(12), { minLength: 1, maxLength: 3 }),
   )
-  .map(([of, opened, { before, next }]): Command[] => [
-    ...before,
+  .map(([of, opened, { before, next }, times]): Command[] => [
+    ...before.flatMap((one): Command[] => [{ kind: 'write', entry: of, times, large: false }, one]),
     ...(opened === null ? [] : [{ kind: 'read' as const, entry: of, pick: opened }]),
     { kind: 'removeRange', entry: of, from: 0, count: 30 },
     next,
