@@ -1,87 +1,28 @@
 import fc from 'fast-check'
-import { buckets, entries, inDirectory, paths, type Command } from './commands.ts'
-
-const entry = fc.oneof(
-  { arbitrary: fc.nat(1), weight: 4 },
-  { arbitrary: fc.constant(entries.indexOf(inDirectory)), weight: 1 },
-)
-const pick = fc.nat(30)
-const picks = fc.array(pick, { minLength: 1, maxLength: 5 })
-
-const write = fc.record({
-  kind: fc.constant('write' as const),
+import { entries, inDirectory, paths, type Command } from './commands.ts'
+import {
+  attach,
+  begin,
+  change,
+  checksums,
   entry,
-  times: fc.array(fc.nat(12), { minLength: 1, maxLength: 6 }),
-  large: fc.boolean(),
-})
-const change = fc.oneof(
-  fc.record({ kind: fc.constant('labels' as const), entry, picks, isRemoval: fc.boolean() }),
-  fc.record({ kind: fc.constant('remove' as const), entry, picks }),
-  fc.record({
-    kind: fc.constant('removeRange' as const),
-    entry,
-    from: pick,
-    count: fc.integer({ min: 1, max: 12 }),
-  }),
-)
-const writeDirect = fc.record({
-  kind: fc.constant('writeDirect' as const),
-  entry,
-  times: fc.array(fc.nat(12), { minLength: 1, maxLength: 4 }),
-})
-const checksums = fc.constant<Command>({ kind: 'checksums' })
-const visit = fc.constant<Command>({ kind: 'visit' })
-const read = fc.record({ kind: fc.constant('read' as const), entry, pick })
-const readOn = fc.constant<Command>({ kind: 'readOn' })
-const refill = fc.constant<Command>({ kind: 'refill' })
-const upkeep = fc.record({
-  kind: fc.constantFrom(
-    'fold' as const,
-    'checkpoint' as const,
-    'settle' as const,
-    'pass' as const,
-    'restart' as const,
-  ),
-})
-const begin = fc.record({
-  kind: fc.constant('begin' as const),
-  entry,
-  time: fc.nat(12),
-  contentBytes: fc.nat(900),
-})
-const upload = fc.record({
-  kind: fc.constantFrom('piece' as const, 'piece' as const, 'finish' as const, 'finish' as const),
-  pick,
-})
-const failedUpload = fc.record({ kind: fc.constantFrom('abort' as const, 'beginAgain' as const), pick })
-const attach = fc.record({
-  kind: fc.constant('attach' as const),
-  entry,
-  key: fc.nat(1),
-  contentBytes: fc.nat(300),
-})
-const settings = fc.record({
-  kind: fc.constant('settings' as const),
-  bucket: fc.nat(1),
-  quota: fc.constantFrom('none' as const, 'fifo' as const, 'fifo' as const, 'fifo' as const, 'hard' as const),
-  quotaBytes: fc.integer({ min: 500, max: 2_500 }),
-  blockRecordsMax: fc.integer({ min: 1, max: 4 }),
-})
-const move = fc.oneof(
-  fc.record({ kind: fc.constant('renameEntry' as const), pick, to: fc.nat(paths.length - 1) }),
-  fc.record({ kind: fc.constant('renameEntry' as const), pick, to: fc.nat(paths.length - 1) }),
-  fc.record({ kind: fc.constant('removeEntry' as const), pick }),
-  fc.record({ kind: fc.constant('renameBucket' as const), pick, to: fc.nat(buckets.length - 1) }),
-  fc.record({ kind: fc.constant('removeBucket' as const), pick }),
-)
-const fold = fc.constant<Command>({ kind: 'fold' })
-/** From all at once to one after the other; most frames are carried out within it. */
-const lag = fc.oneof(fc.constant(0), fc.nat(80))
-const together = fc.record({
-  kind: fc.constant('together' as const),
-  commands: fc.array(fc.oneof(write, change, begin, upload, fold), { minLength: 2, maxLength: 3 }),
+  failedUpload,
+  fold,
   lag,
-})
+  move,
+  pick,
+  picks,
+  read,
+  readOn,
+  refill,
+  settings,
+  together,
+  upkeep,
+  upload,
+  visit,
+  write,
+  writeDirect,
+} from './drawn-commands.ts'
 
 /** A frame for several blocks is carried out, and meanwhile records of one of these are changed. */
 const overtaking = fc
