@@ -27,6 +27,8 @@ export interface Snapshot {
 /** Crashes within recovery that follow each other, and of one recovery. */
 const DEPTH_MAX = 2
 const INNER_MAX = 2
+/** Of one behind a visit, by depth; of all but the first only where content was cut off. */
+const INNER_VISITED_MAX = [4, 1]
 const INNER_CHANCE = 0.015
 /** Where a descriptor is a new one and the index has not been told. */
 const INNER_CHANCE_RELISTING = 0.4
@@ -81,8 +83,9 @@ async function recover(
   const { allowed, isVisited, way } = picture
   coverage.image(image.digest())
   const inner: Again[] = []
-  // Visits are rare: each is crashed in, in recovery or while what is owed is paid for.
-  const afterVisit = new CrashPoints<Again>(random, way === 'visit' && depth < DEPTH_MAX ? INNER_MAX : 0)
+  // Visits are rare: each is crashed in, in recovery or while what is owed is paid for, which is rarer still.
+  const afterVisitMax = way === 'visit' ? INNER_VISITED_MAX[depth] : undefined
+  const afterVisit = new CrashPoints<Again>(random, afterVisitMax ?? 0)
   const evictions: Eviction[] = []
   let isPaying = false
   let isRelisting = false
@@ -99,8 +102,9 @@ async function recover(
   await process.open()
   requireNothingLeft(image)
   checkNothingNameless(image)
-  isPaying = process.storage.owed.length > 0
-  if (isPaying) {
+  const isOwing = process.storage.owed.length > 0
+  if (isOwing) {
+    isPaying = true
     coverage.add('opens.owing')
     await process.run(payOwed(process, allowed))
     isPaying = false
@@ -114,7 +118,7 @@ async function recover(
     await goOn(process, shown, evictions)
   }
   process.kill()
-  for (const again of [...inner, ...afterVisit.points]) {
+  for (const again of [...inner, ...afterVisit.points.slice(0, isOwing ? undefined : 1)]) {
     coverage.add('crash.recoveryAgain')
     const isCut = random.chance(0.5)
     if (isCut) again.disk.cutPower({ seed: random.seed(), garbage: options.garbage })

@@ -161,6 +161,17 @@ const checking = fc
     { kind: 'checksums' },
   ])
 
+/** Large content goes into a block that is open: a visit that has not seen its frame cuts it off. */
+const cutting = fc
+  .tuple(fc.nat(1), fc.nat(6), fc.nat(1), fc.integer({ min: 1, max: 2 }))
+  .map(([of, from, begun, count]): Command[] => {
+    const times = [0, 1, 2, 3].map((seconds) => from + seconds)
+    return [
+      { kind: 'write', entry: of, times: times.slice(0, 1 + begun), large: false },
+      { kind: 'writeDirect', entry: of, times: times.slice(2, 2 + count) },
+    ]
+  })
+
 interface Weighted {
   readonly arbitrary: fc.Arbitrary<Command | Command[]>
   readonly weight: number
@@ -191,10 +202,26 @@ const changes = about(
   { arbitrary: upkeep, weight: 3 },
   { arbitrary: together, weight: 2 },
 )
+/** A block that the log has in part goes for what comes after it. */
+const evicting = fc
+  .tuple(fc.nat(1), fc.integer({ min: 1_200, max: 2_500 }), fc.constantFrom(checkpoint, settle))
+  .map(([of, quotaBytes, between]): Command[] => [
+    { kind: 'settings', bucket: 0, quota: 'fifo', quotaBytes, blockRecordsMax: 4 },
+    { kind: 'write', entry: of, times: [0, 1], large: false },
+    between,
+    { kind: 'write', entry: of, times: [2], large: false },
+    ...[4, 7, 10].map((from): Command => ({
+      kind: 'write',
+      entry: of,
+      times: [from, from + 1, from + 2],
+      large: true,
+    })),
+  ])
 const quotas = about(
   [settings, write],
   9,
   { arbitrary: read, weight: 1 },
+  { arbitrary: evicting, weight: 2 },
   { arbitrary: write, weight: 8 },
   { arbitrary: change, weight: 2 },
   { arbitrary: settings, weight: 2 },
@@ -241,7 +268,8 @@ const visits = about(
   [write],
   7,
   { arbitrary: write, weight: 3 },
-  { arbitrary: writeDirect, weight: 5 },
+  { arbitrary: writeDirect, weight: 2 },
+  { arbitrary: cutting, weight: 4 },
   { arbitrary: change, weight: 2 },
   { arbitrary: visit, weight: 1 },
   { arbitrary: checksums, weight: 2 },

@@ -5,10 +5,10 @@ import type { EntryName } from '../../../src/storage/index.ts'
 import type { Coverage } from '../coverage.ts'
 import { checkSettledDirectory } from '../judge.ts'
 import { chooseOptions, type SimulationOptions } from '../options.ts'
-import { DATA_PATH, StoreProcess, requireReason, type Tools } from '../store-process.ts'
+import { StoreProcess, requireReason, type Tools } from '../store-process.ts'
 import { checkSnapshot, type Snapshot } from './check-snapshot.ts'
 import type { Command } from './commands.ts'
-import { CrashPoints, FRAGILE, fragility } from './crash-points.ts'
+import { CrashPoints, FRAGILE, Fragility } from './crash-points.ts'
 import { evictionOf } from './evicted.ts'
 import { Expectation } from './expectation.ts'
 import { State, settingsText } from './model.ts'
@@ -115,17 +115,19 @@ export class ChangeSimulation {
   }
 
   #newProcess(): StoreProcess {
-    let isBehindRemoval = false
+    const fragility = new Fragility()
     const process = new StoreProcess(this.#tools, this.#disk, (place, _operation, call, path) => {
       if (call === 'unlink' && path.endsWith('.meta')) this.#removedBlocks.add(path.replace(/\.meta$/, ''))
       // Content ahead of its frame: the id is that of another block by now.
       if (call === 'write' && path.endsWith('.blk')) this.#removedBlocks.delete(path.replace(/\.blk$/, ''))
-      const weight = fragility(call, path, isBehindRemoval)
-      isBehindRemoval = call === 'removeDirectory' && !path.startsWith(`${DATA_PATH}/.`)
+      const weight = fragility.of(call, path)
       if (place === 'creation') return
       this.#points.offer(weight, () => this.#snapshot(`${call} ${path}`, weight < FRAGILE ? 1 : 2))
     })
-    process.onBlockEvicted = (event) => this.#expectation.evicted(evictionOf(this.#disk, event))
+    process.onBlockEvicted = (event) => {
+      this.#expectation.evicted(evictionOf(this.#disk, event))
+      this.#points.extend(this.#perCommandMax)
+    }
     return process
   }
 
