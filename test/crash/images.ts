@@ -5,6 +5,7 @@ import {
   checkNothingNameless,
   checkSettledDirectory,
   checkStock,
+  namelessContent,
   type Slots,
   type Visible,
 } from './judge.ts'
@@ -121,7 +122,7 @@ export async function checkSnapshots(
           image,
           { ...bounds, stockSees: bounds.stockSees && way === 'kill', onlyPower: false },
           slots,
-          { place, way, depth },
+          { place, way, depth, isAhead: namelessContent(image) !== undefined },
         )
       } catch (error) {
         throw during(error, `${way} in ${place}, depth ${depth}`)
@@ -155,6 +156,8 @@ interface Crash {
   readonly way: Way
   /** Recoveries before this one that were crashed. */
   readonly depth: number
+  /** Content was on its way home before its frame: recovery may remove it, and what it has removed has to stay away. */
+  readonly isAhead: boolean
 }
 
 /** Recovers one image and holds what it shows against what it may show. */
@@ -221,7 +224,9 @@ async function checkAfterwards(
   const way =
     isNaming || isRest
       ? 'work'
-      : random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work', 'work'] as const)
+      : crash.isAhead
+        ? random.pick(['power', 'power', 'work'] as const)
+        : random.pick(['nothing', 'nothing', 'kill', 'power', 'close', 'work', 'work'] as const)
   if (way === 'nothing') return
   const { disk } = process
   let then = bounds

@@ -111,15 +111,21 @@ export function checkSettledDirectory(disk: SimulatedDisk): void {
  * @throws {SimulationFailure}
  */
 export function checkNothingNameless(disk: SimulatedDisk): void {
+  const aside = disk.paths(`${DATA_PATH}/.sediment/quarantine`)[0]
+  if (aside !== undefined) throw new SimulationFailure(`${aside} was kept aside`)
+  const path = namelessContent(disk)
+  if (path !== undefined) throw new SimulationFailure(`${path} has neither descriptor nor WAL`)
+}
+
+/** A data file that belongs to no block. */
+export function namelessContent(disk: SimulatedDisk): string | undefined {
   const paths = new Set(disk.paths(DATA_PATH))
   for (const path of paths) {
-    if (path.startsWith(`${DATA_PATH}/.sediment/quarantine/`))
-      throw new SimulationFailure(`${path} was kept aside`)
     const [, directory, id] = /^(.+)\/(\d+)\.blk$/.exec(path) ?? []
     if (directory === undefined || directory === `${DATA_PATH}/.sediment/staged`) continue
-    if (!paths.has(`${directory}/${id}.meta`) && !paths.has(`${directory}/.wal/${id}.wal`))
-      throw new SimulationFailure(`${path} has neither descriptor nor WAL`)
+    if (!paths.has(`${directory}/${id}.meta`) && !paths.has(`${directory}/.wal/${id}.wal`)) return path
   }
+  return undefined
 }
 
 function requireAll(topic: Topic, floor: readonly number[], seen: ReadonlySet<string>, where: string): void {

@@ -81,6 +81,7 @@ export type Focus =
   | 'recovery'
   | 'shorts'
   | 'crowd'
+  | 'ahead'
   | 'dense'
 
 export type Fault = 'sync' | 'syncDirectory' | 'write' | 'name' | 'short' | 'full'
@@ -107,6 +108,7 @@ function chooseFocuses(random: Random): Focus[] {
   const focuses: Focus[] = often.filter((focus) => random.chance(focus === 'faults' ? 0.45 : 0.3))
   if (random.chance(0.2)) focuses.push('shorts')
   if (random.chance(0.12)) focuses.push('crowd')
+  if (!focuses.includes('faults') && random.chance(0.25)) focuses.push('ahead')
   return focuses
 }
 
@@ -199,6 +201,22 @@ const focusOn: Readonly<
     actionsMax: 8,
     generations: 4,
     faults: [],
+  }),
+  ahead: ({ limits, blocks, actions, emphasis }) => ({
+    // Each record has a data file of its own before any frame names it, and little else touches its directory.
+    entries: ['a', 'b/c', 'b', 'd'],
+    limits: {
+      ...limits,
+      groupRecordsMax: 2,
+      directBytesMin: 32,
+      directBlocksMax: 3,
+      logBytesCheckpoint: 1_500,
+    },
+    blocks: { ...blocks, blockRecordsMax: 1 },
+    contents: [[100, 900]],
+    messagesPerSubmissionMax: 1,
+    actions: { ...actions, submitAndWait: 10 },
+    emphasis: { ...emphasis, frame: 2, blockRoll: 2, contentSync: 4 },
   }),
   dense: ({ limits, blocks, times, actions }, random) => ({
     partitions: 1,
