@@ -202,11 +202,12 @@ const changes = about(
   { arbitrary: upkeep, weight: 3 },
   { arbitrary: together, weight: 2 },
 )
-/** A block that the log has in part goes for what comes after it. */
+/** A block that the log has in part goes for what comes after it, but not while content is uploaded into it. */
 const evicting = fc
-  .tuple(fc.nat(1), fc.integer({ min: 1_200, max: 2_500 }), fc.constantFrom(checkpoint, settle))
-  .map(([of, quotaBytes, between]): Command[] => [
+  .tuple(fc.nat(1), fc.integer({ min: 1_200, max: 2_500 }), fc.constantFrom(checkpoint, settle), fc.boolean())
+  .map(([of, quotaBytes, between, isUploading]): Command[] => [
     { kind: 'settings', bucket: 0, quota: 'fifo', quotaBytes, blockRecordsMax: 4 },
+    ...(isUploading ? [{ kind: 'begin' as const, entry: of, time: 0, contentBytes: 50 }] : []),
     { kind: 'write', entry: of, times: [0, 1], large: false },
     between,
     { kind: 'write', entry: of, times: [2], large: false },
@@ -216,6 +217,7 @@ const evicting = fc
       times: [from, from + 1, from + 2],
       large: true,
     })),
+    ...(isUploading ? [{ kind: 'finish' as const, pick: 0 }] : []),
   ])
 const quotas = about(
   [settings, write],

@@ -58,6 +58,19 @@ const contents = "else if (plan.kind === 'open' || !(await isMoved(fs, paths, fa
 const syncDirty =
   'const filesSynced = await syncAll(fs, files, directories, (path) => dirty.wasRemoved(path))'
 const dropLogs = 'const logBytesDropped = await log.drop(checkpoint.firstLog)'
+/** Either look alone does no harm: the other gives the fold up. */
+const foldsHeld = [
+  {
+    file: fold,
+    find: 'block.pendingGroups > 0 || block.holds > 0) return false',
+    put: 'block.pendingGroups > 0) return false',
+  },
+  {
+    file: fold,
+    find: 'block.reservations === reservations && block.holds === 0',
+    put: 'block.reservations === reservations',
+  },
+]
 const importWriteAll = (file) => ({
   file,
   find: "import { dirname } from 'node:path'",
@@ -548,11 +561,7 @@ export const mutants = [
     name: 'block evicted that content is uploaded into',
     patches: [
       { file: victim, find: 'open.pendingGroups > 0 || open.holds > 0', put: 'open.pendingGroups > 0' },
-      {
-        file: fold,
-        find: 'block.pendingGroups > 0 || block.holds > 0) return false',
-        put: 'block.pendingGroups > 0) return false',
-      },
+      ...foldsHeld,
     ],
     simulation: 'changes',
   },
@@ -623,12 +632,7 @@ export const mutants = [
     ],
     simulation: 'changes',
   },
-  ofChanges(
-    'block folded that content is uploaded into',
-    fold,
-    'block.pendingGroups > 0 || block.holds > 0) return false',
-    'block.pendingGroups > 0) return false',
-  ),
+  { name: 'block folded that content is uploaded into', patches: foldsHeld, simulation: 'changes' },
   ofChanges(
     'upload finished without a frame',
     upload,
