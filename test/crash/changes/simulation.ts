@@ -65,6 +65,7 @@ const syncing: ReadonlySet<Command['kind']> = new Set([
   'checksums',
   'refill',
   'finish',
+  'labels',
   'settings',
   'renameEntry',
   'removeEntry',
