@@ -4,15 +4,19 @@ import { FileSystemError, type FileSystem } from '../fs/file-system.ts'
 const UNSEEN_BYTES_MAX = 64 * 1024 * 1024
 /** A descriptor of millions of records, or an index of millions of blocks; what is longer is neither. */
 const MESSAGE_BYTES_MAX = 512 * 1024 * 1024
-/** A file that ends in so many zeros was made longer and never written: ReductStore and we end each with a field. */
+/**
+ * A file that ends in so many zeros was made longer and never written: ReductStore and we end each with a field. So many of
+ * them are kept: what was made longer has its old beginning whole.
+ */
 const PADDING_BYTES = 4096
+const SEARCH_BYTES = 4 * 1024 * 1024
 
 /** No field begins with it. */
 const UNDECODABLE = new Uint8Array(1)
 
 /**
- * The bytes of an index or descriptor, `undefined` when there is none. Of one that is longer than any, or that ends in zeros,
- * nothing is held in memory: what stands for it cannot be decoded, as the file cannot, and always has the same checksum.
+ * The bytes of an index or descriptor, `undefined` when there is none. Of a long one that ends in zeros, most of them are left
+ * out; of one that is longer than any, nothing is held in memory. What stands for them cannot be decoded, as the files cannot.
  */
 export async function readMessage(fs: FileSystem, path: string): Promise<Uint8Array | undefined> {
   try {
@@ -22,7 +26,26 @@ export async function readMessage(fs: FileSystem, path: string): Promise<Uint8Ar
   }
   const lengthBytes = await fs.fileBytes(path)
   if (lengthBytes === undefined) return undefined
-  if (lengthBytes > MESSAGE_BYTES_MAX) return UNDECODABLE
-  const end = await fs.read(path, Math.max(0, lengthBytes - PADDING_BYTES), PADDING_BYTES)
-  return end.every((byte) => byte === 0) ? UNDECODABLE : fs.readFile(path)
+  const endBytes = Math.min(lengthBytes, (await behindLastField(fs, path, lengthBytes)) + PADDING_BYTES)
+  return endBytes > MESSAGE_BYTES_MAX ? UNDECODABLE : fs.read(path, 0, endBytes)
+}
+
+/** Behind the last byte that is not zero. */
+async function behindLastField(fs: FileSystem, path: string, lengthBytes: number): Promise<number> {
+  const memory = Buffer.allocUnsafeSlow(Math.min(lengthBytes, SEARCH_BYTES))
+  const zeros = Buffer.alloc(memory.byteLength)
+  const file = fs.openToRead(path)
+  try {
+    for (let toBytes = lengthBytes; toBytes > 0;) {
+      const fromBytes = Math.max(0, toBytes - memory.byteLength)
+      const some = memory.subarray(0, toBytes - fromBytes)
+      await file.read(fromBytes, some)
+      if (some.compare(zeros, 0, some.byteLength) !== 0)
+        return fromBytes + some.findLastIndex((byte) => byte !== 0) + 1
+      toBytes = fromBytes
+    }
+    return 0
+  } finally {
+    await file.close()
+  }
 }
