@@ -23,6 +23,8 @@ export interface BlockSource {
   pin(block: IndexEntry): () => void
   /** Whether no record has left the entry or its block since this was listed, as far as that is known. */
   isCurrent(): boolean
+  /** Pins hold, and `isCurrent` tells. Not of a directory that somebody else writes. */
+  readonly isHeld: boolean
   /** The entry as of now. @throws {StorageError} `ERR_NOT_FOUND` when it is gone */
   now(): Promise<BlockSource>
   /** Whether the content of the record is being uploaded by this process. */

@@ -100,6 +100,7 @@ export class Follower {
         merged.get(block.id)?.dataFrom === 'swap' ? paths.swap(block.id) : dataPathOf(paths, block),
       pin: () => () => undefined,
       isCurrent: () => true,
+      isHeld: false,
       now: async () => {
         const now = await this.source(name)
         if (now.isThere) return now

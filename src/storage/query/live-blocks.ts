@@ -58,6 +58,7 @@ export class LiveBlocks {
       },
       pin: (block) => entry.pins.pin(block.id),
       isCurrent: () => entry.removals === removals,
+      isHeld: true,
       now: () => {
         requireThere(entry)
         return Promise.resolve(this.source(entry, isReading))

@@ -48,12 +48,18 @@ export async function* readBatches(
         }
         listings = 1
         at += overlapping(blocks, at).length
-        // Its descriptors are read while these blocks are, its contents when nothing else is left to be read.
-        const following = at === blocks.length ? undefined : open(at, group.endUs)
-        next = following
-        // It fails for who comes there.
-        following?.catch(() => undefined)
-        const beginNext = (): void => void following?.then((opened) => opened?.begin()).catch(() => undefined)
+        const openNext = (): void => {
+          if (next !== undefined || at === blocks.length) return
+          next = open(at, group.endUs)
+          // It fails for who comes there.
+          next.catch(() => undefined)
+        }
+        // Its descriptors are read while these blocks are, if they stay true; its contents when nothing else is to be read.
+        if (listed.isHeld) openNext()
+        const beginNext = (): void => {
+          openNext()
+          next?.then((opened) => opened?.begin()).catch(() => undefined)
+        }
         try {
           for await (const batch of group.batches(beginNext)) yield batch
         } finally {
