@@ -103,7 +103,7 @@ export async function attachmentRm(
     await requirePlace(storage, target, place)
     const stored = new Set<string>()
     for await (const { labels } of storage.records(target, { anyState: true }))
-      stored.add(attachmentKey(labels) ?? '')
+      if (attachmentKey(labels) !== undefined) stored.add(attachmentKey(labels)!)
     if (!stored.has(key)) noSuch(place, key, [...stored])
     if (yes !== true) {
       context.note(
