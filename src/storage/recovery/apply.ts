@@ -6,7 +6,6 @@ import { replaceFiles, type Replacement } from '../../fs/replace-files.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import type { Damage } from '../damage.ts'
 import { changeDescriptor } from '../block/change-descriptor.ts'
-import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { scanRecord } from '../codec/scan-record.ts'
 import { EntryPaths, blockFiles, directoriesUpTo, stagedFiles, storePaths } from '../paths.ts'
 import { removalIntent, scanWal, walEntryType } from '../wal/wal-codec.ts'
@@ -20,7 +19,7 @@ import type { ReturnedRecords } from './returned-records.ts'
 import { recordIndex } from './scan-blocks.ts'
 import { OpenLogs } from './open-logs.ts'
 import { readEntries } from './read-entries.ts'
-import { holdsContent } from './holds-content.ts'
+import { holdsContents } from './holds-content.ts'
 import { newIndex, newWal, walBytes, writeContents } from './redo-files.ts'
 import { readMessage } from '../read-message.ts'
 
@@ -77,17 +76,6 @@ export async function findLostDirectContent(
     })
   }
   return { lost, owed, returned }
-}
-
-/** Whether the data file holds the content of the records of `entries`. */
-async function holdsContents(fs: FileSystem, path: string, entries: Uint8Array): Promise<boolean> {
-  for (const { type, payloadFromBytes, payloadToBytes } of scanWal(entries).entries) {
-    if (type !== walEntryType.writeRecord) continue
-    const record = decodeRecord(entries, payloadFromBytes, payloadToBytes)
-    const isFinished = record.state === recordStateNumber.finished
-    if (isFinished && !(await holdsContent(fs, path, record))) return false
-  }
-  return true
 }
 
 /**

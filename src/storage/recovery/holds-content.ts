@@ -1,6 +1,7 @@
 import { crc32 } from '../../base/crc32.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
-import type { RecordFields } from '../codec/record-codec.ts'
+import { decodeRecord, recordStateNumber, type RecordFields } from '../codec/record-codec.ts'
+import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import { readIfThere } from './read-if-there.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -22,4 +23,15 @@ export async function holdsContent(
     computed = crc32(bytes, computed)
   }
   return contentCrc32 === undefined || computed === contentCrc32
+}
+
+/** Whether the data file holds the content of the finished records that these WAL entries write. */
+export async function holdsContents(fs: FileSystem, path: string, entries: Uint8Array): Promise<boolean> {
+  for (const { type, payloadFromBytes, payloadToBytes } of scanWal(entries).entries) {
+    if (type !== walEntryType.writeRecord) continue
+    const record = decodeRecord(entries, payloadFromBytes, payloadToBytes)
+    const isFinished = record.state === recordStateNumber.finished
+    if (isFinished && !(await holdsContent(fs, path, record))) return false
+  }
+  return true
 }

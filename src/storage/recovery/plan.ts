@@ -32,7 +32,7 @@ export function planBlock(facts: BlockFacts): BlockPlan {
  * A change that was acknowledged is in the files, durable or not. Where ReductStore has saved the block since it was
  * decided on, it was not: what ReductStore made of the block stays.
  */
-function planChange({ descriptor }: BlockFacts, logged: LoggedChange): BlockPlan {
+function planChange({ descriptor, isGone }: BlockFacts, logged: LoggedChange): BlockPlan {
   const { change, sequence } = logged
   if (descriptor.state === 'undecodable') {
     return change.kind === 'drop'
@@ -42,9 +42,8 @@ function planChange({ descriptor }: BlockFacts, logged: LoggedChange): BlockPlan
   // One of its two files may be in its place, and the other not.
   if (change.kind === 'adopt') return { kind: 'change', logged }
   if (descriptor.state === 'missing') {
-    return change.kind === 'drop'
-      ? { kind: 'change', logged }
-      : { kind: 'damaged', why: 'descriptor is missing' }
+    if (change.kind === 'drop') return { kind: 'change', logged }
+    return isGone ? { kind: 'removed' } : { kind: 'damaged', why: 'descriptor is missing' }
   }
   const isAsDecided = descriptor.crc64 === change.baseCrc64
   if (!isAsDecided && descriptor.lastFrame === undefined) return { kind: 'folded' }
@@ -94,7 +93,7 @@ function planItems(facts: BlockFacts): BlockPlan {
   if (restarts) {
     if (isForeign && !isOurFold) return { kind: 'merge', entries }
     if (wal === undefined && isComplete) return { kind: 'folded' }
-    if (wal === undefined && isCut(facts, entries)) return { kind: 'merge', entries }
+    if (wal === undefined && facts.lacksContent) return { kind: 'merge', entries }
     return { kind: 'open', keepWalBytes: 0, entries, rewrite: true }
   }
 
@@ -163,11 +162,6 @@ function isRemovedByServer({ items, checkpointed, isGone }: BlockFacts): boolean
   const restart = items.findLast((item) => item.walAtBytes === 0)
   const hasBeen = restart === undefined ? checkpointed !== undefined : restart.baseCrc64 !== undefined
   return hasBeen && isGone
-}
-
-/** Content went home, and was synced, before its frame; only ReductStore makes the data file shorter. */
-function isCut({ dataBytes = 0 }: BlockFacts, entries: readonly LoggedItem[]): boolean {
-  return entries.some((item) => item.direct && item.blkAtBytes + item.contentBytes > dataBytes)
 }
 
 /** ReductStore has saved the block since our WAL of it was begun. */

@@ -11,6 +11,7 @@ import { EntryPaths } from '../paths.ts'
 import type { EntryName, LabelList } from '../record.ts'
 import { entryFault } from '../query/entry-fault.ts'
 import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
+import { holdsContents } from './holds-content.ts'
 import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
 import { readMessage } from '../read-message.ts'
@@ -64,9 +65,9 @@ export async function scanBlocks(
       const paths = new EntryPaths(dataPath, block)
       const wal = await fs.readFile(paths.wal(block.blockId))
       const scan = wal === undefined ? undefined : scanWal(wal)
-      const dataBytes = await fs.fileBytes(paths.data(block.blockId))
+      const hasData = (await fs.fileBytes(paths.data(block.blockId))) !== undefined
       const descriptor = await descriptorFacts(fs, paths.descriptor(block.blockId), block.items)
-      const hasFile = wal !== undefined || dataBytes !== undefined || descriptor.state !== 'missing'
+      const hasFile = wal !== undefined || hasData || descriptor.state !== 'missing'
       const known = checkpointed.get(key)
       facts[index] = {
         ...block,
@@ -87,7 +88,7 @@ export async function scanBlocks(
                   descriptor,
                 )),
               },
-        dataBytes,
+        lacksContent: wal === undefined && (await lacksDirectContent(fs, paths, block)),
         isGone: !hasFile && !(await isListed(fs, paths, block.blockId)),
         descriptor,
       }
@@ -130,14 +131,31 @@ async function isBegunByUs(
 ): Promise<boolean> {
   const restarts = items.flatMap((item, index) => (item.walAtBytes === 0 ? [index] : []))
   const last = restarts.pop()
-  if (last === undefined) return descriptor.state === 'read' && descriptor.crc64 === checkpointed?.baseCrc64
-  if (await isPrefix(fs, wal.subarray(0, items[last]?.entriesBytes), items.slice(last))) return true
+  if (last === undefined) {
+    if (descriptor.state === 'read' && descriptor.crc64 === checkpointed?.baseCrc64) return true
+  } else if (await isPrefix(fs, wal.subarray(0, items[last]?.entriesBytes), items.slice(last))) return true
   // Theirs would have to be as long, to the byte.
   const before = items.slice(0, restarts[0] ?? last)
   const keptBytes = checkpointed?.walBytes ?? Infinity
   if (wal.byteLength >= keptBytes && (await isPrefix(fs, wal.subarray(keptBytes), before))) return true
   for (const [run, from] of restarts.entries())
     if (await isPrefix(fs, wal, items.slice(from, restarts[run + 1] ?? last))) return true
+  return false
+}
+
+/** Content went home, and was synced, before its frame: only ReductStore takes it away. What was folded may have been moved. */
+async function lacksDirectContent(
+  fs: FileSystem,
+  paths: EntryPaths,
+  { blockId, items }: Mentioned,
+): Promise<boolean> {
+  const restartAt = Math.max(
+    0,
+    items.findLastIndex((item) => item.walAtBytes === 0),
+  )
+  for (const item of items.slice(restartAt))
+    if (item.direct && !(await holdsContents(fs, paths.data(blockId), await readEntries(fs, item))))
+      return true
   return false
 }
 

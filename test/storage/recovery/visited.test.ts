@@ -74,20 +74,23 @@ async function cutStore(): Promise<SimulatedDisk> {
   return disk
 }
 
-/** Its first record is one without CRC-32, whose labels were changed before the kill. */
-async function cutStoreWithWal(): Promise<SimulatedDisk> {
+/** Its first record is one without CRC-32, whose labels were updated before the kill: changed, or to what they were. */
+async function cutStoreWithWal(isChanged: boolean): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk({ seed: 25 })
   const before = await openStore(disk.fs, direct)
   await before.submit({ writes: [record(0, 'first')] })
   await before.close()
   saveAsServer(disk, 'kafka/topic/0', [t0])
   const storage = await openStore(disk.restart(), direct)
-  await storage.updateLabels(entry, [{ timestampUs: BigInt(t0), set: new Map([['version', '2']]) }])
+  await storage.updateLabels(entry, [
+    { timestampUs: BigInt(t0), set: new Map([isChanged ? ['version', '2'] : ['key', 'a']]) },
+  ])
   const wal = disk.peek(walPath)!.slice()
   await storage.submit({ writes: [record(5, x), record(6, y)] })
   disk.killProcess()
   await visit(disk, [0], true)
-  disk.putFile(walPath, wal)
+  if (isChanged) disk.putFile(walPath, wal)
+  else await disk.restart().syncDirectories(['/data/kafka/topic/0/.wal'])
   return disk
 }
 
@@ -184,7 +187,8 @@ describe('content that ReductStore has cut off', () => {
 
   it.each([
     ['wherever the start or the payment is interrupted', cutStore],
-    ['also beside a WAL of labels alone that a power cut has brought back', cutStoreWithWal],
+    ['also beside a WAL of labels alone that a power cut has brought back', () => cutStoreWithWal(true)],
+    ['also where the descriptor was saved as it was', () => cutStoreWithWal(false)],
   ])('is owed once, %s', async (_name, cut) => {
     const source = await cut()
     source.restart()
@@ -286,6 +290,26 @@ describe('a block that ReductStore saved', () => {
       await storage.close()
       expect(checkSettled(await independentFiles(again))).toEqual([])
     }
+  })
+})
+
+describe('a block that a frame has changed', () => {
+  it('stays away where ReductStore has removed it since', async () => {
+    const disk = new SimulatedDisk({ seed: 26 })
+    const before = await openStore(disk.fs, inline)
+    await before.submit({ writes: [record(0, 'first'), record(1, 'second')] })
+    await before.settle()
+    await before.removeRecords(entry, [BigInt(t0)])
+    disk.killProcess()
+    const fs = disk.restart()
+    for (const gone of [`${path}.meta`, `${path}.blk`]) await fs.unlink(gone)
+    disk.putFile('/data/kafka/topic/0/blocks.idx', encodeIndex([]).bytes)
+    const again = disk.restart()
+    const storage = await openStore(again, inline)
+    expect(await shown(storage)).toEqual([])
+    await storage.submit({ writes: [record(5, 'behind')] })
+    await storage.close()
+    expect(checkSettled(await independentFiles(again))).toEqual([])
   })
 })
 

@@ -20,12 +20,15 @@ export async function visitBlock(
   const old = disk.peek(`${path}.meta`)
   const wal = disk.peek(walPath) ?? new Uint8Array(0)
   const saved = old === undefined ? undefined : decodeDescriptor(old)
-  const records = [
+  const all = [
     ...[...(saved?.recordFromBytes ?? [])].map((from, index) =>
       decodeRecord(saved!.bytes, from, saved!.recordToBytes[index]),
     ),
     ...scanWal(wal).entries.map((found) => decodeRecord(wal, found.payloadFromBytes, found.payloadToBytes)),
-  ].filter(({ timestampUs }) => isKept(Number(timestampUs)))
+  ]
+  // Of the same time, the last counts.
+  const byTime = new Map(all.map((record) => [record.timestampUs, record]))
+  const records = [...byTime.values()].filter(({ timestampUs }) => isKept(Number(timestampUs)))
   const sizeBytes = Math.max(0, ...records.map(({ endBytes }) => endBytes))
   const encoded = records.map((fields) => {
     const theirs = { ...fields, timestampUs: Number(fields.timestampUs), contentCrc32: undefined }
