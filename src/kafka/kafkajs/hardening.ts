@@ -6,6 +6,7 @@ import {
   KafkaJSNonRetriableError,
   RequestQueueClass,
   requests,
+  RunnerClass,
   send,
   type Broker,
   type Cluster,
@@ -60,6 +61,14 @@ export function harden(): void {
   group.heartbeat = function (options) {
     const beat = () => heartbeat.call(this, options)
     return hooksOf.get(this.cluster)?.heartbeat(this, beat) ?? beat()
+  }
+  const runner = RunnerClass.prototype
+  const { fetch: fetchOf } = runner
+  // The original answers with nothing, at once: loops that were made anew for other brokers while the consumer stopped then
+  // turn for ever, and let nothing else run.
+  runner.fetch = function (nodeId) {
+    if (this.running || !hooksOf.has(this.consumerGroup.cluster)) return fetchOf.call(this, nodeId)
+    return Promise.reject(new Error('the consumer has stopped'))
   }
   const connection = ConnectionClass.prototype
   const { processData } = connection

@@ -141,11 +141,20 @@ interface Errors {
   KafkaJSSASLAuthenticationError: new (cause: string) => Error
 }
 
+/** What drives the fetch loops of a consumer. */
+export interface Runner {
+  readonly running: boolean
+  readonly consumerGroup: { readonly cluster: Cluster }
+}
+
 export const requests = (
   require('kafkajs/src/protocol/requests/index.js') as { requests: Readonly<Record<string, unknown>> }
 ).requests
 export const ConsumerGroupClass = require('kafkajs/src/consumer/consumerGroup.js') as {
   readonly prototype: ConsumerGroupPrototype
+}
+export const RunnerClass = require('kafkajs/src/consumer/runner.js') as {
+  readonly prototype: { fetch: (this: Runner, nodeId: string) => Promise<readonly unknown[]> }
 }
 export const ConnectionClass = require('kafkajs/src/network/connection.js') as {
   readonly prototype: {
