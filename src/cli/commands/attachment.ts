@@ -102,8 +102,10 @@ export async function attachmentRm(
   return withStore(dataPathOf(options, context), async (storage) => {
     await requirePlace(storage, target, place)
     const stored = new Set<string>()
-    for await (const { labels } of storage.records(target, { anyState: true }))
-      if (attachmentKey(labels) !== undefined) stored.add(attachmentKey(labels)!)
+    for await (const { labels } of storage.records(target, { anyState: true })) {
+      const found = attachmentKey(labels)
+      if (found !== undefined) stored.add(found)
+    }
     if (!stored.has(key)) noSuch(place, key, [...stored])
     if (yes !== true) {
       context.note(

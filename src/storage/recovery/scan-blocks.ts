@@ -149,10 +149,9 @@ async function lacksDirectContent(
   paths: EntryPaths,
   { blockId, items }: Mentioned,
 ): Promise<boolean> {
-  const restartAt = Math.max(
-    0,
-    items.findLastIndex((item) => item.walAtBytes === 0),
-  )
+  const restartAt = items.findLastIndex((item) => item.walAtBytes === 0)
+  // It decides only on a block whose WAL the frames begin.
+  if (restartAt === -1) return false
   for (const item of items.slice(restartAt))
     if (item.direct && !(await holdsContents(fs, paths.data(blockId), await readEntries(fs, item))))
       return true
