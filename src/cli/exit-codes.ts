@@ -21,7 +21,10 @@ export const exitCodes = {
   broker: 3,
   /** A topic given by name does not exist. */
   topic: 4,
-  /** The data directory is locked, read-only, on a full volume, of a newer format, or of another cluster or group. */
+  /**
+   * The data directory is locked, read-only, on a full volume, of a newer format, or of another cluster or group; or
+   * something else is where a file or directory of it belongs.
+   */
   directory: 5,
   /** Stored data is damaged: a person must look. */
   damaged: 6,
@@ -68,9 +71,15 @@ const VOLUME_FULL: Row = [
   'the volume is full: free some space (bytes and inodes) and start again; acknowledged records are safe',
 ]
 
+const IN_THE_WAY: Row = [
+  exitCodes.directory,
+  'a file or directory of the store belongs there: move what is there away and start again; acknowledged records are safe',
+]
+
 const FILE_SYSTEM: Readonly<Partial<Record<FileSystemErrorCode, Row>>> = {
   ERR_NO_SPACE: [exitCodes.directory, 'free some space (bytes and inodes) and start again'],
   ERR_READ_ONLY: [exitCodes.directory, 'check owner, mode and mount of the directory'],
+  ERR_WRONG_KIND: IN_THE_WAY,
   ERR_UNSUPPORTED: [exitCodes.directory],
   ERR_TOO_MANY_FILES: [exitCodes.io, 'raise the limit of open files (ulimit -n) and start again'],
 }
@@ -100,8 +109,8 @@ export function errorToExit(error: unknown): Ending {
   if (error instanceof HttpError)
     return ending(error, [exitCodes.usage, 'choose another with http.port and http.host'])
   if (error instanceof StorageError) {
-    const isFull = error.code === 'ERR_POISONED' && isForSpace(error.cause)
-    return ending(error, isFull ? VOLUME_FULL : STORAGE[error.code])
+    const row = error.code === 'ERR_POISONED' ? rowOfFailure(error.cause) : undefined
+    return ending(error, row ?? STORAGE[error.code])
   }
   if (error instanceof FileSystemError) return ending(error, FILE_SYSTEM[error.code] ?? FAILED_IO)
   if (error instanceof SourceError) return ending(error, SOURCE[error.code])
@@ -127,10 +136,11 @@ function configEnding(error: ConfigError): Ending {
   return { code: exitCodes.usage, message: `${first}${more}` }
 }
 
-/** Whether a failure, or what is behind it, is that no space was left. */
-function isForSpace(cause: unknown): boolean {
-  if (cause instanceof FileSystemError && cause.code === 'ERR_NO_SPACE') return true
-  return cause instanceof Error && isForSpace(cause.cause)
+/** What a failure of the store, or what is behind it, asks for; `undefined`: a look at the disk. */
+function rowOfFailure(cause: unknown): Row | undefined {
+  if (cause instanceof FileSystemError && cause.code === 'ERR_NO_SPACE') return VOLUME_FULL
+  if (cause instanceof FileSystemError && cause.code === 'ERR_WRONG_KIND') return IN_THE_WAY
+  return cause instanceof Error ? rowOfFailure(cause.cause) : undefined
 }
 
 function ending(error: Error, [code, advice]: Row): Ending {

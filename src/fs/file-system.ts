@@ -93,7 +93,7 @@ export interface FileSystem {
   /** Missing file: no error. */
   unlink(path: string): Promise<void>
 
-  /** One directory; no error when it exists. */
+  /** One directory; no error when it exists. `ERR_WRONG_KIND` when something else is there. */
   makeDirectory(path: string): Promise<void>
 
   /** Removes a directory and everything below; no error when it does not exist. */
@@ -135,6 +135,7 @@ export type FileSystemErrorCode =
   | 'ERR_READ_ONLY' // EROFS, EACCES, EPERM
   | 'ERR_TOO_MANY_FILES' // EMFILE, ENFILE
   | 'ERR_TOO_LONG' // more than the caller wanted to read
+  | 'ERR_WRONG_KIND' // EISDIR, ESPIPE: a directory or pipe instead of a file; anything instead of a directory to be made
   | 'ERR_UNSUPPORTED' // a file system or a setting that cannot keep the promises made here
   | 'ERR_IO' // everything else
 
@@ -164,6 +165,6 @@ export function isReadFailure(error: unknown): error is FileSystemError {
   return (
     error instanceof FileSystemError &&
     READING_CALLS.has(error.call) &&
-    (error.code === 'ERR_IO' || error.code === 'ERR_READ_ONLY')
+    (error.code === 'ERR_IO' || error.code === 'ERR_READ_ONLY' || error.code === 'ERR_WRONG_KIND')
   )
 }

@@ -36,6 +36,8 @@ describe('errorToExit', () => {
     [5, new FileSystemError('ERR_NO_SPACE', 'write', '/x')],
     [5, new StorageError('ERR_POISONED', 'failed', {}, new FileSystemError('ERR_NO_SPACE', 'write', '/x'))],
     [7, new StorageError('ERR_POISONED', 'failed', {}, new FileSystemError('ERR_IO', 'write', '/x'))],
+    [5, new FileSystemError('ERR_WRONG_KIND', 'mkdir', '/x')],
+    [5, new StorageError('ERR_POISONED', 'failed', {}, new FileSystemError('ERR_WRONG_KIND', 'mkdir', '/x'))],
     [5, new FileSystemError('ERR_UNSUPPORTED', 'lock', '/x')],
     [5, new LedgerError('ERR_LEDGER_FORMAT', 'newer')],
     [6, new StorageError('ERR_CORRUPT', 'flipped')],

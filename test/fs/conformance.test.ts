@@ -261,7 +261,7 @@ describe.each([
         { name: 'b', isDirectory: true },
         { name: 'c', isDirectory: false },
       ])
-      await expect(fs.makeDirectory(ref('a').path)).rejects.toMatchObject({ code: 'ERR_IO' })
+      await expect(fs.makeDirectory(ref('a').path)).rejects.toMatchObject({ code: 'ERR_WRONG_KIND' })
     })
 
     it('renames over an open file: later writes go to the new one', async () => {

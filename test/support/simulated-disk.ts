@@ -566,7 +566,7 @@ export class SimulatedDisk {
     const id = parent.entries.get(name)
     if (id === undefined) return
     const node = this.#nodes.get(id) as Node
-    if (node.kind === 'directory') throw simulatedError('ERR_IO', 'unlink', path)
+    if (node.kind === 'directory') throw simulatedError('ERR_WRONG_KIND', 'unlink', path)
     this.#removeName(parent, name, node)
   }
 
@@ -576,7 +576,7 @@ export class SimulatedDisk {
     const existing = parent.entries.get(name)
     if (existing !== undefined) {
       if (this.#nodes.get(existing)?.kind === 'directory') return
-      throw simulatedError('ERR_IO', 'makeDirectory', path)
+      throw simulatedError('ERR_WRONG_KIND', 'makeDirectory', path)
     }
     this.#takeInode('makeDirectory', path)
     const node = newDirectory(++this.#lastNode)
@@ -683,7 +683,7 @@ export class SimulatedDisk {
   #file(call: string, path: string): FileNode {
     const node = this.#lookup(path)
     if (node === undefined) throw simulatedError('ERR_NOT_FOUND', call, path)
-    if (node.kind !== 'file') throw simulatedError('ERR_IO', call, path)
+    if (node.kind !== 'file') throw simulatedError('ERR_WRONG_KIND', call, path)
     return node
   }
 
@@ -983,6 +983,7 @@ const errnoOf: Record<FileSystemErrorCode, string> = {
   ERR_READ_ONLY: 'EROFS',
   ERR_TOO_MANY_FILES: 'EMFILE',
   ERR_TOO_LONG: 'too long',
+  ERR_WRONG_KIND: 'EISDIR',
   ERR_UNSUPPORTED: 'ENOTSUP',
   ERR_IO: 'EIO',
 }

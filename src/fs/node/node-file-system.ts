@@ -127,7 +127,8 @@ export class NodeFileSystem implements FileSystem {
     return unlessMissing('read', path, () =>
       withDescriptor(path, READ_FLAGS, async (fd) => {
         const stats = fstatSync(fd)
-        if (!stats.isFile()) throw new Error('it is not a file')
+        if (!stats.isFile())
+          throw new FileSystemError('ERR_WRONG_KIND', 'read', path, new Error('it is not a file'))
         if (stats.size > bytesMax) throw new FileSystemError('ERR_TOO_LONG', 'read', path)
         if (stats.size > WHOLE_FILE_BYTES_MAX) throw new Error(`its ${stats.size} bytes are too many`)
         const bytes = Buffer.allocUnsafeSlow(stats.size)
@@ -163,7 +164,9 @@ export class NodeFileSystem implements FileSystem {
       try {
         await mkdir(path)
       } catch (error) {
-        if (errnoOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+        if (errnoOf(error) !== 'EEXIST') throw error
+        if (await leadsToDirectory(path)) return
+        throw new FileSystemError('ERR_WRONG_KIND', 'mkdir', path, new Error('it is there, and no directory'))
       }
     })
   }
@@ -249,6 +252,16 @@ export class NodeFileSystem implements FileSystem {
         this.#observer?.synced({ kind: 'directory', durationMs: performance.now() - startMs })
       }),
     )
+  }
+}
+
+async function leadsToDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    // A link that leads nowhere.
+    if (isMissing(error)) return false
+    throw error
   }
 }
 

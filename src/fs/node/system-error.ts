@@ -9,6 +9,8 @@ const codes: Readonly<Record<string, FileSystemErrorCode>> = {
   EROFS: 'ERR_READ_ONLY',
   EACCES: 'ERR_READ_ONLY',
   EPERM: 'ERR_READ_ONLY',
+  EISDIR: 'ERR_WRONG_KIND',
+  ESPIPE: 'ERR_WRONG_KIND',
   EMFILE: 'ERR_TOO_MANY_FILES',
   ENFILE: 'ERR_TOO_MANY_FILES',
 }

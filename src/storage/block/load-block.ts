@@ -37,7 +37,9 @@ export async function readDescriptor(fs: FileSystem, path: string): Promise<Uint
   try {
     return await readMessage(fs, path)
   } catch (error) {
-    if (!(error instanceof FileSystemError) || error.code !== 'ERR_IO') throw error
+    const isDamage =
+      error instanceof FileSystemError && (error.code === 'ERR_IO' || error.code === 'ERR_WRONG_KIND')
+    if (!isDamage) throw error
     throw new StorageError('ERR_CORRUPT', `descriptor ${path} cannot be read`, { path }, error)
   }
 }
