@@ -1,5 +1,6 @@
 import zlib from 'node:zlib'
 import { Decompress, decompress as unzstd } from 'fzstd'
+import { TooLargeError } from './too-large-error.ts'
 
 const KIB = 1024
 
@@ -19,15 +20,19 @@ const WINDOW_BYTES_MAX = 128 * KIB * KIB
 
 /**
  * One or more zstd frames, decompressed.
- * @throws {Error} what the decoder says, or that it would be more than `bytesMax`: nothing larger is ever allocated, but for
- *   windows of up to 128 MiB
+ * @throws {TooLargeError} when it would be more than `bytesMax`: nothing larger is ever allocated, but for windows of up to
+ *   128 MiB. {Error} What the decoder says
  */
 export async function decompressZstd(input: Buffer, bytesMax: number): Promise<Buffer> {
   if (nativeUnzstd !== undefined) {
     const chunkSize = Math.min(KIB * KIB, Math.max(16 * KIB, input.length * 4))
     const options = { chunkSize, maxOutputLength: bytesMax }
     return new Promise((resolve, reject) => {
-      nativeUnzstd(input, options, (error, output) => (error === null ? resolve(output) : reject(error)))
+      nativeUnzstd(input, options, (error, output) => {
+        if (error === null) resolve(output)
+        else if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') reject(error)
+        else reject(new TooLargeError(Math.max(zstdBytesMax(input), bytesMax + 1), bytesMax))
+      })
     })
   }
   let announced = 0
@@ -38,8 +43,8 @@ export async function decompressZstd(input: Buffer, bytesMax: number): Promise<B
     boundBytes += Math.max(frame.announcedBytes, frame.blockBytes)
     windowBytes = Math.max(windowBytes, frame.windowBytes)
   }
-  if (announced > bytesMax) throw tooLarge(announced, bytesMax)
-  if (windowBytes > Math.max(bytesMax, WINDOW_BYTES_MAX)) throw tooLarge(windowBytes, bytesMax)
+  if (announced > bytesMax) throw new TooLargeError(announced, bytesMax)
+  if (windowBytes > Math.max(bytesMax, WINDOW_BYTES_MAX)) throw new TooLargeError(windowBytes, bytesMax)
   if (boundBytes > bytesMax) return unzstdCounting(input, bytesMax)
   const output = unzstd(input)
   return Buffer.from(output.buffer, output.byteOffset, output.byteLength)
@@ -51,15 +56,11 @@ function unzstdCounting(input: Buffer, bytesMax: number): Buffer {
   let bytes = 0
   const stream = new Decompress((block) => {
     bytes += block.length
-    if (bytes > bytesMax) throw tooLarge(bytes, bytesMax)
+    if (bytes > bytesMax) throw new TooLargeError(Math.max(bytes, zstdBytesMax(input)), bytesMax)
     blocks.push(block)
   })
   stream.push(input, true)
   return Buffer.concat(blocks)
-}
-
-function tooLarge(bytes: number, bytesMax: number): Error {
-  return new Error(`${bytes} bytes at least, and ${bytesMax} are the limit`)
 }
 
 const ZSTD_MAGIC = 0xfd2fb528

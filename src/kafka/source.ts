@@ -80,6 +80,8 @@ export interface DamagedBatch {
   readonly nextOffset: number
   /** As the broker sent it; a copy. */
   readonly bytes: Uint8Array
+  /** It is sound, but becomes so much when it is decompressed, or more: that is more than is allowed. */
+  readonly decompressedBytes?: number
 }
 
 /** What Kafka holds for one of our partitions when it is assigned. */
@@ -140,7 +142,8 @@ export interface SourceHandler {
    */
   truncated?(partition: TopicPartition, place: CheckedPlace): Promise<StartDecision>
   /**
-   * The record batch at `offset` is damaged, or in a form that cannot be decoded (`ERR_BATCH`), also when fetched again.
+   * The record batch at `offset` is damaged, also when fetched again, in a form that cannot be decoded, or becomes too large
+   * (`ERR_BATCH`).
    * Everything before it has been delivered. Without this method the partition is held.
    */
   undecodable?(

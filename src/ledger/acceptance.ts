@@ -1,13 +1,13 @@
 import type { Gap } from './gap.ts'
 import type { Advance, LedgerRow } from './ledger-codec.ts'
-import type { HeldFor } from './partition-facts.ts'
+import { isForBatch, type HeldFor } from './partition-facts.ts'
 
 /** What a person accepts: that offsets are others now, or that some are lost. */
 export type AcceptanceKind = 'offsets' | 'gap'
 
 /** How a hold is accepted. */
 export function acceptanceOf(reason: HeldFor): AcceptanceKind {
-  return reason === 'deleted' || reason === 'undecodable' ? 'gap' : 'offsets'
+  return reason === 'deleted' || isForBatch(reason) ? 'gap' : 'offsets'
 }
 
 export interface Acceptance {
@@ -50,8 +50,9 @@ export function acceptHold(
   }
   switch (hold.reason) {
     case 'undecodable':
+    case 'batch-too-large':
     case 'deleted': {
-      const isKept = hold.reason === 'undecodable'
+      const isKept = isForBatch(hold.reason)
       const gapClass = isKept ? 'quarantined' : 'deleted'
       const gaps: Gap[] = [{ class: gapClass, fromOffset: nextOffset, nextOffset: hold.offset }]
       const { incarnation } = row
@@ -64,9 +65,12 @@ export function acceptHold(
         gaps,
         incarnation,
       }
-      const what = isKept
-        ? 'are of a record batch that cannot be decoded and is kept in quarantine'
-        : 'were deleted before they were read'
+      const what = {
+        undecodable: 'are of a record batch that cannot be decoded and is kept in quarantine',
+        'batch-too-large':
+          'are of a record batch that becomes larger than memory.budgetBytes and is kept in quarantine; with more of it they are stored',
+        deleted: 'were deleted before they were read',
+      }[hold.reason]
       const meaning = `${hold.offset - nextOffset} offsets from ${nextOffset} on ${what}: a gap (${gapClass}) is recorded`
       return { advance: step, nextOffset: hold.offset, meaning }
     }

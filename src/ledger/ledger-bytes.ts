@@ -31,6 +31,7 @@ const HOLD_CODES: Readonly<Record<HeldFor, number>> = {
   'ledger-behind': 3,
   deleted: 4,
   undecodable: 5,
+  'batch-too-large': 6,
 }
 const HOLDS = new Map(Object.entries(HOLD_CODES).map(([name, code]) => [code, name as HeldFor]))
 const CLASSES = new Map(Object.entries(CLASS_CODES).map(([name, code]) => [code, name as GapClass]))

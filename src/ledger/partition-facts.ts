@@ -5,13 +5,20 @@ export type HeldFor =
   | 'ledger-behind' // this store has committed more than its ledger knows
   | 'deleted' // what comes next was deleted before it was read
   | 'undecodable' // the record batch that comes next is damaged; it is in quarantine
+  | 'batch-too-large' // the record batch that comes next becomes more than is allowed; it is in quarantine
+
+/** For the record batch that comes next. Such a hold ends by itself when the batch is decoded after all. */
+export function isForBatch(reason: HeldFor): boolean {
+  return reason === 'undecodable' || reason === 'batch-too-large'
+}
 
 /** A hold that outlives the process: what a person accepts. */
 export interface HoldMark {
   readonly reason: HeldFor
   /**
    * `topic-recreated`: 0; `log-truncated`: where the log was cut, 0 when that is not known; `ledger-behind`: what was
-   * committed; `deleted`: the first offset that is left; `undecodable`: one past the last offset of the batch.
+   * committed; `deleted`: the first offset that is left; `undecodable`,
+   * `batch-too-large`: one past the last offset of the batch.
    */
   readonly offset: number
 }

@@ -28,6 +28,7 @@ const HOLD_REASONS = Object.keys({
   'ledger-behind': true,
   deleted: true,
   undecodable: true,
+  'batch-too-large': true,
   'damaged-block': true,
   quota: true,
   clock: true,

@@ -12,6 +12,7 @@ import type {
 import { partitionName, place } from '../kafka/topic-partition.ts'
 import { acceptanceOf } from '../ledger/acceptance.ts'
 import type { LedgerRow } from '../ledger/ledger-codec.ts'
+import { isForBatch } from '../ledger/partition-facts.ts'
 import type { RecordWrite } from '../storage/index.ts'
 import type { Committer } from './committer.ts'
 import type { Generation } from './generation.ts'
@@ -37,6 +38,8 @@ import {
   type StartPolicy,
 } from './start-plan.ts'
 import type { Step, StoreWriter } from './store-writer.ts'
+
+const MIB = 1024 * 1024
 
 const NO_RULE =
   'no mapping rule takes this topic, or it would share an entry with another: give it a rule of its own'
@@ -147,23 +150,34 @@ export class Assignment {
   }
 
   /**
-   * The record batch at `offset` is damaged, again and again: held, so that nothing is skipped. It goes to quarantine with
-   * the mark of the hold: once, however often it is met.
+   * The record batch at `offset` is damaged, again and again, or becomes too large: held, so that nothing is skipped. It
+   * goes to quarantine with the mark of the hold: once, however often it is met.
    */
   async undecodable(
     partition: TopicPartition,
     offset: number,
-    { message: detail }: Error,
+    { message }: Error,
     batch: DamagedBatch,
   ): Promise<StartDecision> {
     const { generation, clock } = this.#options
     const state = await generation.reached(partition, offset)
     if (state === undefined) return stoppingHold
-    const plan = { kind: 'hold', reason: 'undecodable', offset: batch.nextOffset, detail } as const
+    const { decompressedBytes } = batch
+    const reason = decompressedBytes === undefined ? 'undecodable' : 'batch-too-large'
+    const advice =
+      decompressedBytes === undefined
+        ? ''
+        : `; set memory.budgetBytes to ${Math.ceil(decompressedBytes / MIB)}MiB or more and restart: then it is read`
+    const plan = { kind: 'hold', reason, offset: batch.nextOffset, detail: message + advice } as const
     const arrivalMs = Math.floor(clock.nowUs() / 1000)
-    return this.#holdForGood(state, plan, [
-      quarantinedBatch(batch, state.acceptedOffset, detail, state, arrivalMs),
-    ])
+    const kept = quarantinedBatch(
+      batch,
+      state.acceptedOffset,
+      { cause: reason, detail: message },
+      state,
+      arrivalMs,
+    )
+    return this.#holdForGood(state, plan, [kept])
   }
 
   async #plan(partition: AssignedPartition): Promise<StartPlan> {
@@ -217,7 +231,7 @@ export class Assignment {
       return isBegun && state.hold?.reason === plan.reason ? markStep(state, plan, row) : []
     if (state.hold !== undefined) return []
     // A damaged batch is held again when it is met again, and what is known of it by then stays.
-    const isHeld = row?.hold !== undefined && row.hold.reason !== 'undecodable'
+    const isHeld = row?.hold !== undefined && !isForBatch(row.hold.reason)
     const isKnown = isBegun && plan.gaps.length === 0 && !isHeld && row?.topicId === state.topicId
     return isKnown ? [] : [{ ...plan, state, nextOffset: plan.offset }]
   }

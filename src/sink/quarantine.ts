@@ -85,7 +85,7 @@ export function quarantinedRecord(
 export function quarantinedBatch(
   { nextOffset, bytes }: DamagedBatch,
   fromOffset: number,
-  detail: string,
+  { cause, detail }: Omit<RejectionReason, 'rule'>,
   { topic, partition }: TopicPartition,
   arrivalMs: number,
 ): RecordWrite {
@@ -94,7 +94,7 @@ export function quarantinedBatch(
     timestampUs: arrivalMs * 1000,
     labels: [
       ...['from_offset', String(fromOffset), 'next_offset', String(nextOffset)],
-      ...['topic', topic, 'partition', String(partition), 'cause', 'undecodable'],
+      ...['topic', topic, 'partition', String(partition), 'cause', cause],
       ...['detail', legalLabelText(detail.slice(0, LABEL_LENGTH_MAX)) ?? ''],
     ],
     contentType: 'application/vnd.sediment.record-batch',

@@ -168,6 +168,45 @@ describeWithKafka('messages that cannot be stored', () => {
     expect((await command('rot', 'verify')).code).toBe(0)
   })
 
+  it('that are too large once decompressed hold their partition by name until there is memory for them', async () => {
+    await createTopics(broker.bootstrap, [{ name: 'huge' }])
+    await producer.send({ topic: 'huge', messages: [{ value: 'before' }] })
+    const value = Buffer.alloc(40_000_000, 'large ')
+    await producer.send({
+      topic: 'huge',
+      messages: [{ value }, { value: 'beside' }],
+      compression: kafkajs.CompressionTypes.GZIP,
+    })
+    await producer.send({ topic: 'huge', messages: [{ value: 'behind' }] })
+
+    const small = ['--set', 'kafka.topics=huge', '--set', 'kafka.fetchBytesMax=4MiB']
+    const sink = await start('huge', 'run', ...small, '--set', 'memory.budgetBytes=16MiB')
+    const ready = async (): Promise<string> => (await fetch(`${sink.address}/readyz`)).text()
+    try {
+      const why = /held \(batch-too-large\): huge\/0: .*set memory.budgetBytes to 39MiB or more and restart/
+      expect(await until(ready, (text) => text.includes('held'), 30_000)).toMatch(why)
+      expect(sink.log()).toMatch(
+        /"error".*batch-too-large.*set memory.budgetBytes to 39MiB or more and restart.*partition held/,
+      )
+      expect(sink.log()).not.toMatch('is damaged')
+      const metrics = await (await fetch(`${sink.address}/metrics`)).text()
+      expect(metrics).toMatch(/^sediment_held_partitions\{reason="batch-too-large"\} 1$/m)
+    } finally {
+      expect(await sink.stop()).toBe(0)
+    }
+    expect((await command('huge', 'gaps')).out).toMatch('held: huge/0: batch-too-large at 3, next is 1')
+    const meaning = (await command('huge', 'gap', 'accept', 'huge', '0')).out
+    expect(meaning).toMatch('larger than memory.budgetBytes')
+    expect(meaning).toMatch('nothing was changed')
+
+    const settings = ['--until-caught-up', ...small, '--set', 'memory.budgetBytes=39MiB']
+    expect(await (await start('huge', 'run', ...settings)).ended).toBe(0)
+    expect((await command('huge', 'gaps')).out).toBe('no gaps\n')
+    const stored = await command('huge', 'query', 'kafka/huge', '--json')
+    expect(stored.out.trim().split('\n')).toHaveLength(4)
+    expect((await command('huge', 'verify')).code).toBe(0)
+  })
+
   it('that were lost are found by reading the topic again, and stored once', async () => {
     await createTopics(broker.bootstrap, [{ name: 'proof', partitions: 2 }])
     const messages = Array.from({ length: 200 }, (_, index) => ({

@@ -60,6 +60,11 @@ describe('what is accepted', () => {
       { reason: 'undecodable', offset: 104 },
       { incarnation: 0, nextOffset: 104, records: 100, gapOffsets: new Map([['quarantined', 4]]) },
     ],
+    [
+      'gap',
+      { reason: 'batch-too-large', offset: 104 },
+      { incarnation: 0, nextOffset: 104, records: 100, gapOffsets: new Map([['quarantined', 4]]) },
+    ],
   ])('by %s accept of %j is durable and held no more', (kind, hold, expected) => {
     const { plan, ledger } = accepted(kind, hold)
     const restored = new OffsetLedger()

@@ -657,6 +657,35 @@ describe('a position out of range', () => {
     expect(kept()).toHaveLength(1)
     expect(row()).toMatchObject({ nextOffset: 10, hold: { offset: 14 } })
   })
+
+  it('holds a partition whose next batch becomes too large, says what it needs, and goes on with that', async () => {
+    const { source, sink, storage, partition } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    const batch = { nextOffset: 14, bytes: Buffer.from('small'), decompressedBytes: 40_000_000 }
+    await sink.undecodable(p0, 10, new SourceError('ERR_BATCH', 'it becomes 40000000 bytes'), batch)
+
+    expect(partition(p0).hold).toMatchObject({
+      reason: 'batch-too-large',
+      detail: expect.stringMatching(
+        /^it becomes 40000000 bytes; set memory.budgetBytes to 39MiB or more and restart: then it is read; .*gap accept orders 0/,
+      ),
+    })
+    const row = () => storage.ledger.position({ clusterId: 'cluster-1', ...p0 })
+    expect(row()).toMatchObject({ nextOffset: 10, hold: { reason: 'batch-too-large', offset: 14 } })
+    const [kept] = storage.stored.filter(({ target }) => target.bucket === 'quarantine')
+    expect(kept).toMatchObject({ content: Buffer.from('small') })
+    expect(kept?.labels).toContain('batch-too-large')
+
+    await source.assign(p0)
+    expect(partition(p0).hold).toBeUndefined()
+    await source.deliver(p0, 20)
+    await settled()
+    expect(row()).toMatchObject({ nextOffset: 30, hold: undefined })
+  })
 })
 
 describe('a rebalance', () => {

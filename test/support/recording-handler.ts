@@ -2,6 +2,7 @@ import type {
   AssignedPartition,
   CheckedPlace,
   Claim,
+  DamagedBatch,
   LogPlace,
   SourceBatch,
   SourceError,
@@ -26,7 +27,7 @@ export class RecordingHandler implements SourceHandler {
   readonly revocations: number[] = []
   readonly outOfRanges: OutOfRange[] = []
   readonly truncations: (TopicPartition & CheckedPlace)[] = []
-  readonly damages: { offset: number; error: SourceError }[] = []
+  readonly damages: { offset: number; error: SourceError; batch: DamagedBatch }[] = []
   readonly failures: Error[] = []
 
   store = ''
@@ -73,8 +74,13 @@ export class RecordingHandler implements SourceHandler {
     return { kind: 'hold', reason: 'truncated' }
   }
 
-  async undecodable(_: TopicPartition, offset: number, error: SourceError): Promise<StartDecision> {
-    this.damages.push({ offset, error })
+  async undecodable(
+    _: TopicPartition,
+    offset: number,
+    error: SourceError,
+    batch: DamagedBatch,
+  ): Promise<StartDecision> {
+    this.damages.push({ offset, error, batch })
     return { kind: 'hold', reason: error.message }
   }
 

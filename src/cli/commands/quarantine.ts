@@ -93,12 +93,12 @@ async function showBatch(
   { payload, json }: QuarantineShowOptions,
   { stdout }: Context,
 ): Promise<void> {
-  const { topic, partition, offset, batchEnd = 0, detail, stored } = found
+  const { topic, partition, offset, batchEnd = 0, cause, detail, stored } = found
   if (payload === true) return stdout.write(await stored.read())
   if (json === true) return stdout.line(recordJson(found))
   return stdout.lines([
     `batch     ${topic}/${partition} offsets ${offset} to ${batchEnd - 1}`,
-    `cause     undecodable: ${detail}`,
+    `cause     ${cause}: ${detail}`,
     `arrived   ${formatTimeUs(stored.timestampUs)}`,
     `bytes     ${formatBytes(stored.contentBytes)} as the broker sent them; see them with --payload`,
     `kept in   ${stored.bucket}/${stored.entry} at ${stored.timestampUs}`,

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { decompressFrameSync } from 'lz4-napi'
 import snappy from 'snappy'
+import { TooLargeError } from '../../base/too-large-error.ts'
 import { decompressZstd, zstdBytesMax } from '../../base/zstd.ts'
 import { lz4Bytes, lz4BytesMax, snappyBytes } from './decompressed-size.ts'
 
@@ -21,8 +22,8 @@ const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)
  * pool has begun, and what their allocator has of a thread is not given back when another one frees it, without end for
  * batches of 20 MB.
  *
- * @throws {Error} what the codec says, that `codec` is unknown, or that it would be more than `bytesMax`: that is known
- *   before anything is undone where the input says how much it will be, and else while it is undone
+ * @throws {TooLargeError} when it would be more than `bytesMax`: that is known before anything is undone where the input
+ *   says how much it will be, and else while it is undone. {Error} What the codec says, or that `codec` is unknown
  */
 export async function decompress(codec: number, input: Buffer, bytesMax: number): Promise<Buffer> {
   switch (codec) {
@@ -32,7 +33,7 @@ export async function decompress(codec: number, input: Buffer, bytesMax: number)
         maxOutputLength: bytesMax,
       }).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error
-        throw new Error(`it becomes more than ${bytesMax} bytes, and that is the limit`)
+        throw new TooLargeError(Math.max(gzipBytes(input), bytesMax + 1), bytesMax)
       })
     case Codec.snappy:
       return unsnappy(input, bytesMax)
@@ -63,9 +64,7 @@ export function decompressedBytesMax(codec: number, input: Buffer): number {
 }
 
 function assertFits(bytes: number, bytesMax: number): void {
-  if (bytes > bytesMax) {
-    throw new Error(`it becomes ${bytes} bytes, and ${bytesMax} are the limit`)
-  }
+  if (bytes > bytesMax) throw new TooLargeError(bytes, bytesMax)
 }
 
 /**
@@ -99,13 +98,9 @@ function unsnappy(input: Buffer, bytesMax: number): Buffer {
     assertFits(snappyBytes(input), bytesMax)
     return snappy.uncompressSync(input) as Buffer
   }
+  assertFits(xerialBytes(input), bytesMax)
   const blocks: Buffer[] = []
-  let bytes = 0
-  for (const block of xerialBlocks(input)) {
-    bytes += snappyBytes(block)
-    assertFits(bytes, bytesMax)
-    blocks.push(snappy.uncompressSync(block) as Buffer)
-  }
+  for (const block of xerialBlocks(input)) blocks.push(snappy.uncompressSync(block) as Buffer)
   return blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks)
 }
 

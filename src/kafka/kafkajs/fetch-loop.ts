@@ -480,9 +480,13 @@ export class FetchLoop {
     batch: DamagedBatch,
   ): void {
     const facts = { topic: state.topic, partition: state.partition, position: state.position }
-    this.options.logger.warn({ ...facts, error: error.message }, 'fetched a record batch that is damaged')
+    this.options.logger.warn(
+      { ...facts, error: error.message },
+      'fetched a record batch that cannot be decoded',
+    )
     this.delay(state)
-    if (state.failures < DECODE_ATTEMPTS) return
+    const isSound = batch.decompressedBytes !== undefined
+    if (!isSound && state.failures < DECODE_ATTEMPTS) return
     const offset = state.position
     void this.ask(generation, state, () => {
       const { handler } = this.options

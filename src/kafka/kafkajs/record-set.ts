@@ -1,4 +1,5 @@
 import { crc32c } from '../../base/crc32.ts'
+import { TooLargeError } from '../../base/too-large-error.ts'
 import { SourceError, type AbsentOffsets, type DamagedBatch, type SourceRecord } from '../source.ts'
 import { absentOffsets } from './absent-offsets.ts'
 import { Codec, decompressedBytesMax } from './codecs.ts'
@@ -91,8 +92,10 @@ export async function decodeRecordSet(
     for (const [index, batch] of batches.entries()) {
       if (isWanted(index)) {
         const payload = payloads?.[index]
-        if (payload?.status === 'rejected')
-          throw damaged(batch.baseOffset, `does not decompress: ${errorText(payload.reason)}`, payload.reason)
+        if (payload?.status === 'rejected') {
+          const what = payload.reason instanceof TooLargeError ? 'is not decompressed' : 'does not decompress'
+          throw damaged(batch.baseOffset, `${what}: ${errorText(payload.reason)}`, payload.reason)
+        }
         const content = payload?.value ?? batch.bytes.subarray(HEADER_BYTES)
         isView ||= codecOf(batch) === Codec.none
         if (codecOf(batch) !== Codec.none) bytes += content.length
@@ -122,7 +125,10 @@ export async function decodeRecordSet(
     bytes: isView ? bytes + recordSet.length : bytes,
     isView,
     error,
-    damaged: error && damagedBatch(recordSet, nextOffset, highWatermark, batches, scanned.endBytes),
+    damaged: error && {
+      ...damagedBatch(recordSet, nextOffset, highWatermark, batches, scanned.endBytes),
+      ...(error.cause instanceof TooLargeError && { decompressedBytes: error.cause.neededBytes }),
+    },
   }
 }
 

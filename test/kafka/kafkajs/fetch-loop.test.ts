@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { getMaxListeners } from 'node:events'
+import { gzipSync } from 'node:zlib'
 
 import { silentLogger } from '../../../src/base/logger.ts'
 import { heldBytes } from '../../../src/kafka/held-bytes.ts'
@@ -13,10 +14,13 @@ import { SourceError, type LogPlace } from '../../../src/kafka/source.ts'
 import { RecordingHandler } from '../../support/recording-handler.ts'
 
 const RECORDS_PER_BATCH = 3
+const DECOMPRESSED_BYTES_MAX = 1 << 20
 
 /** A broker whose logs are made of batches of three records; it answers with one batch a partition. */
 class FakeBroker {
   readonly damagedAt = new Map<number, number>()
+  /** Offsets whose batches are compressed and become more than is allowed. */
+  readonly hugeAt = new Map<number, number>()
   readonly asked: number[][] = []
   logEnd = 30
   /** What the records of its answers are said to lie in. */
@@ -58,7 +62,9 @@ class FakeBroker {
 
   private batch(partition: number, position: number): Buffer {
     const baseOffset = position - (position % RECORDS_PER_BATCH)
+    const isHuge = this.hugeAt.get(partition) === baseOffset
     const batch = encodeBatch({
+      ...(isHuge && { codec: 1, compress: () => gzipSync(Buffer.alloc(DECOMPRESSED_BYTES_MAX + 1)) }),
       baseOffset: BigInt(baseOffset),
       leaderEpoch: [...this.epochStarts].filter(([start]) => start <= baseOffset).at(-1)![1],
       records: [0, 1, 2].map((offsetDelta) => ({ offsetDelta, value: Buffer.from('v') })),
@@ -88,7 +94,12 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
   const answers: Rig['answers'] = { check: ({ offset }) => offset, confirm: () => Promise.resolve() }
   const loop = new FetchLoop({
     handler,
-    limits: { maxWaitMs: 5, maxBytes, maxBytesPerPartition: 1 << 20, decompressedBytesMax: 64 << 20 },
+    limits: {
+      maxWaitMs: 5,
+      maxBytes,
+      maxBytesPerPartition: 1 << 20,
+      decompressedBytesMax: DECOMPRESSED_BYTES_MAX,
+    },
     clock: realClock,
     logger: silentLogger,
     leaderOf: () => 1,
@@ -131,6 +142,16 @@ test('a damaged batch is fetched again, then holds its partition by name; the ot
   expect(handler.offsets('t', 1)).toEqual(upTo(30))
   expect(handler.damages).toMatchObject([{ offset: 6, error: { code: 'ERR_BATCH' } }])
   expect(broker.asked.filter((partitions) => partitions.includes(0)).length).toBe(2 + 3)
+})
+
+test('a batch that becomes too large is sound: it is not fetched again, and says what it needs', async () => {
+  const { broker, handler, run } = rig(2)
+  broker.hugeAt.set(0, 6)
+  await run(() => handler.damages.length > 0 && handler.offsets('t', 1).length === 30)
+  expect(handler.offsets('t', 0)).toEqual(upTo(6))
+  const batch = { nextOffset: 9, decompressedBytes: DECOMPRESSED_BYTES_MAX + 1 }
+  expect(handler.damages).toMatchObject([{ offset: 6, error: { code: 'ERR_BATCH' }, batch }])
+  expect(broker.asked.filter((partitions) => partitions.includes(0)).length).toBe(2 + 1)
 })
 
 test('damage on the way is cured by fetching again', async () => {

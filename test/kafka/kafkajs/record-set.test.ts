@@ -324,15 +324,26 @@ describe('compression', () => {
     expect(bytes).toBeGreaterThan(set.length + 2 * 500 * 10)
   })
 
-  test.each(codecs)('%s: a batch that becomes more than the limit is damaged', async (_, codec, compress) => {
-    const first = encodeBatch({ baseOffset: 0n, records: numbered(3), codec, compress })
-    const bomb = encodeBatch({ baseOffset: 3n, records: numbered(5000), codec, compress })
-    const limits = { decompressedBytesMax: 8 << 10 }
-    const decoded = await decodeRecordSet(Buffer.concat([first, bomb]), 0, HIGH, [], limits)
-    expect([decoded.records.length, decoded.nextOffset]).toEqual([3, 3])
-    expect(decoded.error).toMatchObject({ code: 'ERR_BATCH', message: expect.stringMatching(/8192.*limit/) })
-    expect(decoded.damaged).toEqual({ nextOffset: 5003, bytes: bomb })
-  })
+  test.each(codecs)(
+    '%s: a batch that becomes more than the limit is not decoded, and says what it needs',
+    async (_, codec, compress) => {
+      const first = encodeBatch({ baseOffset: 0n, records: numbered(3), codec, compress })
+      const bomb = encodeBatch({ baseOffset: 3n, records: numbered(5000), codec, compress })
+      const limits = { decompressedBytesMax: 8 << 10 }
+      const decoded = await decodeRecordSet(Buffer.concat([first, bomb]), 0, HIGH, [], limits)
+      expect([decoded.records.length, decoded.nextOffset]).toEqual([3, 3])
+      expect(decoded.error).toMatchObject({
+        code: 'ERR_BATCH',
+        message: expect.stringMatching(/8192.*limit/),
+      })
+      expect(decoded.damaged).toMatchObject({ nextOffset: 5003, bytes: bomb })
+      const { decompressedBytes } = decoded.damaged!
+      expect(decompressedBytes).toBeGreaterThan(limits.decompressedBytesMax)
+      const larger = { decompressedBytesMax: decompressedBytes! }
+      const again = await decodeRecordSet(bomb, 3, HIGH, [], larger)
+      expect([again.records.length, again.error]).toEqual([5000, undefined])
+    },
+  )
 
   test.each(codecs)(
     '%s: no more batches are decompressed than there is room for',
