@@ -227,7 +227,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'storage.directBytesMin': [
     bytes(64 * KIB, GIB),
     defaultLimits.directBytesMin,
-    'From this size on what a group holds for one block is written into the block at once, not into the log first.',
+    'From this size on what a group holds for one block is written into the block at once, not into the log first, and past the page cache where the file system can.',
   ],
   'storage.directBlocksMax': [
     count(0, 64),

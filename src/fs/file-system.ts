@@ -47,7 +47,10 @@ export interface DirectoryLock {
  *  - Writes handed over in one `writeSome` call are applied in order; two un-awaited calls for the same `lane` too.
  */
 export interface FileSystem {
-  /** Buffer that `writeSome` takes without copying. Its content is undefined. */
+  /**
+   * Buffer that `writeSome` takes without copying. Its content is undefined. What is written in large pieces that lie in
+   * their page of memory as in that of the file (`pageGap`) may go past the page cache: cheaper, but not there to be read.
+   */
   allocate(bytes: number): Uint8Array
 
   /**

@@ -28,6 +28,16 @@ switch (task) {
     tell({ counts, code: (error as { code?: unknown }).code })
     break
   }
+  case 'write-pages-past-limit': {
+    const bytes = fs.allocate(1_000_000).fill(7)
+    const counts = await fs.writeSome('projection', [{ file: file('a'), atBytes: 0, bytes }])
+    const again = await fs.writeSome('projection', [
+      { file: file('b'), atBytes: 0, bytes: bytes.subarray(0, 100_000) },
+    ])
+    await fs.close()
+    tell({ counts: [...counts, ...again] })
+    break
+  }
   case 'open-many': {
     for (let index = 0; index < 300; index++) {
       await writeAll(fs, 'projection', [

@@ -1,6 +1,7 @@
 import { closeSync, constants, fdatasync, ftruncateSync, openSync, writeSync, writevSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { FileSystemError, type FileKind } from '../file-system.ts'
+import { PAGE_BYTES } from '../page.ts'
 import { HandleCache, type Handle } from './handle-cache.ts'
 import { errnoOf, fileSystemError } from './system-error.ts'
 import {
@@ -69,8 +70,11 @@ function writeOps({ ops, buffers }: WriteRequest): Float64Array | undefined {
     const handle = handles.open(path, kind, true)
     let end = first + 1
     let length = field(first, 4)
+    const isDirect = field(first, 5) === 1
     while (
+      !isDirect &&
       end < opCount &&
+      field(end, 5) === 0 &&
       end - first < BUFFERS_PER_WRITEV &&
       field(end, 0) === field(first, 0) &&
       field(end, 1) === field(first, 1) + length
@@ -80,7 +84,11 @@ function writeOps({ ops, buffers }: WriteRequest): Float64Array | undefined {
     }
     let written: number
     try {
-      if (end - first === 1) {
+      if (isDirect) {
+        const start = field(first, 3)
+        const bytes = (views[field(first, 2)] as Uint8Array).subarray(start, start + length)
+        written = writeDirect(handle, bytes, field(first, 1))
+      } else if (end - first === 1) {
         written = writeSync(
           handle.fd,
           views[field(first, 2)] as Uint8Array,
@@ -105,6 +113,50 @@ function writeOps({ ops, buffers }: WriteRequest): Float64Array | undefined {
     first = end
   }
   return undefined
+}
+
+/** Once for the thread: a data directory is one file system. */
+let isDirectRefused = false
+
+/** Whole pages go straight to the disk, the rest of the first and of the last one through the page cache. */
+function writeDirect({ fd, path }: Handle, bytes: Uint8Array, atBytes: number): number {
+  const firstPage = Math.ceil(atBytes / PAGE_BYTES) * PAGE_BYTES - atBytes
+  const lastPage = Math.floor((atBytes + bytes.byteLength) / PAGE_BYTES) * PAGE_BYTES - atBytes
+  let at = 0
+  for (const end of [firstPage, lastPage, bytes.byteLength]) {
+    const isWhole = at === firstPage && end === lastPage
+    if (end === at) continue
+    const written = isWhole
+      ? writePages(fd, path, bytes.subarray(at, end), atBytes + at)
+      : writeSync(fd, bytes, at, end - at, atBytes + at)
+    at += written
+    if (at < end) return at
+  }
+  return at
+}
+
+function writePages(fd: number, path: string, pages: Uint8Array, atBytes: number): number {
+  const direct = isDirectRefused ? undefined : openDirect(path)
+  if (direct === undefined) return writeSync(fd, pages, 0, pages.byteLength, atBytes)
+  try {
+    return writeSync(direct, pages, 0, pages.byteLength, atBytes)
+  } catch (error) {
+    if (errnoOf(error) !== 'EINVAL') throw error
+    isDirectRefused = true
+    return writeSync(fd, pages, 0, pages.byteLength, atBytes)
+  } finally {
+    closeSync(direct)
+  }
+}
+
+/** For one write: what it fails with, the write through the page cache can say better. */
+function openDirect(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_DIRECT)
+  } catch (error) {
+    isDirectRefused = errnoOf(error) === 'EINVAL'
+    return undefined
+  }
 }
 
 /** All ops before `first` whole, then `written` bytes, then nothing. */

@@ -6,6 +6,7 @@ import {
   type FileSystemObserver,
   type WriteOp,
 } from '../file-system.ts'
+import { isAligned } from './aligned-memory.ts'
 import { spawnDiskWorker } from './spawn-worker.ts'
 import { fileSystemError } from './system-error.ts'
 import {
@@ -19,6 +20,9 @@ import {
 
 /** Beyond this many known paths both sides forget them all and learn anew. */
 const PATHS_MAX = 65_536
+
+/** Smaller writes go through the page cache: what it gathers is cheaper than a request each. */
+const DIRECT_BYTES_MIN = 64 * 1024
 
 interface Pending {
   resolve(reply: WorkerReply): void
@@ -69,6 +73,7 @@ export class Lane {
     for (const [index, { file, atBytes, bytes }] of ops.entries()) {
       let buffer = 0
       let start = bytes.byteOffset
+      const isDirect = bytes.byteLength >= DIRECT_BYTES_MIN && isAligned(bytes, atBytes)
       if (bytes.buffer instanceof SharedArrayBuffer) {
         const known = bufferNumbers.get(bytes.buffer)
         buffer = known ?? buffers.push(bytes.buffer) - 1
@@ -79,7 +84,7 @@ export class Lane {
         copied += bytes.byteLength
       }
       packed.set(
-        [this.#numberOf(file, sequence), atBytes, buffer, start, bytes.byteLength],
+        [this.#numberOf(file, sequence), atBytes, buffer, start, bytes.byteLength, isDirect ? 1 : 0],
         index * OP_FIELDS,
       )
     }

@@ -1,3 +1,5 @@
+import { allocateAligned } from './aligned-memory.ts'
+
 const SLAB_BYTES = 1024 * 1024
 const LARGE_BYTES = 64 * 1024
 const ALIGN_BYTES = 8
@@ -8,7 +10,7 @@ export class SharedSlab {
   #used = 0
 
   allocate(bytes: number): Uint8Array {
-    if (bytes >= LARGE_BYTES) return new Uint8Array(new SharedArrayBuffer(bytes))
+    if (bytes >= LARGE_BYTES) return allocateAligned(bytes)
     if (this.#slab === undefined || this.#used + bytes > SLAB_BYTES) {
       this.#slab = new SharedArrayBuffer(SLAB_BYTES)
       this.#used = 0

@@ -11,7 +11,7 @@ export interface WriteRequest {
   readonly forgetPaths: boolean
   /** New paths; their numbers go on from the ones known. */
   readonly paths: readonly PathAndKind[]
-  /** `OP_FIELDS` numbers an op: path, atBytes, buffer, start in the buffer, length. */
+  /** `OP_FIELDS` numbers an op: path, atBytes, buffer, start in the buffer, length, 1 to bypass the page cache. */
   readonly ops: Float64Array
   readonly buffers: readonly (SharedArrayBuffer | ArrayBuffer)[]
   /** Sync the files written, when every byte was. */
@@ -75,4 +75,4 @@ export interface WorkerOptions {
   readonly handlesMax: number
 }
 
-export const OP_FIELDS = 5
+export const OP_FIELDS = 6

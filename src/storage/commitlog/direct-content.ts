@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { copyInto } from '../../base/copy-into.ts'
 import type { FileSystem, WriteOp } from '../../fs/file-system.ts'
+import { PAGE_BYTES, pageGap } from '../../fs/page.ts'
 import { writeAll, writeAllAndSync } from '../../fs/write-all.ts'
 import type { OpenBlock } from '../block/block.ts'
 import type { StorePaths } from '../paths.ts'
@@ -24,11 +25,11 @@ export class DirectContent {
   /** Blocks that no frame known to be durable names, and the first frame that will. */
   readonly #ahead = new Map<OpenBlock, number>()
 
-  /** @param groupBytesMax of the store: the buffer is no larger */
+  /** @param groupBytesMax of the store: the buffer is larger by a page at the most */
   constructor(fs: FileSystem, paths: StorePaths, groupBytesMax: number) {
     this.#fs = fs
     this.#paths = paths
-    this.#stageBytes = Math.min(STAGE_BYTES_MAX, groupBytesMax)
+    this.#stageBytes = Math.min(STAGE_BYTES_MAX, groupBytesMax) + PAGE_BYTES
   }
 
   /** Resolves when the content of these blocks is durable, and the names of its files too (W2). */
@@ -79,23 +80,25 @@ export class DirectContent {
     const stage = (this.#stage ??= this.#fs.allocate(this.#stageBytes))
     for (const { block, blkAtBytes, scattered } of blocks) {
       let atBytes = blkAtBytes
-      let stagedBytes = 0
+      let from = pageGap(stage.byteOffset, blkAtBytes)
+      let to = from
       const flush = async (): Promise<void> => {
-        const op: WriteOp = { file: block.data, atBytes, bytes: stage.subarray(0, stagedBytes) }
+        const op: WriteOp = { file: block.data, atBytes, bytes: stage.subarray(from, to) }
         await writeAll(this.#fs, 'projection', [op])
-        atBytes += stagedBytes
-        stagedBytes = 0
+        atBytes += to - from
+        from = pageGap(stage.byteOffset, atBytes)
+        to = from
       }
       for (const content of scattered) {
-        for (let from = 0; from < content.byteLength;) {
-          const part = content.subarray(from, from + stage.byteLength - stagedBytes)
-          copyInto(stage, stagedBytes, part)
-          stagedBytes += part.byteLength
-          from += part.byteLength
-          if (stagedBytes === stage.byteLength) await flush()
+        for (let taken = 0; taken < content.byteLength;) {
+          const part = content.subarray(taken, taken + stage.byteLength - to)
+          copyInto(stage, to, part)
+          to += part.byteLength
+          taken += part.byteLength
+          if (to === stage.byteLength) await flush()
         }
       }
-      if (stagedBytes > 0) await flush()
+      if (to > from) await flush()
     }
     await this.#fs.syncFiles(blocks.map(({ block }) => block.data))
   }

@@ -1,5 +1,6 @@
 import { copyInto } from '../../base/copy-into.ts'
 import { crc32 } from '../../base/crc32.ts'
+import { PAGE_BYTES, pageGap } from '../../fs/page.ts'
 import { encodeRecord, recordStateNumber, stateFieldBytes } from '../codec/record-codec.ts'
 import { finishWalEntry, walEntryType, walHeadBytes, walTailBytes } from '../wal/wal-codec.ts'
 import type { RecordWrite } from '../record.ts'
@@ -52,8 +53,9 @@ export async function buildGroup(
   const encodedChanges = changes.map(({ change }) => encodeBlockChange(change))
   const frameBytesMax = boundBytes(groups, submissions, directGroups) + editsBytes(edits, encodedChanges)
   const directBytes = [...directGroups].reduce((sum, group) => sum + group.contentBytes, 0)
-  const isScattered = frameBytesMax + directBytes > buffers.standardBytes
-  const buffer = await buffers.take(isScattered ? frameBytesMax : frameBytesMax + directBytes)
+  const behindBytesMax = directBytes + directGroups.size * PAGE_BYTES
+  const isScattered = frameBytesMax + behindBytesMax > buffers.standardBytes
+  const buffer = await buffers.take(isScattered ? frameBytesMax : frameBytesMax + behindBytesMax)
   const target = Buffer.from(buffer.bytes.buffer, buffer.bytes.byteOffset, buffer.bytes.byteLength)
 
   let at = FRAME_HEADER_BYTES
@@ -129,6 +131,7 @@ export async function buildGroup(
   target.fill(0, at, frameEnd)
   at = frameEnd
   for (const group of isScattered ? [] : directGroups) {
+    at += pageGap(target.byteOffset + at, group.blkAtBytes)
     contentRanges.set(group, buffer.bytes.subarray(at, at + group.contentBytes))
     at = copyContents(target, at, group.writes)
   }

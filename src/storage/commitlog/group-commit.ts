@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
+import { PAGE_BYTES } from '../../fs/page.ts'
 import type { BlockManager } from '../block/block-manager.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
@@ -81,8 +82,10 @@ export class GroupCommit {
 
   constructor(options: GroupCommitOptions) {
     this.#options = options
-    this.#buffers = new FrameBuffers(options.fs, options.limits.groupBytesMax * 2, FRAME_BUFFERS)
-    this.#directContent = new DirectContent(options.fs, options.paths, options.limits.groupBytesMax)
+    const { groupBytesMax, directBlocksMax } = options.limits
+    const bufferBytes = groupBytesMax * 2 + directBlocksMax * PAGE_BYTES
+    this.#buffers = new FrameBuffers(options.fs, bufferBytes, FRAME_BUFFERS)
+    this.#directContent = new DirectContent(options.fs, options.paths, groupBytesMax)
     this.#lastFrameMs = options.clock.monotonicMs()
     this.#nextSequence = options.log.position.sequence + 1
     this.#previousChain = options.log.position.chain

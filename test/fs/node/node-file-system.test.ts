@@ -10,7 +10,9 @@ import type { FileKind, FileRef, WriteOp } from '../../../src/fs/file-system.ts'
 import { defaultHandlesMax } from '../../../src/fs/node/descriptor-limit.ts'
 import { NodeFileSystem } from '../../../src/fs/node/node-file-system.ts'
 import { SharedSlab } from '../../../src/fs/node/shared-slab.ts'
+import { pageGap } from '../../../src/fs/page.ts'
 import { writeAll } from '../../../src/fs/write-all.ts'
+import { Random } from '../../support/random.ts'
 
 /** Goal: what only a real kernel can show: limits, locks between processes, descriptors, the number of syncs. */
 
@@ -86,6 +88,17 @@ describe('limits', () => {
     expect(code).toBe('ERR_NO_SPACE')
   })
 
+  it('gives a short count at a file size limit inside a page, also past the page cache, and writes on', async () => {
+    // A shell counts in blocks of 512 bytes: 100 pages and a half.
+    const { fact } = await startChild('write-pages-past-limit', 'ulimit -f 804')
+
+    expect(fact).toEqual({ counts: [(await stat(`${root}/a`)).size, 100_000] })
+    const written = await readFile(`${root}/a`)
+    expect(written.length).toBeGreaterThan(0)
+    expect(written.length).toBeLessThanOrEqual(1_000_000)
+    expect(written.every((byte) => byte === 7)).toBe(true)
+  })
+
   it('opens more files than descriptors are allowed', async () => {
     const { fact } = await startChild('open-many', 'ulimit -n 100')
 
@@ -96,6 +109,48 @@ describe('limits', () => {
   it('takes its share of the descriptors that the process may have', () => {
     expect(defaultHandlesMax()).toBeGreaterThanOrEqual(16)
     expect(defaultHandlesMax()).toBeLessThanOrEqual(16_384)
+  })
+})
+
+describe('large writes from allocated memory', () => {
+  it('put each byte in its place, wherever in their pages they lie, beside small ones', async () => {
+    const seed = Date.now() % 1_000_000
+    const random = new Random(seed)
+    const fs = await open(4)
+    const memory = fs.allocate(1_000_000)
+    memory.set(random.bytes(memory.byteLength))
+    const expected = { a: Buffer.alloc(0), b: Buffer.alloc(0) }
+    for (let round = 0; round < 60; round++) {
+      const ops = Array.from({ length: 1 + random.below(3) }, (): WriteOp => {
+        const name = random.pick(['a', 'b'] as const)
+        const known = expected[name]
+        const atBytes = random.chance(0.6) ? known.length : random.below(known.length + 10_000)
+        const lengthBytes = random.pick([
+          random.below(5000),
+          65_536 + random.below(9000),
+          random.below(400_000),
+        ])
+        const from = random.chance(0.7) ? pageGap(memory.byteOffset, atBytes) : random.below(5000)
+        const bytes = memory
+          .subarray(from + 4096 * random.below(50), memory.byteLength)
+          .subarray(0, lengthBytes)
+        const file = Buffer.alloc(
+          Math.max(known.length, bytes.byteLength > 0 ? atBytes + bytes.byteLength : 0),
+        )
+        known.copy(file)
+        file.set(bytes, atBytes)
+        expected[name] = file
+        return { file: ref(name), atBytes, bytes }
+      })
+      if (random.chance(0.5)) await fs.writeAndSync('projection', ops)
+      else await fs.writeSome('projection', ops)
+
+      for (const { file } of ops) {
+        const name = file.path.endsWith('a') ? 'a' : 'b'
+        const isRight = expected[name].equals(await readFile(file.path))
+        expect({ seed, round, name, isRight }).toEqual({ seed, round, name, isRight: true })
+      }
+    }
   })
 })
 

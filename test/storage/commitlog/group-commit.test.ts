@@ -93,7 +93,7 @@ describe('a group', () => {
       ),
     )
 
-    expect(Math.max(...allocated)).toBeLessThanOrEqual(2 * limits.groupBytesMax)
+    expect(Math.max(...allocated)).toBeLessThanOrEqual(2 * limits.groupBytesMax + 8 * 4096)
     await storage.close()
     const reopened = await openStore(fs, { limits })
     for (let number = 0; number < 12; number++) {

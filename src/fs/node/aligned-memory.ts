@@ -1,0 +1,31 @@
+import { pageGap } from '../page.ts'
+
+const WASM_PAGE_BYTES = 64 * 1024
+
+/** Of the part of WebAssembly that is used here; the types of Node.js do not have it. */
+declare const WebAssembly: {
+  readonly Memory: new (size: { initial: number; maximum: number; shared: true }) => {
+    readonly buffer: SharedArrayBuffer
+  }
+}
+
+const aligned = new WeakSet<ArrayBufferLike>()
+
+/** Shared memory that begins at a page, where the platform can give it: memory of WebAssembly always does. */
+export function allocateAligned(bytes: number): Uint8Array {
+  const pages = Math.ceil(bytes / WASM_PAGE_BYTES)
+  let memory: SharedArrayBuffer
+  try {
+    memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer
+    aligned.add(memory)
+  } catch {
+    // It reserves gigabytes of addresses, which a limit on them may refuse.
+    memory = new SharedArrayBuffer(bytes)
+  }
+  return new Uint8Array(memory, 0, bytes)
+}
+
+/** Whether these bytes lie in their page as they will lie in that of the file. */
+export function isAligned(bytes: Uint8Array, atBytes: number): boolean {
+  return aligned.has(bytes.buffer) && pageGap(bytes.byteOffset, atBytes) === 0
+}
