@@ -24,8 +24,9 @@ import { directorySource } from './query/directory-reader.ts'
 import { discover } from './query/discover.ts'
 import { adoptEntries } from './recovery/adopt/adopt-entries.ts'
 import { Quarantine } from './recovery/adopt/quarantine.ts'
-import { applyPlans, findLostDirectContent } from './recovery/apply.ts'
+import { applyPlans } from './recovery/apply.ts'
 import type { BlockFacts, LogFacts } from './recovery/facts.ts'
+import { findMissingContent } from './recovery/missing-content.ts'
 import { checkpointBefore, onlyOf } from './recovery/waiting-frames.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './recovery/owed-content.ts'
 import { planBlock, salvageBlock, type BlockPlan, type PlannedBlock } from './recovery/plan.ts'
@@ -168,9 +169,10 @@ async function redoLog(
     return block.items.length > 0 ? [{ facts: block, plan: salvaged }] : []
   })
   say(`redo ${log.frames.length} groups in ${usable.length} blocks`)
-  const cut = await findLostDirectContent(fs, paths.root, usable, damage)
-  await writeOwed(fs, paths, joinOwed(await readOwed(fs, paths), cut.owed))
-  await applyPlans(fs, paths.root, usable, damage)
+  const known = await readOwed(fs, paths)
+  const found = await findMissingContent(fs, paths.root, usable, known, damage)
+  await writeOwed(fs, paths, joinOwed(known, found.owed))
+  await applyPlans(fs, paths.root, found.blocks, damage)
   for (const { error } of damage.places) throw error
   companion.restore(checkpoint.companion)
   for (const frame of log.frames) for (const delta of frame.deltas) companion.apply(delta)

@@ -11,72 +11,19 @@ import { EntryPaths, blockFiles, directoriesUpTo, stagedFiles, storePaths } from
 import { removalIntent, scanWal, walEntryType } from '../wal/wal-codec.ts'
 import type { BlockFacts, LoggedChange } from './facts.ts'
 import { mergeIntoDescriptor } from './merge-into-descriptor.ts'
-import type { OwedRecord } from './owed-content.ts'
-import { planMerge } from './plan-merge.ts'
 import { unlistCrc } from './unlist-crc.ts'
 import { isChange, isSavedByServer, type PlannedBlock } from './plan.ts'
-import type { ReturnedRecords } from './returned-records.ts'
 import { recordIndex } from './scan-blocks.ts'
 import { OpenLogs } from './open-logs.ts'
 import { readEntries } from './read-entries.ts'
-import { holdsContents } from './holds-content.ts'
 import { newIndex, newWal, walBytes, writeContents } from './redo-files.ts'
 import { readMessage } from '../read-message.ts'
-
-/** Direct content is compared with its CRC-32 up to this much, the newest first. */
-const DIRECT_CHECK_BYTES_MAX = 1024 * 1024 * 1024
 
 /** Entries that are looked at at once. */
 const PARALLEL = 16
 /** Entries whose files are replaced together, and how much their WALs may take in memory. */
 const TOGETHER_MAX = 256
 const TOGETHER_WAL_BYTES_MAX = 16 * 1024 * 1024
-
-/** Content that a group made durable in a data file, and that is not there any more. */
-export interface LostContent {
-  readonly path: string
-  readonly message: string
-}
-
-/**
- * The last part of step R4: content that went home before its frame must be there. Where it is not, that harms its record
- * only, which its CRC-32 tells. In blocks that ReductStore has saved or removed since it is owed. What was folded was
- * synced, and may have been moved. Entries whose files cannot be read are noted in `damage`.
- */
-export async function findLostDirectContent(
-  fs: FileSystem,
-  dataPath: string,
-  blocks: readonly PlannedBlock[],
-  damage: Damage,
-): Promise<{ lost: LostContent[]; owed: OwedRecord[]; returned: ReturnedRecords[] }> {
-  const direct = blocks
-    .flatMap(({ facts, plan }) => (plan.kind === 'open' ? facts.items.filter((item) => item.direct) : []))
-    .sort((a, b) => b.sequence - a.sequence)
-  const lost: LostContent[] = []
-  const owed: OwedRecord[] = []
-  const returned: ReturnedRecords[] = []
-  for (const { facts, plan } of blocks) {
-    if (plan.kind !== 'merge') continue
-    await damage.contain(facts, async () => {
-      const merge = await planMerge(fs, dataPath, facts, plan.entries)
-      owed.push(...merge.owed)
-      const { bucket, entry, blockId } = facts
-      const { length: records, 0: firstUs } = merge.returnedUs
-      if (firstUs !== undefined) returned.push({ bucket, entry, blockId, records, firstUs })
-    })
-  }
-  let budgetBytes = DIRECT_CHECK_BYTES_MAX
-  for (const item of direct) {
-    budgetBytes -= item.contentBytes
-    if (budgetBytes < 0) break
-    await damage.contain(item.block, async () => {
-      const path = new EntryPaths(dataPath, item.block).data(item.block.blockId)
-      if (!(await holdsContents(fs, path, await readEntries(fs, item))))
-        lost.push({ path, message: `content of group ${item.sequence} is not there` })
-    })
-  }
-  return { lost, owed, returned }
-}
 
 /**
  * Carries the plans out (steps R6 to R9). Every step may be interrupted and repeated: each file is written from the

@@ -78,8 +78,6 @@ export interface BlockFacts extends BlockName {
   readonly change: LoggedChange | undefined
   /** Behind `change`. */
   readonly items: readonly LoggedItem[]
-  /** Of a block without the WAL that the frames begin: content that went home before its frame is not in the data file. */
-  readonly lacksContent: boolean
   /** It has no file, and the index of its entry does not name it; or the entry is gone. */
   readonly isGone: boolean
   readonly wal:

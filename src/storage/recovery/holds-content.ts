@@ -1,6 +1,11 @@
 import { crc32 } from '../../base/crc32.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
-import { decodeRecord, recordStateNumber, type RecordFields } from '../codec/record-codec.ts'
+import {
+  decodeRecord,
+  recordStateNumber,
+  type DecodedRecord,
+  type RecordFields,
+} from '../codec/record-codec.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import { readIfThere } from './read-if-there.ts'
 
@@ -25,13 +30,24 @@ export async function holdsContent(
   return contentCrc32 === undefined || computed === contentCrc32
 }
 
-/** Whether the data file holds the content of the finished records that these WAL entries write. */
-export async function holdsContents(fs: FileSystem, path: string, entries: Uint8Array): Promise<boolean> {
+/**
+ * The finished records that these WAL entries write, and whose content the data file does not hold.
+ * @param isRead otherwise only what lies behind the end of the file counts
+ */
+export async function recordsWithoutContent(
+  fs: FileSystem,
+  path: string,
+  entries: Uint8Array,
+  isRead: boolean,
+): Promise<DecodedRecord[]> {
+  const dataBytes = (await fs.fileBytes(path)) ?? 0
+  const found: DecodedRecord[] = []
   for (const { type, payloadFromBytes, payloadToBytes } of scanWal(entries).entries) {
     if (type !== walEntryType.writeRecord) continue
     const record = decodeRecord(entries, payloadFromBytes, payloadToBytes)
-    const isFinished = record.state === recordStateNumber.finished
-    if (isFinished && !(await holdsContent(fs, path, record))) return false
+    const { state, beginBytes, endBytes } = record
+    if (state !== recordStateNumber.finished || beginBytes === endBytes) continue
+    if (endBytes > dataBytes || (isRead && !(await holdsContent(fs, path, record)))) found.push(record)
   }
-  return true
+  return found
 }

@@ -1,9 +1,10 @@
 import { crc32 } from '../../base/crc32.ts'
 import { atomicWrite } from '../../fs/atomic-write.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
+import type { DecodedRecord, RecordFields } from '../codec/record-codec.ts'
 import { StorageError } from '../errors.ts'
 import type { StorePaths } from '../paths.ts'
-import type { LabelList, RecordReader } from '../record.ts'
+import type { EntryName, LabelList, RecordReader } from '../record.ts'
 
 /**
  * A record of a durable frame whose content ReductStore has cut off between a kill and a start. It stands in its block
@@ -57,7 +58,7 @@ export async function writeOwed(
 
 /** What was known before and what was found now; of one place the latter counts. */
 export function joinOwed(known: readonly OwedRecord[], found: readonly OwedRecord[]): OwedRecord[] {
-  return [...new Map([...known, ...found].map((record) => [placeOf(record), record])).values()]
+  return [...new Map([...known, ...found].map((record) => [owedPlace(record), record])).values()]
 }
 
 /** Those that nobody has written again, removed or replaced. */
@@ -82,8 +83,21 @@ export async function labelsAsLeft(reader: RecordReader, record: OwedRecord): Pr
   }
 }
 
-function placeOf({ bucket, entry, timestampUs }: OwedRecord): string {
+export function owedPlace({ bucket, entry, timestampUs }: OwedRecord): string {
   return `${bucket}/${entry}/${timestampUs}`
+}
+
+export function owedRecord({ bucket, entry }: EntryName, record: RecordFields | DecodedRecord): OwedRecord {
+  const { timestampUs, labels, contentType, beginBytes, endBytes, contentCrc32 } = record
+  return {
+    bucket,
+    entry,
+    timestampUs: Number(timestampUs),
+    labels,
+    contentType,
+    contentBytes: endBytes - beginBytes,
+    ...(contentCrc32 === undefined ? {} : { contentChecksum: contentCrc32 }),
+  }
 }
 
 function checksumOf(records: readonly OwedRecord[]): number {

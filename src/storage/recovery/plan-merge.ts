@@ -15,9 +15,9 @@ import {
 import { scanRecord } from '../codec/scan-record.ts'
 import { EntryPaths } from '../paths.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
-import type { BlockFacts, BlockName, LoggedItem } from './facts.ts'
+import type { BlockFacts, LoggedItem } from './facts.ts'
 import { holdsContent } from './holds-content.ts'
-import type { OwedRecord } from './owed-content.ts'
+import { owedRecord, type OwedRecord } from './owed-content.ts'
 import { readEntries } from './read-entries.ts'
 import { recordIndex, sameLabels } from './scan-blocks.ts'
 import { readMessage } from '../read-message.ts'
@@ -240,17 +240,4 @@ function encoded(record: RecordFields): Uint8Array {
   const bytes = new Uint8Array(recordBytes(record))
   encodeRecord(bytes, 0, record)
   return bytes
-}
-
-function owedRecord({ bucket, entry }: BlockName, record: RecordFields): OwedRecord {
-  const { timestampUs, labels, contentType, beginBytes, endBytes, contentCrc32 } = record
-  return {
-    bucket,
-    entry,
-    timestampUs,
-    labels,
-    contentType,
-    contentBytes: endBytes - beginBytes,
-    ...(contentCrc32 === undefined ? {} : { contentChecksum: contentCrc32 }),
-  }
 }

@@ -3,13 +3,7 @@ import type { BlockFacts, LoggedChange, LoggedItem } from './facts.ts'
 
 /** What is to become of one block. Content of every frame is written again in all cases. */
 export type BlockPlan =
-  /** Stays open: its WAL becomes `keepWalBytes` of what is there plus `entries`. */
-  | {
-      readonly kind: 'open'
-      readonly keepWalBytes: number
-      readonly entries: readonly LoggedItem[]
-      readonly rewrite: boolean
-    }
+  | OpenPlan
   /** Its descriptor holds everything; listed with the descriptor's CRC. */
   | { readonly kind: 'folded' }
   /** ReductStore saved it since: what is missing is inserted at its present end. */
@@ -20,6 +14,16 @@ export type BlockPlan =
   | { readonly kind: 'change'; readonly logged: LoggedChange }
   /** Nothing is done about it: a person must look. `isLogLost`: not the block is damaged, but the log. */
   | { readonly kind: 'damaged'; readonly why: string; readonly isLogLost?: true }
+
+/** Stays open: its WAL becomes `keepWalBytes` of what is there plus `entries`. */
+export interface OpenPlan {
+  readonly kind: 'open'
+  readonly keepWalBytes: number
+  readonly entries: readonly LoggedItem[]
+  readonly rewrite: boolean
+  /** Times of records of `entries` whose content is owed: they are written as failed. */
+  readonly failedUs?: ReadonlySet<bigint>
+}
 
 /** Decides on one block; touches no disk, so that every crash picture is one row of a table test. */
 export function planBlock(facts: BlockFacts): BlockPlan {
@@ -93,7 +97,6 @@ function planItems(facts: BlockFacts): BlockPlan {
   if (restarts) {
     if (isForeign && !isOurFold) return { kind: 'merge', entries }
     if (wal === undefined && isComplete) return { kind: 'folded' }
-    if (wal === undefined && facts.lacksContent) return { kind: 'merge', entries }
     return { kind: 'open', keepWalBytes: 0, entries, rewrite: true }
   }
 

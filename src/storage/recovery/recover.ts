@@ -10,9 +10,10 @@ import type { LogCompanion } from '../options.ts'
 import type { StorePaths } from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import { requireSpace } from '../store-files.ts'
-import { applyPlans, byEntry, findLostDirectContent, type LostContent } from './apply.ts'
+import { applyPlans, byEntry } from './apply.ts'
 import type { BlockName, LogFacts } from './facts.ts'
 import { checkpointBefore, onlyOf } from './waiting-frames.ts'
+import { findMissingContent, type LostContent, type MissingContent } from './missing-content.ts'
 import { findNamelessContent, removeNamelessContent } from './nameless-content.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './owed-content.ts'
 import { planBlock, type PlannedBlock } from './plan.ts'
@@ -67,13 +68,13 @@ export async function planRecovery(fs: FileSystem, paths: StorePaths): Promise<R
   const known = await readOwed(fs, paths)
   if (log.damage.length > 0)
     return { log, blocks: [], faults: log.damage, damage, lost: [], owed: known, returned: [], nameless: [] }
-  const planned = [await planEntries(fs, paths, log, damage)]
+  const planned = [await planEntries(fs, paths, log, known, damage)]
   const faults = planned.flatMap(({ blocks }) => blocks.flatMap(faultOfLog))
   for (const frames of log.checkpoint.waiting) {
     const kept = await scanLog(fs, paths, checkpointBefore(frames), frames.endLog)
     for (const entry of kept.damage.length > 0 ? frames.entries : [])
       damage.note(entry, unusable(entry, kept.damage))
-    planned.push(await planEntries(fs, paths, onlyOf(kept, frames.entries), damage))
+    planned.push(await planEntries(fs, paths, onlyOf(kept, frames.entries), known, damage))
   }
   const owed = joinOwed(
     known,
@@ -98,13 +99,9 @@ async function planEntries(
   fs: FileSystem,
   paths: StorePaths,
   log: LogFacts,
+  known: readonly OwedRecord[],
   damage: Damage,
-): Promise<{
-  blocks: PlannedBlock[]
-  lost: LostContent[]
-  owed: OwedRecord[]
-  returned: ReturnedRecords[]
-}> {
+): Promise<MissingContent> {
   const facts = await scanBlocks(fs, paths.root, log, damage)
   const blocks = facts.map((block): PlannedBlock => ({ facts: block, plan: planBlock(block) }))
   for (const entryBlocks of byEntry(blocks)) {
@@ -115,9 +112,10 @@ async function planEntries(
     if (faults.length > 0) damage.note({ bucket, entry }, unusable({ bucket, entry }, faults))
   }
   const sound = blocks.filter(({ facts }) => damage.of(facts) === undefined)
-  const found = await findLostDirectContent(fs, paths.root, sound, damage)
+  const unsound = blocks.filter((block) => !sound.includes(block))
+  const found = await findMissingContent(fs, paths.root, sound, known, damage)
   const returned = await findReturnedByRewrites(fs, paths.root, sound, damage)
-  return { blocks, ...found, returned: [...found.returned, ...returned] }
+  return { ...found, blocks: [...unsound, ...found.blocks], returned: [...found.returned, ...returned] }
 }
 
 function faultOfLog({ facts, plan }: PlannedBlock): string[] {

@@ -5,13 +5,14 @@ import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import { decodeIndex, encodeIndex, type IndexEntry } from '../codec/index-codec.ts'
 import { indexEntryOf, lostIndexEntry } from '../codec/index-entry.ts'
+import { decodeRecord, recordStateNumber, rewriteRecord } from '../codec/record-codec.ts'
 import type { EntryPaths } from '../paths.ts'
 import { lookAtEntry, mayHaveNamed, namelessData } from '../query/entry-files.ts'
 import { rebuildIndex } from '../query/list-blocks.ts'
-import { walStopMarker } from '../wal/wal-codec.ts'
+import { finishWalEntry, scanWal, walStopMarker } from '../wal/wal-codec.ts'
 import type { LoggedItem } from './facts.ts'
 import type { OpenLogs } from './open-logs.ts'
-import { isChange, type BlockPlan, type PlannedBlock } from './plan.ts'
+import { isChange, type OpenPlan, type PlannedBlock } from './plan.ts'
 import { readEntries } from './read-entries.ts'
 import { readMessage } from '../read-message.ts'
 
@@ -41,8 +42,6 @@ export async function writeContents(
   await writeAll(fs, 'projection', ops)
 }
 
-type OpenPlan = Extract<BlockPlan, { kind: 'open' }>
-
 export function walBytes(plan: OpenPlan): number {
   return plan.entries.reduce((sum, item) => sum + item.entriesBytes, plan.keepWalBytes + 1)
 }
@@ -59,11 +58,28 @@ export async function newWal(
   if (plan.keepWalBytes > 0) bytes.set(await fs.read(file.path, 0, plan.keepWalBytes))
   let atBytes = plan.keepWalBytes
   for (const item of plan.entries) {
-    bytes.set(await readEntries(logs, item), atBytes)
+    const entries = await readEntries(logs, item)
+    bytes.set(plan.failedUs === undefined ? entries : failedEntries(entries, plan.failedUs), atBytes)
     atBytes += item.entriesBytes
   }
   bytes[atBytes] = walStopMarker
   return { file, bytes }
+}
+
+/**
+ * WAL entries of ours with the records of these times as failed ones. Nothing else changes, their CRC-32s included: the WAL
+ * stays as long as the log says, and is known for ours.
+ */
+function failedEntries(entries: Uint8Array, timesUs: ReadonlySet<bigint>): Uint8Array {
+  const bytes = entries.slice()
+  for (const { type, atBytes, payloadFromBytes, payloadToBytes } of scanWal(entries).entries) {
+    const record = decodeRecord(entries, payloadFromBytes, payloadToBytes)
+    if (record.state !== recordStateNumber.finished || !timesUs.has(record.timestampUs)) continue
+    const payload = entries.subarray(payloadFromBytes, payloadToBytes)
+    bytes.set(rewriteRecord(payload, { ...record, state: recordStateNumber.errored }), payloadFromBytes)
+    finishWalEntry(bytes, atBytes, type, payloadToBytes)
+  }
+  return bytes
 }
 
 /** `blocks.idx` written afresh (R8): what it said, corrected for every block of `blocks`. */

@@ -11,7 +11,6 @@ import { EntryPaths } from '../paths.ts'
 import type { EntryName, LabelList } from '../record.ts'
 import { entryFault } from '../query/entry-fault.ts'
 import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
-import { holdsContents } from './holds-content.ts'
 import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
 import { readEntries } from './read-entries.ts'
 import { readMessage } from '../read-message.ts'
@@ -88,7 +87,6 @@ export async function scanBlocks(
                   descriptor,
                 )),
               },
-        lacksContent: wal === undefined && (await lacksDirectContent(fs, paths, block)),
         isGone: !hasFile && !(await isListed(fs, paths, block.blockId)),
         descriptor,
       }
@@ -140,21 +138,6 @@ async function isBegunByUs(
   if (wal.byteLength >= keptBytes && (await isPrefix(fs, wal.subarray(keptBytes), before))) return true
   for (const [run, from] of restarts.entries())
     if (await isPrefix(fs, wal, items.slice(from, restarts[run + 1] ?? last))) return true
-  return false
-}
-
-/** Content went home, and was synced, before its frame: only ReductStore takes it away. What was folded may have been moved. */
-async function lacksDirectContent(
-  fs: FileSystem,
-  paths: EntryPaths,
-  { blockId, items }: Mentioned,
-): Promise<boolean> {
-  const restartAt = items.findLastIndex((item) => item.walAtBytes === 0)
-  // It decides only on a block whose WAL the frames begin.
-  if (restartAt === -1) return false
-  for (const item of items.slice(restartAt))
-    if (item.direct && !(await holdsContents(fs, paths.data(blockId), await readEntries(fs, item))))
-      return true
   return false
 }
 

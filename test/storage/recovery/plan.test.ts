@@ -57,17 +57,9 @@ interface Picture {
   readonly wal?: BlockFacts['wal']
   readonly descriptor?: Descriptor
   readonly isRemoved?: boolean
-  readonly lacksContent?: boolean
 }
 
-const plan = ({
-  checkpointed,
-  items = [],
-  wal: found,
-  descriptor = missing,
-  isRemoved = false,
-  lacksContent = false,
-}: Picture) =>
+const plan = ({ checkpointed, items = [], wal: found, descriptor = missing, isRemoved = false }: Picture) =>
   planBlock({
     ...name,
     checkpointed,
@@ -75,7 +67,6 @@ const plan = ({
     change: undefined,
     items,
     wal: found,
-    lacksContent,
     isGone: isRemoved,
     descriptor,
   })
@@ -184,7 +175,6 @@ describe('a block that stock has saved since gets what is missing at its end', (
       'with everything, but for what stock does not keep',
       { items: [begun], descriptor: read({ crc64: 2n, lastFrame: undefined, holdsFrames: true }) },
     ],
-    ['of a cut data file', { items: [{ ...first, direct: true }], lacksContent: true }],
     [
       'that stock has begun a WAL of, over a frame that it has not seen',
       { items: [begun], wal: { ...wal(30), isOurs: false, isTheirs: true }, descriptor: read() },
@@ -247,7 +237,7 @@ describe('a person must look when', () => {
 describe('a repair gives a damaged block all that was logged', () => {
   test('behind what can be read of its WAL', () => {
     const facts = { ...name, checkpointed: open(), checkpointSequence: CHECKPOINT, change: undefined }
-    const files = { lacksContent: false, isGone: false, descriptor: missing }
+    const files = { isGone: false, descriptor: missing }
     expect(salvageBlock({ ...facts, ...files, items: [third], wal: wal(60, false) })).toEqual({
       kind: 'open',
       keepWalBytes: 60,

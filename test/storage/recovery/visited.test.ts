@@ -45,12 +45,13 @@ async function killedStore(writes: readonly RecordWrite[], setup = direct): Prom
   return disk
 }
 
-/** Time, state, checksum, and the content where there is one. */
+/** Time and state; where there is content, checksum and content. */
 async function shown(reader: RecordReader): Promise<string[]> {
   const rows: string[] = []
   for await (const { timestampUs, state, contentChecksum, contentBytes, read } of named(reader)) {
-    const what = state === 'finished' ? (await read()).slice(0, 8) : `${contentBytes} bytes`
-    rows.push(`${Number(timestampUs) - t0} ${state} ${contentChecksum === undefined ? '-' : 'crc'} ${what}`)
+    const crc = contentChecksum === undefined ? '-' : 'crc'
+    const what = state === 'finished' ? `${crc} ${(await read()).slice(0, 8)}` : `${contentBytes} bytes`
+    rows.push(`${Number(timestampUs) - t0} ${state} ${what}`)
   }
   return rows
 }
@@ -65,7 +66,7 @@ async function* named(reader: RecordReader) {
 
 const [x, y] = ['x'.repeat(500), 'y'.repeat(400)]
 const first = '0 finished - first'
-const cutRows = [first, '5 errored - 500 bytes', '6 errored - 400 bytes']
+const cutRows = [first, '5 errored 500 bytes', '6 errored 400 bytes']
 const paidRows = [first, '5 finished crc xxxxxxxx', '6 finished crc yyyyyyyy']
 
 async function cutStore(): Promise<SimulatedDisk> {
@@ -74,8 +75,14 @@ async function cutStore(): Promise<SimulatedDisk> {
   return disk
 }
 
-/** Its first record is one without CRC-32, whose labels were updated before the kill: changed, or to what they were. */
-async function cutStoreWithWal(isChanged: boolean): Promise<SimulatedDisk> {
+/**
+ * Its first record is one without CRC-32, whose labels were updated before the kill: changed, or to what they were.
+ * @param left what a power cut brings back of the WAL that ReductStore has folded
+ */
+async function cutStoreWithWal(
+  isChanged: boolean,
+  left: 'nothing' | 'marker' | 'labels',
+): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk({ seed: 25 })
   const before = await openStore(disk.fs, direct)
   await before.submit({ writes: [record(0, 'first')] })
@@ -89,47 +96,89 @@ async function cutStoreWithWal(isChanged: boolean): Promise<SimulatedDisk> {
   await storage.submit({ writes: [record(5, x), record(6, y)] })
   disk.killProcess()
   await visit(disk, [0], true)
-  if (isChanged) disk.putFile(walPath, wal)
+  if (left !== 'nothing') disk.putFile(walPath, left === 'labels' ? wal : Uint8Array.of(0xff))
   else await disk.restart().syncDirectories(['/data/kafka/topic/0/.wal'])
   return disk
 }
 
 describe('content that ReductStore has cut off', () => {
-  it('is owed: its records stand there as failed ones, and the start goes on', async () => {
-    const disk = await cutStore()
-    const before = await verifyDirectory(disk.fs, '/data', { checkContent: true })
-    expect(before.findings).toContainEqual({
-      severity: 'recoverable',
-      path: owedPath,
-      message: expect.stringContaining(`content of 2 records, the first in kafka/topic/0 at ${t0 + 5}`),
-    })
-    const fs = disk.restart()
-    const storage = await openStore(fs)
-    expect(await shown(storage)).toEqual(cutRows)
-    expect(storage.owed).toEqual(
-      [x, y].map((content, index) => ({
-        ...entry,
-        timestampUs: t0 + 5 + index,
-        labels: labelsOf(5 + index),
-        contentType: 'text/plain',
-        contentBytes: content.length,
-        contentChecksum: crc32(content),
-      })),
-    )
-    await storage.submit({ writes: [record(7, 'behind')] })
-    await storage.settle()
-    const stock = readAsStock(await independentFiles(fs))
-    expect(stock.problems).toEqual([])
-    expect(stock.records.map(({ timestampUs, state }) => [Number(timestampUs) - t0, state])).toEqual([
-      [0, 1],
-      [5, 2],
-      [6, 2],
-      [7, 1],
-    ])
+  it.each([
+    ['saved without its records', cutStore],
+    ['saved as it was, beside a WAL that came back', () => cutStoreWithWal(false, 'labels')],
+  ])(
+    'is owed, of a block %s: its records stand there as failed ones, and the start goes on',
+    async (_name, cut) => {
+      const disk = await cut()
+      const before = await verifyDirectory(disk.fs, '/data', { checkContent: true })
+      expect(before.findings).toContainEqual({
+        severity: 'recoverable',
+        path: owedPath,
+        message: expect.stringContaining(`content of 2 records, the first in kafka/topic/0 at ${t0 + 5}`),
+      })
+      const fs = disk.restart()
+      const storage = await openStore(fs)
+      expect(await shown(storage)).toEqual(cutRows)
+      expect(storage.owed).toEqual(
+        [x, y].map((content, index) => ({
+          ...entry,
+          timestampUs: t0 + 5 + index,
+          labels: labelsOf(5 + index),
+          contentType: 'text/plain',
+          contentBytes: content.length,
+          contentChecksum: crc32(content),
+        })),
+      )
+      await storage.submit({ writes: [record(7, 'behind')] })
+      await storage.settle()
+      const stock = readAsStock(await independentFiles(fs))
+      expect(stock.problems).toEqual([])
+      expect(stock.records.map(({ timestampUs, state }) => [Number(timestampUs) - t0, state])).toEqual([
+        [0, 1],
+        [5, 2],
+        [6, 2],
+        [7, 1],
+      ])
+      await storage.close()
+      expect(checkSettled(await independentFiles(fs))).toEqual([])
+      const after = await verifyDirectory(fs, '/data', { checkContent: true })
+      expect(after.findings.map((finding) => finding.path)).toEqual([owedPath])
+    },
+  )
+
+  it('is owed with the labels that its record had last', async () => {
+    const disk = new SimulatedDisk({ seed: 25 })
+    const before = await openStore(disk.fs, direct)
+    await before.submit({ writes: [record(0, 'first')] })
+    await before.close()
+    saveAsServer(disk, 'kafka/topic/0', [t0])
+    const storage = await openStore(disk.restart(), direct)
+    await storage.submit({ writes: [record(5, x)] })
+    await storage.updateLabels(entry, [{ timestampUs: BigInt(t0 + 5), set: new Map([['key', 'b']]) }])
+    disk.killProcess()
+    disk.putFile(`${path}.blk`, disk.peek(`${path}.blk`)!.slice(0, 5))
+    const again = await openStore(disk.restart(), direct)
+    const labels = ['offset', '5', 'key', 'b']
+    expect(again.owed).toMatchObject([{ timestampUs: t0 + 5, labels }])
+    await again.payOwed(again.owed[0]!, Buffer.from(x))
+    expect(await again.get(entry, BigInt(t0 + 5))).toMatchObject({ state: 'finished', labels })
+    await again.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('is lost where ReductStore never saved the block: that harms its record only', async () => {
+    const disk = new SimulatedDisk({ seed: 27 })
+    const before = await openStore(disk.fs, direct)
+    for (const one of [record(5, x), record(6, 'behind')]) await before.submit({ writes: [one] })
+    disk.killProcess()
+    const dataPath = `/data/kafka/topic/0/${t0 + 5}.blk`
+    disk.putFile(dataPath, disk.peek(dataPath)!.slice(0, 300))
+    const storage = await openStore(disk.restart(), direct)
+    expect(storage.owed).toEqual([])
+    const lost = await storage.get(entry, BigInt(t0 + 5))
+    expect(lost?.state).toBe('finished')
+    await expect(lost?.read()).rejects.toMatchObject({ code: 'ERR_CORRUPT' })
+    expect(Buffer.from((await (await storage.get(entry, BigInt(t0 + 6)))?.read())!).toString()).toBe('behind')
     await storage.close()
-    expect(checkSettled(await independentFiles(fs))).toEqual([])
-    const after = await verifyDirectory(fs, '/data', { checkContent: true })
-    expect(after.findings.map((finding) => finding.path)).toEqual([owedPath])
   })
 
   it('is paid for in its place, and by nothing else', async () => {
@@ -187,8 +236,19 @@ describe('content that ReductStore has cut off', () => {
 
   it.each([
     ['wherever the start or the payment is interrupted', cutStore],
-    ['also beside a WAL of labels alone that a power cut has brought back', () => cutStoreWithWal(true)],
-    ['also where the descriptor was saved as it was', () => cutStoreWithWal(false)],
+    [
+      'also beside a WAL of labels alone that a power cut has brought back',
+      () => cutStoreWithWal(true, 'labels'),
+    ],
+    ['also where the descriptor was saved as it was', () => cutStoreWithWal(false, 'nothing')],
+    [
+      'also where it was saved as it was, and a power cut has brought back the WAL',
+      () => cutStoreWithWal(false, 'labels'),
+    ],
+    [
+      'also where it was saved as it was, and a power cut has brought back an empty WAL',
+      () => cutStoreWithWal(false, 'marker'),
+    ],
   ])('is owed once, %s', async (_name, cut) => {
     const source = await cut()
     source.restart()
@@ -285,7 +345,7 @@ describe('a block that ReductStore saved', () => {
       const again = disk.restart()
       const storage = await openStore(again, setup)
       const isOwed = setup === direct
-      expect(await shown(storage)).toEqual([isOwed ? '5 errored - 500 bytes' : '5 finished crc xxxxxxxx'])
+      expect(await shown(storage)).toEqual([isOwed ? '5 errored 500 bytes' : '5 finished crc xxxxxxxx'])
       expect(storage.owed).toHaveLength(isOwed ? 1 : 0)
       await storage.close()
       expect(checkSettled(await independentFiles(again))).toEqual([])

@@ -120,6 +120,7 @@ function checkBlock(
     const content = data?.subarray(record.begin, record.end)
     if (
       content !== undefined &&
+      record.state === STATE_FINISHED &&
       record.contentCrc32 !== undefined &&
       crc32(content) !== record.contentCrc32
     ) {
