@@ -228,12 +228,12 @@ export class App {
   /** Leaves the group, or what there is of a connection. Never rejects, and takes `durationMs` at most. */
   async #leave(durationMs: number): Promise<void> {
     try {
-      const stopped = this.#deadLetters?.stop()
-      if (stopped !== undefined) await isDoneWithin(stopped, durationMs, this.#parts.clock)
-      if (this.#sink !== undefined) await this.#sink.stop(durationMs)
-      else if (this.#source !== undefined) {
-        await isDoneWithin(this.#source.stop(), durationMs, this.#parts.clock)
-      }
+      const within = (stopped: Promise<unknown> | undefined): Promise<unknown> =>
+        stopped === undefined ? Promise.resolve() : isDoneWithin(stopped, durationMs, this.#parts.clock)
+      await Promise.all([
+        within(this.#deadLetters?.stop()),
+        this.#sink === undefined ? within(this.#source?.stop()) : this.#sink.stop(durationMs),
+      ])
     } catch (error) {
       this.#logger.warn({ error }, 'the consumer did not stop cleanly')
     }
@@ -278,6 +278,11 @@ export class App {
         submit: (submission) => storage.submit(submission),
         spareBytes: () => this.#askSpareBytes(storage),
         hasRoom: (bucket, bytes) => storage.hasRoom(bucket, bytes),
+        get owed() {
+          return storage.owed
+        },
+        payOwed: (record, content) => storage.payOwed(record, content),
+        forgetOwed: (records) => storage.forgetOwed(records),
         get changes() {
           return storage.changes
         },

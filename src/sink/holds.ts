@@ -60,7 +60,7 @@ export class Holds {
       const { hold } = state
       if (hold === undefined || state.pending > 0 || source.seek === undefined) continue
       const wanted = hold.reason === 'quota' ? state.refusal?.wanted : undefined
-      const hasRoom = wanted !== undefined && storage.hasRoom?.(wanted.bucket, wanted.bytes) === true
+      const hasRoom = wanted !== undefined && storage.hasRoom(wanted.bucket, wanted.bytes)
       const isTime = hold.untilMs !== undefined && clock.nowUs() >= hold.untilMs * 1000
       if (!hasRoom && !isTime) continue
       state.goOn()

@@ -18,14 +18,14 @@ export interface SinkStorage {
   submit(submission: StoreSubmission): Promise<void>
   /** Negative: consumption must pause. */
   spareBytes(): Promise<number>
-  /** Whether so many bytes fit into the quota of a bucket now. Without it a partition refused for a quota stays held. */
-  hasRoom?(bucket: string, bytes: number): boolean
+  /** Whether so many bytes fit into the quota of a bucket now. */
+  hasRoom(bucket: string, bytes: number): boolean
   /** Records whose content ReductStore has cut off; to be read again from Kafka. */
-  readonly owed?: readonly OwedRecord[]
-  payOwed?(record: OwedRecord, content: Uint8Array): Promise<void>
-  forgetOwed?(records: readonly OwedRecord[]): Promise<void>
-  /** Rises while the store works, and not while it hangs. Without it, a submission has `stuckAfterMs` to be durable. */
-  readonly changes?: number
+  readonly owed: readonly OwedRecord[]
+  payOwed(record: OwedRecord, content: Uint8Array): Promise<void>
+  forgetOwed(records: readonly OwedRecord[]): Promise<void>
+  /** Rises while the store works, and not while it hangs. */
+  readonly changes: number
 }
 
 /** What the sink needs of the ledger: it reads, the store writes. */

@@ -75,7 +75,7 @@ export class OwedOffsets {
       return
     }
     try {
-      await storage.payOwed?.(record, content)
+      await storage.payOwed(record, content)
       this.#drop(partition, offset)
       logger.info({ ...place(partition), offset }, 'content that ReductStore had cut off is stored again')
     } catch (error) {
@@ -110,7 +110,7 @@ export class OwedOffsets {
   async #forget(partition: TopicPartition, offsets: readonly number[]): Promise<void> {
     if (offsets.length === 0) return
     const owed = this.#of(partition)
-    await this.#options.storage.forgetOwed?.(offsets.flatMap((offset) => owed?.get(offset) ?? []))
+    await this.#options.storage.forgetOwed(offsets.flatMap((offset) => owed?.get(offset) ?? []))
     for (const offset of offsets) this.#drop(partition, offset)
   }
 
@@ -148,7 +148,7 @@ export class OwedOffsets {
   #find(): Map<string, Map<number, OwedRecord>> {
     const { storage, logger } = this.#options
     const owed = new Map<string, Map<number, OwedRecord>>()
-    for (const record of storage.owed ?? []) {
+    for (const record of storage.owed) {
       const { bucket, entry, timestampUs, labels } = record
       const origin = unmapRecord({
         entry,

@@ -16,8 +16,8 @@ export interface ProgressWatchOptions {
   readonly stuckAfterMs: number
   readonly partitions: () => readonly PartitionState[]
   readonly isExempt: (state: PartitionState) => boolean
-  /** Rises while the store works; `undefined` when it does not say. */
-  readonly storeChanges: () => number | undefined
+  /** Rises while the store works. */
+  readonly storeChanges: () => number
 }
 
 /** Asks the brokers how far each partition reaches, and finds the partition that has work and does not move. */
@@ -56,7 +56,7 @@ export class ProgressWatch {
     const changes = this.#options.storeChanges()
     if (changes !== this.#storeChanges) this.#storeChangedMs = nowMs
     this.#storeChanges = changes
-    return changes !== undefined && nowMs - this.#storeChangedMs < this.#options.stuckAfterMs
+    return nowMs - this.#storeChangedMs < this.#options.stuckAfterMs
   }
 
   /** Empty when the brokers do not answer in time: no answer is no proof of a lag. */

@@ -18,6 +18,8 @@ export class FakeStorage implements SinkStorage {
   ledger = new OffsetLedger()
   spare = 1 << 30
   changes = 0
+  /** This fake loses no content; the real store is asked in `owed.test.ts`. */
+  readonly owed = []
   /** An entry that takes nothing. */
   damagedEntry: string | undefined
   /** Makes everything durable at once. */
@@ -50,6 +52,18 @@ export class FakeStorage implements SinkStorage {
 
   spareBytes(): Promise<number> {
     return Promise.resolve(this.spare)
+  }
+
+  hasRoom(): boolean {
+    return false
+  }
+
+  payOwed(): Promise<void> {
+    return Promise.reject(new Error('nothing is owed'))
+  }
+
+  forgetOwed(): Promise<void> {
+    return Promise.reject(new Error('nothing is owed'))
   }
 
   /** The oldest `count` submissions reach the disk, in order, and are acknowledged. */
