@@ -117,8 +117,9 @@ function readFile({ file, readFile: readText = readUtf8 }: ConfigSources): Findi
   let root: unknown
   try {
     root = document.toJS()
-  } catch (cause) {
-    return unusable(`must be YAML: ${messageOf(cause)}`)
+  } catch {
+    // The message names the alias, which may be a secret that was not quoted.
+    return unusable('must be YAML: an alias (*name) has no anchor (&name); quote a text that begins with *')
   }
   if (root === null || root === undefined) return { assignments: [], problems: [] }
   if (!isMap(root)) return unusable(`must be a map with the keys ${topLevelKeys()}`)

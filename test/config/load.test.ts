@@ -480,10 +480,15 @@ describe('mistakes', () => {
     ])
   })
 
+  it('of a secret that looks like an alias do not show it', () => {
+    const problems = problemsOf({ yaml: 'kafka:\n  sasl:\n    password: *hunter2' })
+    expect(JSON.stringify(problems)).not.toContain('hunter2')
+  })
+
   it.each([
     ['[1, 2]', 'must be a map with the keys dataPath, kafka,'],
     ['a: 1\na: 2', 'must be YAML: Map keys must be unique'],
-    ['a: *b', 'must be YAML: '],
+    ['a: *b', 'must be YAML: an alias (*name) has no anchor'],
     ['a: [', 'must be YAML: '],
   ])('of the file as a whole are told: %s', (yaml, allowed) => {
     expect(problemsOf({ yaml })[0]).toMatchObject({
