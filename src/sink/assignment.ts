@@ -276,5 +276,6 @@ function markStep(state: PartitionState, { reason, offset }: HoldPlan, row: Ledg
 }
 
 function withAdvice({ reason, detail }: HoldPlan, { topic, partition }: TopicPartition): string {
-  return `${detail}; to go on all the same: stop, run \`sediment ${acceptanceOf(reason)} accept ${topic} ${partition}\`, start`
+  const command = `sediment ${acceptanceOf(reason)} accept ${topic} ${partition}`
+  return `${detail}; to go on all the same: stop, run \`${command}\` (it says what is given up, with --apply it does it), start`
 }
