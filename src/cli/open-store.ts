@@ -8,6 +8,7 @@ import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import { OffsetLedger } from '../ledger/offset-ledger.ts'
 import {
   companionDirectory,
+  hasRemovals,
   openDirectory,
   readCompanion,
   requireDirectory,
@@ -60,6 +61,17 @@ export function readLedger(
 function gapReader(fs: FileSystem, dataPath: string): ReadGaps {
   const disk = { fs, directory: companionDirectory(dataPath) }
   return (row, onDamaged) => readGaps(row, disk, onDamaged)
+}
+
+/** Whether records of the directory may have been removed or evicted. */
+export async function mayHaveRemovals(dataPath: string, reader: RecordReader): Promise<boolean> {
+  const buckets = new Set((await reader.entries()).map(({ bucket }) => bucket))
+  const fs = await NodeFileSystem.open()
+  try {
+    return await hasRemovals(fs, dataPath, [...buckets])
+  } finally {
+    await fs.close()
+  }
 }
 
 /**

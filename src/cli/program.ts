@@ -452,6 +452,10 @@ Example:
       '--store-missing',
       'store what the ledger has and the store has not; needs the directory for itself',
     )
+    .option(
+      '--removed-too',
+      'with --store-missing: also where records were removed or evicted, which come back',
+    )
     .option('--json', 'one JSON object a partition')
     .addHelpText(
       'after',

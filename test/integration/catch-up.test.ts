@@ -134,6 +134,24 @@ describeWithKafka('a run until caught up', () => {
     expect(await command('t', 'verify')).toMatchObject({ code: 0 })
   })
 
+  it('brings nothing back that was removed, unless that is asked for', async () => {
+    expect(await run('rm', 'kafka.topics=orders')).toMatchObject({ code: 0 })
+    const removed = await command('rm', 'record', 'rm', 'kafka/orders/0', '--all', '--yes')
+    expect(removed).toMatchObject({ code: 0 })
+    const again = (...args: string[]): Promise<{ code: number | null; out: string }> =>
+      command('rm', 'replay', 'orders', ...args, '--set', `kafka.brokers=${broker.bootstrap}`)
+    const looked = await again()
+    expect(looked).toMatchObject({ code: 1 })
+    expect(looked.out).toContain(' MISSING in the store, or removed or evicted: 0, 1, 2')
+    expect(await again('--store-missing')).toMatchObject({
+      code: 2,
+      out: expect.stringContaining('they would come back'),
+    })
+    expect(await recordsOf('rm')).toBeLessThan(3010)
+    expect(await again('--store-missing', '--removed-too')).toMatchObject({ code: 0 })
+    expect(await recordsOf('rm')).toBe(3010)
+  })
+
   it('tells what was compacted before it was read from what was compacted since', async () => {
     const perRound = ['a', 'b', 'a', 'c', 'b']
     let end = 0

@@ -16,7 +16,7 @@ import { loadConfiguration, type ConfigurationOptions } from '../configuration.t
 import type { Context } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { createSource } from '../kafka-source.ts'
-import { withLedger, withReader, withStore, type ReadGaps } from '../open-store.ts'
+import { mayHaveRemovals, withLedger, withReader, withStore, type ReadGaps } from '../open-store.ts'
 import { count, formatCount } from '../quantities.ts'
 import { parseTime } from '../time-argument.ts'
 import { UsageError } from '../usage-error.ts'
@@ -27,10 +27,15 @@ const PARTITION_DIGITS_MAX = 9
 export interface ReplayCommandOptions extends ConfigurationOptions {
   readonly fromTime?: string
   readonly storeMissing?: boolean
+  readonly removedToo?: boolean
   readonly json?: boolean
 }
 
-type Report = RangeReport & { readonly stored?: StoredMissing }
+type Report = RangeReport & {
+  /** Records were removed or evicted, or may have been: what is missing may be one of them. */
+  readonly hasRemovals: boolean
+  readonly stored?: StoredMissing
+}
 
 /** Reads a topic again and holds it against the store; stores what is missing when asked to. @returns the exit code */
 export async function replay(
@@ -51,7 +56,7 @@ export async function replay(
   )
   const dataPath = resolve(settings.dataPath)
   const source = createSource(settings, context.env, systemClock, silentLogger)
-  const wanted = { topic, partition, ...range, fromMs }
+  const wanted = { topic, partition, ...range, fromMs, removedToo: options.removedToo === true }
   try {
     await source.probe()
     const reports =
@@ -68,8 +73,8 @@ export async function replay(
             ),
           )
     context.progress.clear()
-    for (const report of reports)
-      await context.stdout.lines(options.json === true ? [JSON.stringify(report)] : reportLines(report))
+    const lines = options.json === true ? (report: Report) => [JSON.stringify(report)] : reportLines
+    for (const report of reports) await context.stdout.lines(lines(report))
     return verdict(reports)
   } finally {
     context.progress.clear()
@@ -85,6 +90,8 @@ interface Comparison {
     readonly fromOffset: number | undefined
     readonly toOffset: number | undefined
     readonly fromMs: number | undefined
+    /** Stores also what may have been removed or evicted. */
+    readonly removedToo: boolean
   }
   readonly settings: Settings
   readonly context: Context
@@ -103,6 +110,9 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
   )
   edges.sort((a, b) => a.partition - b.partition)
   if (edges.length === 0) throw new UsageError(`${topic} has no partition ${partition}`)
+  const hasRemovals = await mayHaveRemovals(resolve(settings.dataPath), reader)
+  if (storage !== undefined) requireStorable(storage, hasRemovals && !wanted.removedToo)
+  const topicId = await source.topicId(topic)
   const { rules } = settings.mapping
   const topics = ledger.positions().map((row) => row.topic)
   const mapper =
@@ -118,6 +128,10 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
       if (partition === undefined) continue
       throw new UsageError(`${partitionName(place)} was never consumed into this directory from this cluster`)
     }
+    if (row.topicId !== undefined && topicId !== undefined && row.topicId !== topicId)
+      throw new UsageError(
+        `${topic} was deleted and made again: what is stored is of topic ${row.topicId}, Kafka has ${topicId}; they cannot be compared`,
+      )
     if (storage !== undefined && row.incarnation > 0)
       throw new UsageError(
         `${partitionName(place)}: its offsets began anew, and records do not say which they are: nothing can be stored`,
@@ -142,11 +156,24 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
         ),
     })
     const stored = await missing?.finish()
-    reports.push(stored === undefined ? report : { ...report, stored })
+    reports.push({ ...report, hasRemovals, ...(stored && { stored }) })
   }
   if (reports.length === 0)
     throw new UsageError(`${topic} was never consumed into this directory from this cluster`)
   return reports
+}
+
+/** What is owed has its place already; what was removed on purpose is not to come back unasked. */
+function requireStorable({ owed }: Storage, mayBringBack: boolean): void {
+  if (owed.length > 0)
+    throw new UsageError(
+      `content of ${count(owed.length, 'record')} is owed, which ReductStore has cut off: first let \`sediment run\` read it again; nothing is stored`,
+    )
+  if (mayBringBack)
+    throw new UsageError(
+      'records were removed or evicted here, or may have been, and nothing tells them from lost ones: they would come back. ' +
+        'To store them all the same: --store-missing --removed-too',
+    )
 }
 
 /** A message that was left out, nobody knows any more which, is not to be stored. */
@@ -180,7 +207,11 @@ function reportLines(report: Report): string[] {
     ...line(different, 'DIFFERENT'),
     ...report.differentOffsets.map(({ offset, what }) => `    ${offset}: ${what}`),
     ...line(report.duplicates, 'STORED TWICE', '; see: sediment verify'),
-    ...line(missing, 'MISSING in the store', named(report.missingOffsets, missing)),
+    ...line(
+      missing,
+      `MISSING in the store${report.hasRemovals ? ', or removed or evicted' : ''}`,
+      named(report.missingOffsets, missing),
+    ),
     ...Object.entries(inGaps).flatMap(([gapClass, amount]) => line(amount, `in gaps: ${gapClass}`)),
     ...line(report.notYet, 'not read yet'),
     ...line(
@@ -192,7 +223,7 @@ function reportLines(report: Report): string[] {
     ...(stored === undefined
       ? missing === 0
         ? []
-        : ['  to store what is missing: --store-missing']
+        : [`  to store what is missing: --store-missing${report.hasRemovals ? ' --removed-too' : ''}`]
       : [
           `  ${count(stored.stored, 'message')} stored${stored.quarantined === 0 ? '' : `, ${formatCount(stored.quarantined)} of them in quarantine`}${stored.left === 0 ? '' : `; ${formatCount(stored.left)} are filtered or held by their rule`}`,
         ]),

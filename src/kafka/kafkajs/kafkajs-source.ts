@@ -164,6 +164,13 @@ export class KafkajsSource implements KafkaSource {
     return known
   }
 
+  /** Which topic has the name now, after `probe`; `undefined` where the brokers do not say. @throws {SourceError} */
+  async topicId(topic: string): Promise<string | undefined> {
+    this.connected()
+    const topics = await this.identity?.topics([topic], REQUEST_TIMEOUT_MS)
+    return topics?.get(topic)?.topicId
+  }
+
   /** Records of a range of `readableRanges`. @throws {SourceError} */
   readRange(place: TopicPartition, fromOffset: number, toOffset: number): AsyncGenerator<RangePiece> {
     const { cluster, topology } = this.connected()

@@ -1,7 +1,7 @@
 import { loadCrc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
-import { readBucketSettings } from '../bucket-settings.ts'
 import { Damage } from '../damage.ts'
+import { hasRemovals } from '../has-removals.ts'
 import { storePaths, type StorePaths } from '../paths.ts'
 import type { BlockSource } from '../query/block-source.ts'
 import { discover } from '../query/discover.ts'
@@ -103,7 +103,7 @@ async function verifyUndisturbed(
     notes: await noteNames(subject, there),
     identity: log?.identity,
     isLogWhole: log?.isWhole ?? false,
-    hasRemovals: await hasRemovals(subject, there.buckets),
+    hasRemovals: await hasRemovals(fs, dataPath, there.buckets),
     isLive,
     buckets: there.buckets.length,
     entries: there.entries.length,
@@ -115,17 +115,6 @@ async function verifyUndisturbed(
     byEntry,
     plan: log?.steps ?? [],
   }
-}
-
-/** ReductStore evicts without a trace: a quota that lets blocks go is enough. */
-async function hasRemovals({ fs, dataPath }: Subject, buckets: readonly string[]): Promise<boolean> {
-  if ((await fs.fileBytes(storePaths(dataPath).removals)) !== undefined) return true
-  for (const bucket of buckets) {
-    const { settings, damage } = await readBucketSettings(fs, dataPath, bucket)
-    // Damaged ones may have said so.
-    if (damage !== undefined || settings.quota.kind === 'fifo') return true
-  }
-  return false
 }
 
 /** Keeps a writer out while we look; `live` when one is there. */
