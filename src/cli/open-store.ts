@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FileSystem } from '../fs/file-system.ts'
 import { NodeFileSystem } from '../fs/node/node-file-system.ts'
 import { systemClock } from '../fs/system-clock.ts'
+import { readFormerRows } from '../ledger/former-rows.ts'
 import type { Gap } from '../ledger/gap.ts'
 import { readGaps, type DamagedGaps } from '../ledger/gap-files.ts'
 import type { LedgerRow } from '../ledger/ledger-codec.ts'
@@ -36,16 +37,29 @@ export type ReadGaps = (
   onDamaged: (damaged: DamagedGaps) => void,
 ) => AsyncIterable<readonly Gap[]>
 
+/** What a partition was before its offsets began anew, each time; what cannot be read is left out, and said. */
+export type ReadFormer = (
+  row: LedgerRow,
+  onDamaged: (damaged: DamagedGaps) => void,
+) => Promise<readonly LedgerRow[]>
+
 /** What is known of offsets, and of which cluster. Without lock or write, also while `sediment run` writes it. */
 export async function withLedger<Result>(
   dataPath: string,
-  use: (ledger: OffsetLedger, gapsOf: ReadGaps, clusterId: string | undefined) => Promise<Result>,
+  use: (
+    ledger: OffsetLedger,
+    gapsOf: ReadGaps,
+    clusterId: string | undefined,
+    formerOf: ReadFormer,
+  ) => Promise<Result>,
 ): Promise<Result> {
   const fs = await NodeFileSystem.open()
   try {
     const ledger = new OffsetLedger()
     const { clusterId } = await readCompanion(fs, dataPath, ledger)
-    return await use(ledger, gapReader(fs, dataPath), clusterId)
+    const disk = { fs, directory: companionDirectory(dataPath) }
+    const formerOf: ReadFormer = (row, onDamaged) => readFormerRows(row, ledger.former, disk, onDamaged)
+    return await use(ledger, gapReader(fs, dataPath), clusterId, formerOf)
   } finally {
     await fs.close()
   }

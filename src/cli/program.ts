@@ -488,15 +488,16 @@ Examples:
     .argument('[topic]', 'only this topic')
     .description('List offsets that are not stored, by partition and class, and partitions that are held.')
     .option('--ranges', 'each range instead of counts, also those that lie in .sediment/gaps')
+    .option('--former', 'what partitions were before their offsets began anew, by `sediment offsets accept`')
     .option('--json', 'one JSON object a line: all that is known of a partition, with all its ranges')
     .addHelpText(
       'after',
-      '\nExamples:\n  sediment gaps\n  sediment gaps orders --ranges\n  sediment gaps --json | jq .gapOffsets',
+      '\nExamples:\n  sediment gaps\n  sediment gaps orders --ranges\n  sediment gaps orders --former\n  sediment gaps --json | jq .gapOffsets',
     )
     .action(withExit((topic: string | undefined, options: GapsOptions) => gaps(topic, options, context)))
   acceptable(program.command('gap').description('Accept that offsets are lost.'))
     .description(
-      'Go on behind offsets that were deleted before they were read, or whose record batch is damaged and lies in quarantine; they become a recorded gap.',
+      'Go on behind offsets that were deleted before they were read, or whose record batch is damaged or too large and lies in quarantine; they become a recorded gap.',
     )
     .addHelpText('after', '\nExample:\n  sediment gap accept orders 0 --apply')
     .action(

@@ -1,84 +1,24 @@
 import { dirname } from 'node:path'
-import { inParallel } from '../base/in-parallel.ts'
-import {
-  FileSystemError,
-  isReadFailure,
-  type FileReader,
-  type FileRef,
-  type FileSystem,
-} from '../fs/file-system.ts'
-import { writeAll } from '../fs/write-all.ts'
+import { FileSystemError, isReadFailure, type FileReader, type FileSystem } from '../fs/file-system.ts'
 import type { Gap, SpilledGaps } from './gap.ts'
 import { decodePage, PAGE_BYTES } from './gap-page.ts'
 import type { LedgerKey, LedgerRow } from './ledger-codec.ts'
 
-const PARALLEL_SYNCS = 4
 const READ_PAGES = 128
+
+type RowKey = LedgerKey & Pick<LedgerRow, 'incarnation'>
+
+/** What the names of a row's files begin with, below the directory of the ledger's own files. */
+export function rowPath({ clusterId, topic, partition, incarnation }: RowKey): string {
+  return `${segment(clusterId)}/${segment(topic)}/${partition}-${incarnation}`
+}
 
 /**
  * The file of a row below the directory of the ledger's own files: `<cluster>/<topic>/<partition>-<incarnation>-<edition>`.
  * It is page behind page; those that the row of the checkpoint counts never change, and what is behind them means nothing.
  */
-export function gapFileOf(
-  {
-    clusterId,
-    topic,
-    partition,
-    incarnation,
-  }: Pick<LedgerRow, 'clusterId' | 'topic' | 'partition' | 'incarnation'>,
-  edition: number,
-): string {
-  return `${segment(clusterId)}/${segment(topic)}/${partition}-${incarnation}-${edition}`
-}
-
-/** Pages to be written to a file, from `firstPage` on. */
-export interface PagesToWrite {
-  readonly file: string
-  readonly firstPage: number
-  readonly pages: readonly Uint8Array[]
-}
-
-/** Writes pages, durably: bytes and names. */
-export class GapFiles {
-  /** Files and directories whose names are proven durable: by us, since we run. */
-  readonly #durable = new Set<string>()
-
-  async write(fs: FileSystem, directory: string, files: readonly PagesToWrite[]): Promise<void> {
-    const unproven = new Set<string>()
-    const refs: FileRef[] = []
-    for (const { file, firstPage, pages } of files) {
-      const path = `${directory}/${file}`
-      await this.#makeDirectories(fs, directory, path, unproven)
-      const ref: FileRef = { path, kind: 'log' }
-      const ops = pages.map((bytes, index) => ({
-        file: ref,
-        atBytes: (firstPage + index) * PAGE_BYTES,
-        bytes,
-      }))
-      await writeAll(fs, 'projection', ops)
-      refs.push(ref)
-    }
-    await inParallel(PARALLEL_SYNCS, refs, (ref) => fs.syncFiles([ref]))
-    if (unproven.size === 0) return
-    await fs.syncDirectories([...new Set([...unproven].map((path) => dirname(path)))])
-    for (const path of unproven) this.#durable.add(path)
-  }
-
-  async #makeDirectories(
-    fs: FileSystem,
-    directory: string,
-    path: string,
-    unproven: Set<string>,
-  ): Promise<void> {
-    if (this.#durable.has(path)) return
-    unproven.add(path)
-    const topic = dirname(path)
-    for (const above of [directory, dirname(topic), topic]) {
-      if (this.#durable.has(above) || unproven.has(above)) continue
-      await fs.makeDirectory(above)
-      unproven.add(above)
-    }
-  }
+export function gapFileOf(row: RowKey, edition: number): string {
+  return `${rowPath(row)}-${edition}`
 }
 
 /** Gaps of a row that cannot be read. */
@@ -125,21 +65,22 @@ export async function findSpilled(key: LedgerKey, disk: GapDisk): Promise<Spille
   return pages === 0 ? undefined : { edition, pages, ranges, unwritten: [] }
 }
 
-/** Of a partition. None where the directory cannot be read. */
+/** Of a partition; that a row is kept says that the next incarnation began. None where the directory cannot be read. */
 async function listFiles(
-  row: LedgerKey & Pick<LedgerRow, 'incarnation'>,
+  row: RowKey,
   { fs, directory }: GapDisk,
 ): Promise<{ readonly incarnation: number; readonly edition: number }[]> {
   const items = await unlessUnreadable(fs.list(`${directory}/${dirname(gapFileOf(row, 0))}`))
   return (items ?? []).flatMap(({ name }) => {
-    const [, partition, incarnation, edition] = /^(\d+)-(\d+)-(\d{1,15})$/.exec(name) ?? []
+    const [, partition, incarnation, edition] = /^(\d+)-(\d+)(?:-(\d{1,15})|\.row)$/.exec(name) ?? []
     if (Number(partition) !== row.partition) return []
+    if (edition === undefined) return [{ incarnation: Number(incarnation) + 1, edition: 0 }]
     return [{ incarnation: Number(incarnation), edition: Number(edition) }]
   })
 }
 
 async function readablePages(
-  row: LedgerKey & Pick<LedgerRow, 'incarnation'>,
+  row: RowKey,
   edition: number,
   disk: GapDisk,
 ): Promise<{ edition: number; pages: number; ranges: number; end: number }> {
@@ -276,7 +217,7 @@ async function readWhatIsThere(file: FileReader, atBytes: number, memory: Uint8A
 }
 
 /** `undefined` where what is there cannot be read. */
-function unlessUnreadable<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+export function unlessUnreadable<Result>(reading: Promise<Result>): Promise<Result | undefined> {
   return reading.catch((error: unknown) => {
     if (isReadFailure(error)) return undefined
     throw error

@@ -1,6 +1,7 @@
 import type { FileSystem } from '../fs/file-system.ts'
 import { type Gap, type GapClass, isBenign, type SpilledGaps } from './gap.ts'
-import { gapFileOf, GapFiles, type PagesToWrite } from './gap-files.ts'
+import { gapFileOf } from './gap-files.ts'
+import { LedgerFiles, type PagesToWrite } from './ledger-files.ts'
 import { encodePage, PAGE_BYTES } from './gap-page.ts'
 import { LedgerError } from './ledger-error.ts'
 import {
@@ -25,7 +26,10 @@ const BENIGN_RANGES_MAX = 256
  */
 export class OffsetLedger {
   readonly #rows = new Map<string, Row>()
-  readonly #files = new GapFiles()
+  readonly #files = new LedgerFiles()
+  /** What partitions were before their offsets began anew, until a snapshot has been spilled. */
+  #former: readonly Row[] = []
+  #formerToSpill: readonly Row[] = []
   /** Of the last snapshot: pages that it counts and that are not on disk yet. */
   #toSpill: readonly Spill[] = []
   #unwrittenPages = 0
@@ -39,6 +43,8 @@ export class OffsetLedger {
   replace(rows: readonly LedgerRow[]): void {
     this.#rows.clear()
     for (const row of rows) this.#rows.set(nameOf(row), new Row(row))
+    this.#former = []
+    this.#formerToSpill = []
     this.#toSpill = []
     this.#countUnwritten()
   }
@@ -59,6 +65,7 @@ export class OffsetLedger {
         continue
       }
       if (row === undefined || advance.incarnation > row.incarnation) {
+        if (row !== undefined && row.nextOffset > 0) this.#former = [...this.#former, row]
         row = new Row(unknownRow(key, advance.incarnation))
         this.#rows.set(name, row)
       }
@@ -69,20 +76,24 @@ export class OffsetLedger {
   /** `spill` is to follow, before anything relies on the snapshot. */
   snapshot(): Uint8Array {
     const rows = [...this.#rows.values()]
-    this.#toSpill = rows.flatMap((row) => row.toSpill() ?? [])
+    this.#formerToSpill = this.#former
+    this.#toSpill = [...rows, ...this.#former].flatMap((row) => row.toSpill() ?? [])
     return encodeSnapshot(rows)
   }
 
   /**
-   * Makes the pages that the last snapshot counts durable. They lie behind those of the snapshot before: until the new one
+   * Makes durable the pages that the last snapshot counts, and the rows that it has no more. Pages lie behind those of the snapshot before: until the new one
    * is durable they mean nothing, and are written again.
    */
   async spill(fs: FileSystem, directory: string): Promise<void> {
     const spills = this.#toSpill
-    if (spills.length === 0) return
-    await this.#files.write(fs, directory, spills)
+    const former = this.#formerToSpill
+    if (spills.length === 0 && former.length === 0) return
+    await this.#files.write(fs, directory, spills, former)
     for (const { row, pages } of spills) row.wrote(pages.length)
     this.#toSpill = []
+    this.#former = this.#former.filter((row) => !former.includes(row))
+    this.#formerToSpill = []
     this.#countUnwritten()
   }
 
@@ -104,9 +115,15 @@ export class OffsetLedger {
     )
   }
 
+  /** Rows of partitions that began anew, as far as no snapshot has been spilled since. */
+  get former(): readonly LedgerRow[] {
+    return this.#former
+  }
+
   #countUnwritten(): void {
     this.#unwrittenPages = 0
-    for (const { spilled } of this.#rows.values()) this.#unwrittenPages += spilled?.unwritten.length ?? 0
+    for (const { spilled } of [...this.#rows.values(), ...this.#former])
+      this.#unwrittenPages += spilled?.unwritten.length ?? 0
   }
 
   #check(clusterId: string, advance: DecodedAdvance): void {

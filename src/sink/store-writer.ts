@@ -200,8 +200,12 @@ export class StoreWriter {
     this.#options.observer.gapRecorded({ ...place(state), class: gap.class, offsets })
     const facts = { ...place(state), ...gap, offsets }
     const { logger } = this.#options
-    if (gap.class === 'deleted' || gap.class === 'unknown')
-      logger.error(facts, 'offsets were lost before they were read')
+    if (gap.class === 'deleted') logger.error(facts, 'offsets were lost before they were read')
+    else if (gap.class === 'unknown')
+      logger.error(
+        facts,
+        'offsets are not in the log of the broker, and nothing says why: see `sediment gaps`',
+      )
     else if (gap.class === 'elsewhere')
       logger.warn(facts, 'another data directory of this group has these offsets: not read here')
     else if (gap.class === 'before-start') logger.info(facts, 'reading begins behind these offsets')

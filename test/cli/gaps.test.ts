@@ -73,6 +73,7 @@ it('gaps and holds are listed, by class, range, or all that is known', async () 
   expect(code).toBe(0)
   expect(out).toMatch(/orders\/1 +100 +unknown +6\n/)
   expect(out).toMatch('held: orders/0: log-truncated at 70, next is 100')
+  expect(out).toMatch(/^unknown: orders\/1: 6 offsets from 20 on .*: sediment replay orders 1 20\.\.26$/m)
   expect((await run('gaps', '--ranges')).out).toMatch(/orders\/1 +20 +26 +6 +unknown\n/)
   expect(await rows()).toMatchObject([
     { topic: 'orders', partition: 0, topicId: 'T', leaderEpoch: 4, gapOffsets: { control: 4, unknown: 6 } },
@@ -142,4 +143,20 @@ it('what is accepted is durable, and held no more', async () => {
   expect(first).not.toHaveProperty('hold')
   expect(second).toMatchObject({ incarnation: 0, nextOffset: 130, gapOffsets: { deleted: 30, unknown: 6 } })
   expect(await run('gap', 'accept', 'orders', '1', '--apply')).toMatchObject({ code: 2 })
+})
+
+it('what was known before offsets began anew stays, and is told apart', async () => {
+  expect((await run('gaps')).out).toMatch('began anew: orders/0; see what was known before with --former\n')
+  const { out } = await run('gaps', '--former')
+  expect(out.split('\n')[1]).toMatch(/^orders\/0 +0 +T +100 +90 +control 4, unknown 6$/)
+  expect((await run('gaps', '--former', '--ranges')).out).toMatch(
+    /^orders\/0 \(incarnation 0\) +20 +26 +6 +unknown$/m,
+  )
+  expect(JSON.parse((await run('gaps', 'orders', '--former', '--json')).out)).toMatchObject({
+    incarnation: 0,
+    topicId: 'T',
+    nextOffset: 100,
+    hold: { reason: 'log-truncated', offset: 70 },
+  })
+  expect((await run('gaps', 'many', '--former')).out).toBe('nothing is kept of former partitions\n')
 })

@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import type { FileSystem } from '../../src/fs/file-system.ts'
 import { type Gap, type GapClass } from '../../src/ledger/gap.ts'
+import { readFormerRows } from '../../src/ledger/former-rows.ts'
 import { gapFileOf, readGaps } from '../../src/ledger/gap-files.ts'
 import { PAGE_BYTES } from '../../src/ledger/gap-page.ts'
 import { type Advance, encodeDelta, type LedgerRow } from '../../src/ledger/ledger-codec.ts'
@@ -196,9 +197,55 @@ describe('gap ranges', () => {
     expect(await readAll(row, disk.fs)).toEqual({ gaps: anew.gaps, damaged: [] })
     expect((await disk.fs.list(`${directory}/${cluster}/orders`))?.map(({ name }) => name)).toEqual([
       '0-0-0',
+      '0-0.row',
       '0-1-0',
     ])
+    const damaged: string[] = []
+    const former = () =>
+      readFormerRows(row, ledger.former, { fs: disk.fs, directory }, ({ path }) => damaged.push(path))
+    disk.flipBit(`${directory}/${cluster}/orders/0-0.row`, 100)
+    expect(await former()).toEqual([])
+    expect(damaged).toEqual([`${directory}/${cluster}/orders/0-0.row`])
   })
+
+  it('of a partition before it began anew stay known, wherever the power goes', async () => {
+    const disk = new SimulatedDisk({ seed: 7 })
+    const ledger = new OffsetLedger()
+    const storage = await openStore(disk.fs, { companion: ledger, limits: smallLog })
+    const images: { disk: SimulatedDisk; call: string }[] = []
+    await submit(storage, 0, 500)
+    const hold = { reason: 'topic-recreated', offset: 0 } as const
+    const held = { ...step(1000, 0, () => 'control'), topicId: 'T0', hold }
+    await storage.submit({ writes: [], delta: encodeDelta(cluster, [held]) })
+    const before = ledger.position(key(0))!
+    const facts = { topicId: 'T0', nextOffset: 1000, records: 500, gapOffsets: new Map(before.gapOffsets) }
+    const anew = { ...step(0, 1, () => 'aborted'), incarnation: 1, topicId: 'T1' }
+    await storage.submit({ writes: [], delta: encodeDelta(cluster, [anew]) })
+    disk.onOperation = (call, path) => images.push({ disk: disk.fork(), call: `${call} ${path}` })
+    await storage.close()
+    disk.onOperation = undefined
+    expect(images.some(({ call }) => call.includes('0-0.row'))).toBe(true)
+    for (const image of images) {
+      for (const [seed, data, names] of [
+        [1, 'nothing', 'nothing'],
+        [2, 'all', 'nothing'],
+        [3, 'soup', 'subset'],
+      ] as const) {
+        const cut = image.disk.fork(seed)
+        cut.cutPower({ seed, data, names })
+        const after = new OffsetLedger()
+        const reopened = await openStore(cut.fs, { companion: after, limits: smallLog })
+        const damaged: string[] = []
+        const row = after.position(key(0))!
+        const disk = { fs: cut.fs, directory }
+        const [former] = await readFormerRows(row, after.former, disk, ({ path }) => damaged.push(path))
+        const at = `${image.call}, seed ${seed}`
+        expect({ at, damaged, former }).toMatchObject({ at, damaged: [], former: { ...facts, hold } })
+        expect({ at, ...(await readAll(former!, cut.fs)) }).toEqual({ at, gaps: expected(1000), damaged: [] })
+        await reopened.close()
+      }
+    }
+  }, 120_000)
 
   it('of a damaged page are left out and named; the others are told', async () => {
     const disk = new SimulatedDisk()
