@@ -1,4 +1,4 @@
-import type { EntryName } from '../storage/index.ts'
+import { entryBytesMax, segmentBytesMax, type EntryName } from '../storage/index.ts'
 import type { EntryNames } from './entry-names.ts'
 import {
   fieldsIn,
@@ -7,7 +7,6 @@ import {
   legalBucket,
   parseEntryTemplate,
   pathPattern,
-  segmentBytesMax,
   type EntryTemplate,
 } from './entry-template.ts'
 import { fieldName, type FieldReader } from './field.ts'
@@ -49,7 +48,7 @@ export class RuleTargets {
     const entry = fillEntryTemplate(this.entry, values)
     const path = `${bucket}/${entry}`
     const known = this.#names.known(path, topic)
-    if (known === undefined) return tooLong(path) ?? this.#add({ bucket, entry }, topic)
+    if (known === undefined) return tooLong(bucket, entry) ?? this.#add({ bucket, entry }, topic)
     if (!('ownedBy' in known)) return known
     return {
       held: 'entry-conflict',
@@ -97,11 +96,12 @@ export class RuleTargets {
 
 const NEAR_LIMIT = 0.8
 
-function tooLong(path: string): Rejection | undefined {
-  const bytes = Math.max(...path.split('/').map((segment) => segment.length))
-  if (bytes <= segmentBytesMax) return undefined
-  return {
-    rejected: 'entry-name-too-long',
-    detail: `a part of the name has ${bytes} bytes, ${segmentBytesMax} may be`,
-  }
+function tooLong(bucket: string, entry: string): Rejection | undefined {
+  const bytes = Math.max(...[bucket, ...entry.split('/')].map((segment) => segment.length))
+  const detail =
+    bytes > segmentBytesMax
+      ? `a part of the name has ${bytes} bytes, ${segmentBytesMax} may be`
+      : `the name has ${entry.length} bytes, ${entryBytesMax} may be`
+  const fits = bytes <= segmentBytesMax && entry.length <= entryBytesMax
+  return fits ? undefined : { rejected: 'entry-name-too-long', detail }
 }

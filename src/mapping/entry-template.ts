@@ -27,9 +27,6 @@ export interface TemplateValues {
   readonly timeUs: number
 }
 
-/** A segment is a directory; file systems allow 255 bytes. */
-export const segmentBytesMax = 255
-
 /** The template as data. The configuration has checked it, so a mistake here is our own. */
 export function parseEntryTemplate(template: string): EntryTemplate {
   const segments: TemplateToken[][] = [[]]

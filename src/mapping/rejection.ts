@@ -2,7 +2,7 @@ import type { RecordWrite } from '../storage/index.ts'
 
 type RejectionCause =
   | 'labels-too-large' // key, headers, constants and JSON labels together exceed `labelBytesMax`
-  | 'entry-name-too-long' // a segment of the entry name, made of what a message says, exceeds `segmentBytesMax`
+  | 'entry-name-too-long' // a segment of the name, made of what a message says, exceeds `segmentBytesMax`, or the entry's `entryBytesMax`
   | 'content-too-large' // the value exceeds `contentBytesMax` of the rule
   | 'tombstone' // the rule wants none
   | 'no-time' // none of the rule's sources of the time has one

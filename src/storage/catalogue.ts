@@ -18,9 +18,11 @@ import {
   EntryPaths,
   VOLUME_DIRECTORY,
   directoriesUpTo,
+  entryBytesMax,
   isBucketName,
   isRemovedName,
   isEntryName,
+  segmentBytesMax,
   type StorePaths,
 } from './paths.ts'
 import { discover, strayMessage } from './query/discover.ts'
@@ -43,6 +45,8 @@ export class Catalogue {
   /** What is in the way of entries that are to be made, as of the last try. */
   #obstacles: Damage
   readonly #buckets = new Map<string, Bucket>()
+  /** By this process; a name for each while it is made. */
+  #bucketsMade = 0
   readonly #entries = new Map<string, Entry>()
   /** By the identity of the caller's name object; the fast way. */
   #byIdentity = new WeakMap<EntryName, Entry>()
@@ -313,8 +317,7 @@ export class Catalogue {
       )
     }
     // ReductStore does not start with a bucket directory that lacks its settings, so it appears whole.
-    const staging = new BucketPaths(this.#paths.sediment, `new-${bucket}`)
-    await this.#fs.removeTree(staging.directory)
+    const staging = new BucketPaths(this.#paths.sediment, `new-${++this.#bucketsMade}`)
     await this.#fs.makeDirectory(staging.directory)
     await atomicWrite(this.#fs, staging.settings, 'descriptor', encodeCheckedBucketSettings(settings))
     await this.#fs.rename(staging.directory, final.directory)
@@ -401,7 +404,7 @@ export function checkEntryName(name: EntryName): void {
   if (!isEntryName(name.entry)) {
     throw new StorageError(
       'ERR_INVALID',
-      `entry name '${name.entry}' is not allowed: segments of A-Z a-z 0-9 _ -, separated by '/', none of them 'wal'`,
+      `entry name '${name.entry}' is not allowed: segments of A-Z a-z 0-9 _ -, separated by '/', none of them 'wal' or longer than ${segmentBytesMax}, ${entryBytesMax} in all`,
       { bucket: name.bucket, entry: name.entry },
     )
   }
@@ -410,7 +413,11 @@ export function checkEntryName(name: EntryName): void {
 /** @throws {StorageError} `ERR_INVALID` */
 export function checkBucketName(bucket: string): void {
   if (isBucketName(bucket)) return
-  throw new StorageError('ERR_INVALID', `bucket name '${bucket}' is not allowed: A-Z a-z 0-9 _ -`, { bucket })
+  throw new StorageError(
+    'ERR_INVALID',
+    `bucket name '${bucket}' is not allowed: 1 to ${segmentBytesMax} of A-Z a-z 0-9 _ -`,
+    { bucket },
+  )
 }
 
 function keyOf(name: EntryName): string {

@@ -34,7 +34,7 @@ export type {
 export { labelMap } from './label-map.ts'
 export { weighRecord } from './record-weight.ts'
 export { Storage, type StoreIdentity } from './storage.ts'
-export { attachmentsOf, companionDirectory, isAttachment } from './paths.ts'
+export { attachmentsOf, companionDirectory, entryBytesMax, isAttachment, segmentBytesMax } from './paths.ts'
 export { attachmentKey, isTakenAway } from './mutation/attachments.ts'
 export { requireDirectory } from './store-files.ts'
 export { hasRemovals } from './has-removals.ts'

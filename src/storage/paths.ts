@@ -8,6 +8,10 @@ export const indexName = 'blocks.idx'
 export const walDirectoryName = '.wal'
 /** What file systems keep in the root of a volume. */
 export const VOLUME_DIRECTORY = 'lost+found'
+/** A segment of a name is a directory; file systems allow 255 bytes. */
+export const segmentBytesMax = 255
+/** Of all segments together: the system allows 4096 bytes for a path, with data directory, bucket and file. */
+export const entryBytesMax = 2048
 /** As versions of ReductStore before 1.19 called it. */
 export const legacyWalDirectoryName = 'wal'
 
@@ -216,12 +220,12 @@ const ATTACHMENT_SEGMENT = '$meta'
 
 /**
  * Segments of `[A-Za-z0-9_-]`, separated by `/`; the last one may be `$meta`. No segment is `wal`: ReductStore takes such
- * a directory for the log folder of versions before 1.19.
+ * a directory for the log folder of versions before 1.19. Directories that are there may have longer names than these.
  */
 export function isEntryName(name: string): boolean {
   const segments = name.split('/')
   if (segments.at(-1) === ATTACHMENT_SEGMENT) segments.pop()
-  return segments.every((segment) => isSegment(segment) && segment !== 'wal')
+  return name.length <= entryBytesMax && segments.every((segment) => isSegment(segment) && segment !== 'wal')
 }
 
 /** Attachments are hidden from lists, counted in sizes, and never evicted (format 1.3). */
@@ -235,5 +239,5 @@ export function attachmentsOf(bucket: string, entry: string | undefined): EntryN
 }
 
 function isSegment(segment: string): boolean {
-  return /^[A-Za-z0-9_-]+$/.test(segment)
+  return segment.length <= segmentBytesMax && /^[A-Za-z0-9_-]+$/.test(segment)
 }

@@ -179,6 +179,15 @@ describe('names made of messages', () => {
   })
 })
 
+it('entries of many parts have a limit in all', () => {
+  const entry = Array<string>(10).fill('{key}').join('/')
+  expect(outcomeOf({ entry }, { key: bytesOf('k'.repeat(200)) })).toHaveProperty('target')
+  expect(outcomeOf({ entry }, { key: bytesOf('k'.repeat(205)) })).toEqual({
+    rejected: 'entry-name-too-long',
+    detail: 'the name has 2059 bytes, 2048 may be',
+  })
+})
+
 describe('entries of a rule', () => {
   const change = { entry: '{key}', entries: { max: 3 } }
   const keyed = (key: string) => message({ key: bytesOf(key) })

@@ -64,9 +64,12 @@ describe('paths', () => {
     ).toEqual([0, 12, ...Array<undefined>(4).fill(undefined)])
   })
 
-  it.each(['a', 'A-1_b', 'topic/0', 'wal2', 'walrus/x', 'a/b/c'])('allows the entry name %j', (name) => {
-    expect(isEntryName(name)).toBe(true)
-  })
+  it.each(['a', 'A-1_b', 'topic/0', 'wal2', 'walrus/x', 'a/b/c', 'b'.repeat(255)])(
+    'allows the entry name %j',
+    (name) => {
+      expect(isEntryName(name)).toBe(true)
+    },
+  )
 
   it.each([
     '',
@@ -84,12 +87,14 @@ describe('paths', () => {
     'wal/0',
     'größe',
     'a\n',
+    `a/${'b'.repeat(256)}`,
+    'a/'.repeat(1_024) + 'a',
   ])('refuses the entry name %j', (name) => {
     expect(isEntryName(name)).toBe(false)
   })
 
   it('allows one segment as a bucket name', () => {
     expect(['kafka', 'my-bucket_1', 'wal'].every(isBucketName)).toBe(true)
-    expect(['', 'a/b', '.sediment', 'a.b', '$system'].some(isBucketName)).toBe(false)
+    expect(['', 'a/b', '.sediment', 'a.b', '$system', 'a'.repeat(256)].some(isBucketName)).toBe(false)
   })
 })

@@ -6,7 +6,14 @@ import type { Place } from '../damage.ts'
 import { checkBucketName, checkEntryName } from '../catalogue.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
-import { BucketPaths, EntryPaths, directoriesUpTo, removedPath, type StorePaths } from '../paths.ts'
+import {
+  BucketPaths,
+  EntryPaths,
+  directoriesUpTo,
+  entryBytesMax,
+  removedPath,
+  type StorePaths,
+} from '../paths.ts'
 import type { EntryName } from '../record.ts'
 import type { DiscardedTrees } from './discarded-trees.ts'
 import { noteDirectories, settleMove } from './moving.ts'
@@ -137,6 +144,9 @@ async function requirePlaces(
   const isFree = (await fs.list(directory)) === undefined && (await fs.fileBytes(directory)) === undefined
   if (!isFree)
     throw new StorageError('ERR_EXISTS', `there is a ${described(to)} already`, { ...to, path: directory })
+  const isTooLong = (name: string): boolean => Buffer.byteLength(name) > entryBytesMax
+  if (entries.some((entry) => isTooLong(movedName(entry, from, to))))
+    throw new StorageError('ERR_INVALID', `${described(to)} would have entries with too long names`, to)
 }
 
 function uploadRuns({ name }: Entry): StorageError {
