@@ -186,6 +186,7 @@ export function connectParts(
       health.requireGood()
     },
     dropLingering: (entry) => changer.dropLingering(entry),
+    owedIn: (place) => owed.countIn(place),
   }
   return {
     health,

@@ -31,6 +31,8 @@ export interface RelocationContext extends Pick<
   readonly checkpoint: () => Promise<void>
   /** Removed blocks whose files stay for their readers go now. */
   readonly dropLingering: (entry: Entry) => Promise<void>
+  /** How many records of the place are owed, as of now. */
+  readonly owedIn: (place: Place) => Promise<number>
 }
 
 /**
@@ -45,7 +47,8 @@ export function removeEntry(context: RelocationContext, name: EntryName): Promis
 
 /**
  * As `removeEntry`, but all of it gets the path `to` in the same bucket; missing parents are made.
- * @throws {StorageError} `ERR_INVALID` for a name that is not allowed or lies inside the entry, `ERR_EXISTS` too
+ * @throws {StorageError} `ERR_INVALID` for a name that is not allowed or lies inside the entry, `ERR_EXISTS` too, and
+ *   `ERR_RECORD_STATE` also while content of it is owed
  */
 export async function renameEntry(context: RelocationContext, name: EntryName, to: string): Promise<void> {
   checkEntryName({ bucket: name.bucket, entry: to })
@@ -130,7 +133,7 @@ async function followMove(
 }
 
 async function requirePlaces(
-  { fs, paths, catalogue }: RelocationContext,
+  { fs, paths, catalogue, owedIn }: RelocationContext,
   entries: readonly Entry[],
   from: Place,
   to: Place | undefined,
@@ -147,6 +150,9 @@ async function requirePlaces(
   const isTooLong = (name: string): boolean => Buffer.byteLength(name) > entryBytesMax
   if (entries.some((entry) => isTooLong(movedName(entry, from, to))))
     throw new StorageError('ERR_INVALID', `${described(to)} would have entries with too long names`, to)
+  const owed = await owedIn(from)
+  // The list of them names places, and who brings them looks there.
+  if (owed > 0) throw contentIsOwed(from, owed)
 }
 
 function uploadRuns({ name }: Entry): StorageError {
@@ -154,6 +160,14 @@ function uploadRuns({ name }: Entry): StorageError {
     'ERR_RECORD_STATE',
     `${name.bucket}/${name.entry} has an upload that is not finished: try again when it is`,
     name,
+  )
+}
+
+function contentIsOwed(place: Place, records: number): StorageError {
+  return new StorageError(
+    'ERR_RECORD_STATE',
+    `${described(place)} has ${records} records whose content ReductStore has cut off: start 'sediment run', which brings it back, or remove these records`,
+    { ...place },
   )
 }
 

@@ -1,5 +1,6 @@
 import { crc32 } from '../../base/crc32.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
+import type { Place } from '../damage.ts'
 import { StorageError } from '../errors.ts'
 import type { StorePaths } from '../paths.ts'
 import type { RecordBegin, RecordReader, RecordWriter } from '../record.ts'
@@ -30,6 +31,15 @@ export class OwedRecords {
 
   get records(): readonly OwedRecord[] {
     return [...this.#records]
+  }
+
+  /** How many of this bucket, or of this entry and all below it, nobody has written again or removed. */
+  async countIn({ bucket, entry }: Place): Promise<number> {
+    const inside = this.records.filter(
+      (record) =>
+        record.bucket === bucket && (entry === undefined || `${record.entry}/`.startsWith(`${entry}/`)),
+    )
+    return this.#reader === undefined ? 0 : (await stillOwed(this.#reader, inside)).length
   }
 
   /** Takes over what recovery has found, and what earlier runs have left. */

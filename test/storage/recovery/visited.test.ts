@@ -223,6 +223,37 @@ describe('content that ReductStore has cut off', () => {
     await storage.close()
   })
 
+  it('keeps its entry and bucket where they are while it is owed', async () => {
+    const disk = await cutStore()
+    const storage = await openStore(disk.restart())
+    const [one, two] = storage.owed
+    const refused = { code: 'ERR_RECORD_STATE', message: expect.stringContaining("start 'sediment run'") }
+    await expect(storage.renameEntry({ bucket: 'kafka', entry: 'topic' }, 'new')).rejects.toMatchObject(
+      refused,
+    )
+    await expect(storage.renameBucket('kafka', 'new')).rejects.toMatchObject(refused)
+    await storage.payOwed(one!, Buffer.from(x))
+    await expect(storage.renameEntry(entry, 'new')).rejects.toMatchObject(refused)
+    await storage.submit({ writes: [write({ bucket: 'kafka', entry: 'topic/01' }, t0)] })
+    await storage.renameEntry({ bucket: 'kafka', entry: 'topic/01' }, 'other')
+    await storage.removeRecords(entry, [BigInt(two!.timestampUs)])
+    await storage.renameBucket('kafka', 'new')
+    await storage.close()
+  })
+
+  it('goes with its entry', async () => {
+    const disk = await cutStore()
+    const storage = await openStore(disk.restart())
+    const [one] = storage.owed
+    await storage.removeEntry(entry)
+    await expect(storage.payOwed(one!, Buffer.from(x))).rejects.toMatchObject({ code: 'ERR_EXISTS' })
+    await storage.close()
+    const again = await openStore(disk.restart())
+    expect(again.owed).toEqual([])
+    expect(disk.exists(owedPath)).toBe(false)
+    await again.close()
+  })
+
   it('is forgotten by whoever says that nobody can bring it', async () => {
     const disk = await cutStore()
     const storage = await openStore(disk.restart())
