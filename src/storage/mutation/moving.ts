@@ -64,10 +64,14 @@ function parse(bytes: Uint8Array): string[] {
     const { directories } = JSON.parse(Buffer.from(bytes).toString()) as { directories?: unknown }
     if (!Array.isArray(directories)) return []
     return directories.filter(
-      (path): path is string =>
-        typeof path === 'string' && path.split('/').every((segment) => /^[A-Za-z0-9_$-]+$/.test(segment)),
+      (path): path is string => typeof path === 'string' && path.split('/').every(isNameOfDirectory),
     )
   } catch {
     return []
   }
+}
+
+/** Names that ReductStore would not give are tolerated; none leads out of the data directory. */
+function isNameOfDirectory(segment: string): boolean {
+  return !['', '.', '..'].includes(segment) && !segment.includes('\0')
 }

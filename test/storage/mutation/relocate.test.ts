@@ -285,6 +285,18 @@ it('a reader that has begun learns that the entry has gone, also when it is made
   await storage.close()
 })
 
+it('directories with names of others go when a rename leaves them empty', async () => {
+  const disk = new SimulatedDisk({ seed: 3 })
+  const before = await filledStore(disk)
+  await before.close()
+  await disk.fs.rename('/data/kafka/plain', '/data/kafka/größe 1.5')
+  const storage = await openStore(disk.restart(), { settings })
+  await storage.renameEntry(kafka('größe 1.5/0'), 'plain')
+  expect((await disk.fs.list('/data/kafka'))?.map(({ name }) => name)).not.toContain('größe 1.5')
+  expect(await shown(storage)).toEqual(renamed('kafka/plain/0', 'kafka/plain'))
+  await storage.close()
+})
+
 it('settings are made, changed for entries that are there, and kept', async () => {
   const disk = new SimulatedDisk({ seed: 3 })
   const storage = await openStore(disk.fs, { settings })
