@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { NodeFileSystem } from '../../src/fs/node/node-file-system.ts'
+import type { LabelUpdate } from '../../src/storage/mutation/update-labels.ts'
 import { isEntryName } from '../../src/storage/paths.ts'
 import { openDirectory } from '../../src/storage/query/directory-reader.ts'
 import { Storage } from '../../src/storage/storage.ts'
@@ -178,6 +179,19 @@ describe('a directory that ReductStore 1.21 left cleanly', () => {
     expect(await contentsOf(await openDirectory(fs, path))).toEqual(recoverable('v121-compressed'))
     expect(await changedFiles(path, before)).toEqual([])
     expect(breaches(path)).toEqual([])
+  })
+
+  it('v121-compressed: labels in its compressed blocks stay, and why is said', async () => {
+    const storage = await adopt(await unpack('v121-compressed'))
+    const name = { bucket: 'b', entry: 'e' }
+    const updates: LabelUpdate[] = []
+    for await (const { timestampUs } of storage.records(name, { anyState: true }))
+      updates.push({ timestampUs, set: new Map([['new', 'label']]) })
+    const errors = (await storage.updateLabels(name, updates)).flatMap(({ error }) => error ?? [])
+    expect(errors.length).toBeGreaterThan(0)
+    for (const error of errors)
+      expect(error).toMatchObject({ code: 'ERR_INVALID', message: expect.stringContaining('compressed') })
+    await storage.close()
   })
 
   it('v121-compressed without its index is shown and adopted by its descriptors', async () => {

@@ -1,3 +1,4 @@
+import { isExtensible } from '../block/placement.ts'
 import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import type { EntriesEdit } from '../commitlog/group.ts'
 import type { Entry } from '../entry.ts'
@@ -40,7 +41,8 @@ export async function replacedAttachments(
   const updated = new Map<bigint, Uint8Array>()
   const source = context.source(entry)
   try {
-    for (const block of source.blocks) {
+    // Others are only read: what they hold of the key stays.
+    for (const block of source.blocks.filter(isExtensible)) {
       const { bytes, recordFromBytes, recordToBytes } = await source.descriptor(block)
       for (const [index, from] of recordFromBytes.entries()) {
         const record = decodeRecord(bytes, from, recordToBytes[index])

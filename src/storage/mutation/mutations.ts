@@ -66,14 +66,19 @@ export async function requireCold(context: MutationContext, entry: Entry, id: bi
   }
   const cold = entry.index.get(id)
   if (cold === undefined) throw blockIsGone(entry, id)
-  if (!isExtensible(cold)) {
-    throw new StorageError(
-      'ERR_INVALID',
-      `block ${entry.paths.data(id)} was compressed or given up by ReductStore, or has times from 2^53 on: it is only read`,
-      { ...entry.name, path: entry.paths.data(id) },
-    )
-  }
+  requireExtensible(entry, cold)
   return cold
+}
+
+/** @throws {StorageError} `ERR_INVALID` for a block that only ReductStore may change */
+export function requireExtensible(entry: Entry, listed: IndexEntry): void {
+  if (isExtensible(listed)) return
+  const path = entry.paths.data(listed.id)
+  throw new StorageError(
+    'ERR_INVALID',
+    `block ${path} was compressed or given up by ReductStore, or has times from 2^53 on: it is only read`,
+    { ...entry.name, path },
+  )
 }
 
 export function recordNotFound({ name }: Entry, timestampUs: bigint): StorageError {

@@ -5,7 +5,7 @@ import { StorageError } from '../errors.ts'
 import { checkLabels } from '../label-rules.ts'
 import { encodeWalEntry, walEntryType } from '../wal/wal-codec.ts'
 import { locateRecord } from '../query/locate-record.ts'
-import { recordNotFound, type MutationContext, type RecordResult } from './mutations.ts'
+import { recordNotFound, requireExtensible, type MutationContext, type RecordResult } from './mutations.ts'
 
 export interface LabelUpdate {
   readonly timestampUs: bigint
@@ -58,6 +58,7 @@ export async function labelEdit(
   const located = await locateRecord(context.source(entry), timestampUs)
   if (located === undefined) throw recordNotFound(entry, timestampUs)
   const { block: found, descriptor, index } = located
+  requireExtensible(entry, found)
   if (entry.uploading.has(timestampUs)) throw isUploading(entry, timestampUs)
   const bytes =
     updated.get(timestampUs) ??
