@@ -40,8 +40,22 @@ export interface Descriptor {
   /** Ranges of the encoded records in `bytes`, in the order of `timestampsUs`. */
   readonly recordFromBytes: Uint32Array
   readonly recordToBytes: Uint32Array
+  /** What each of them says, in the same order. */
+  readonly facts: DescriptorFacts
   /** Encoded fields other than those above (version, corrupted, unknown ones), in stored order. */
   readonly otherFields: Uint8Array
+}
+
+/** `RecordFacts` of many records but for their times. The arrays run in parallel. */
+interface DescriptorFacts {
+  /** Of the content in the data file. */
+  readonly beginBytes: Float64Array
+  readonly endBytes: Float64Array
+  /** See `recordStateNumber`; what does not fit is 255, which the format does not know either. */
+  readonly states: Uint8Array
+  /** Undefined where `hasCrc32` is 0. */
+  readonly contentCrc32: Uint32Array
+  readonly hasCrc32: Uint8Array
 }
 
 const beginTimeTag = fieldTag(1, wireType.bytes)
@@ -52,6 +66,12 @@ const recordCountTag = fieldTag(6, wireType.varint)
 const metadataTag = fieldTag(7, wireType.varint)
 const corruptedTag = fieldTag(9, wireType.varint)
 const lastFrameTag = fieldTag(1001, wireType.varint)
+
+/** Stands for all states of records that do not fit a byte; the format knows none of them. */
+const stateUnknown = 0xff
+
+/** Of one record in all arrays of a descriptor. */
+const recordArraysBytes = 8 + 2 * 4 + 2 * 8 + 1 + 4 + 1
 
 /** Above this a file is no descriptor: positions in it are kept in 32 bits. */
 const descriptorBytesMax = 0xffff_ffff
@@ -140,6 +160,7 @@ export function decodeDescriptor(bytes: Uint8Array): Descriptor {
   const words = new Uint32Array(count * 2)
   let fromBytes = new Uint32Array(count)
   let toBytes = new Uint32Array(count)
+  let facts = emptyFacts(count)
   const reader = new WireReader(bytes)
   const scanner = new RecordScanner(bytes)
   for (let index = 0; index < count;) {
@@ -149,9 +170,17 @@ export function decodeDescriptor(bytes: Uint8Array): Descriptor {
       continue
     }
     const to = reader.valueEnd()
-    setWords(words, index, scanner.scan(reader.at, to).timestampUs)
+    const { timestampUs, beginBytes, endBytes, state, contentCrc32 } = scanner.scan(reader.at, to)
+    setWords(words, index, timestampUs)
     fromBytes[index] = reader.at
     toBytes[index] = to
+    facts.beginBytes[index] = beginBytes
+    facts.endBytes[index] = endBytes
+    facts.states[index] = Math.min(state, stateUnknown)
+    if (contentCrc32 !== undefined) {
+      facts.contentCrc32[index] = contentCrc32
+      facts.hasCrc32[index] = 1
+    }
     reader.at = to
     index++
   }
@@ -159,16 +188,44 @@ export function decodeDescriptor(bytes: Uint8Array): Descriptor {
   const order = ascendingOrder(timestampsUs)
   if (order !== undefined) {
     timestampsUs = BigUint64Array.from(order, (index) => timestampsUs[index] as bigint)
-    fromBytes = Uint32Array.from(order, (index) => fromBytes[index] as number)
-    toBytes = Uint32Array.from(order, (index) => toBytes[index] as number)
+    fromBytes = picked(fromBytes, order)
+    toBytes = picked(toBytes, order)
+    facts = {
+      beginBytes: picked(facts.beginBytes, order),
+      endBytes: picked(facts.endBytes, order),
+      states: picked(facts.states, order),
+      contentCrc32: picked(facts.contentCrc32, order),
+      hasCrc32: picked(facts.hasCrc32, order),
+    }
   }
   const { records: _, ...head } = fields
-  return { ...head, bytes, timestampsUs, recordFromBytes: fromBytes, recordToBytes: toBytes }
+  return { ...head, bytes, timestampsUs, recordFromBytes: fromBytes, recordToBytes: toBytes, facts }
+}
+
+function emptyFacts(count: number): DescriptorFacts {
+  return {
+    beginBytes: new Float64Array(count),
+    endBytes: new Float64Array(count),
+    states: new Uint8Array(count),
+    contentCrc32: new Uint32Array(count),
+    hasCrc32: new Uint8Array(count),
+  }
+}
+
+/** The values at these places. */
+function picked<Values extends Float64Array | Uint32Array | Uint8Array>(
+  values: Values,
+  places: Uint32Array,
+): Values {
+  const chosen = values.slice(0, places.length) as Values
+  for (let index = 0; index < places.length; index++)
+    chosen[index] = values[places[index] as number] as number
+  return chosen
 }
 
 /** Bytes of memory that a descriptor holds. */
 export function descriptorMemoryBytes(descriptor: Descriptor): number {
-  return descriptor.bytes.byteLength + descriptor.timestampsUs.length * 16 + 256
+  return descriptor.bytes.byteLength + descriptor.timestampsUs.length * recordArraysBytes + 256
 }
 
 /** Index of the first record at or after `timestampUs`; the number of records when there is none. */
@@ -189,7 +246,7 @@ function writeScalar(target: Uint8Array, atBytes: number, tag: number, value: nu
   return writeVarint(target, writeVarint(target, atBytes, tag), value)
 }
 
-type Fields = Omit<Descriptor, 'bytes' | 'timestampsUs' | 'recordFromBytes' | 'recordToBytes'> & {
+type Fields = Omit<Descriptor, 'bytes' | 'timestampsUs' | 'recordFromBytes' | 'recordToBytes' | 'facts'> & {
   readonly records: number
 }
 
@@ -207,7 +264,10 @@ function decodeFields(bytes: Uint8Array): Fields {
   while (!reader.done) {
     const fieldAtBytes = reader.at
     const tag = reader.tag()
-    if (tag === beginTimeTag) id = reader.timestamp()
+    if (tag === recordTag) {
+      reader.at = reader.valueEnd()
+      records++
+    } else if (tag === beginTimeTag) id = reader.timestamp()
     else if (tag === latestTag) latestUs = reader.timestamp()
     else if (tag === sizeTag) sizeBytes = reader.uint()
     else if (tag === recordCountTag) recordCount = reader.uint()
@@ -216,8 +276,7 @@ function decodeFields(bytes: Uint8Array): Fields {
     else {
       if (tag === corruptedTag) corrupted = reader.uint64() !== 0n
       else reader.skip(tag)
-      if (tag === recordTag) records++
-      else others.push(bytes.subarray(fieldAtBytes, reader.at))
+      others.push(bytes.subarray(fieldAtBytes, reader.at))
     }
   }
   return {

@@ -2,7 +2,6 @@ import type { FileSystem } from '../../fs/file-system.ts'
 import type { Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import { decodeRecord, recordStateName } from '../codec/record-codec.ts'
-import type { RecordFacts } from '../codec/scan-record.ts'
 import type { ContentReader, LabelList, RecordState, StoredRecord } from '../record.ts'
 import type { BlockData } from './block-data.ts'
 import type { BlockSource } from './block-source.ts'
@@ -21,26 +20,26 @@ export interface ReadBlock {
 /** A record of a block as it was listed. What few readers ask for is decoded when they do. */
 export class BlockRecord implements StoredRecord {
   readonly state: RecordState
+  /** Where its content begins in the data file. */
   readonly beginBytes: number
   readonly endBytes: number
   readonly contentChecksum: number | undefined
   content: Uint8Array | undefined
   readonly #from: ReadBlock
   readonly #index: number
-  readonly #stateNumber: number
   #texts: { readonly labels: LabelList; readonly contentType: string } | undefined
 
-  /** @param index of the record in the descriptor. @param facts may change afterwards */
-  constructor(from: ReadBlock, index: number, facts: RecordFacts) {
+  /** @param index of the record in the descriptor */
+  constructor(from: ReadBlock, index: number) {
     this.#from = from
     this.#index = index
-    this.#stateNumber = facts.state
-    this.beginBytes = facts.beginBytes
-    this.endBytes = facts.endBytes
-    this.contentChecksum = facts.contentCrc32
+    const { facts } = from.descriptor
+    this.beginBytes = facts.beginBytes[index] as number
+    this.endBytes = facts.endBytes[index] as number
+    this.contentChecksum = facts.hasCrc32[index] === 0 ? undefined : facts.contentCrc32[index]
     this.content = undefined
     this.#texts = undefined
-    const state = recordStateName(facts.state)
+    const state = recordStateName(facts.states[index] as number)
     // An upload that nobody finishes any more counts as failed (W20).
     this.state =
       state === 'finished' ? state : from.source.isStarted(this.timestampUs) ? 'started' : 'errored'
@@ -94,7 +93,8 @@ export class BlockRecord implements StoredRecord {
   #place() {
     const { source, block, data } = this.#from
     const { timestampUs, beginBytes, endBytes, state, contentChecksum: contentCrc32 } = this
-    const record = { timestampUs, beginBytes, endBytes, state: this.#stateNumber, contentCrc32 }
+    const stateNumber = this.#from.descriptor.facts.states[this.#index] as number
+    const record = { timestampUs, beginBytes, endBytes, state: stateNumber, contentCrc32 }
     return { source, block, record, data, state }
   }
 }

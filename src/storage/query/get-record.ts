@@ -1,5 +1,4 @@
 import type { FileSystem } from '../../fs/file-system.ts'
-import { scanRecord } from '../codec/scan-record.ts'
 import type { StoredRecord } from '../record.ts'
 import { blockData } from './block-data.ts'
 import { BlockRecord } from './block-record.ts'
@@ -15,8 +14,6 @@ export async function getRecord(
   const located = await locateCurrentRecord(given, timestampUs)
   if (located === undefined) return undefined
   const { source, block, descriptor, index } = located
-  const { bytes, recordFromBytes, recordToBytes } = descriptor
-  const facts = scanRecord(bytes, recordFromBytes[index] as number, recordToBytes[index] as number)
   const data = blockData(fs, source, block, descriptor)
-  return new BlockRecord({ fs, source, block, descriptor, data }, index, facts)
+  return new BlockRecord({ fs, source, block, descriptor, data }, index)
 }

@@ -1,11 +1,9 @@
 import { firstRecordFrom } from '../codec/descriptor-codec.ts'
-import { RecordScanner } from '../codec/scan-record.ts'
 import { BlockRecord, type ReadBlock } from './block-record.ts'
 
 /** Where one of several blocks is being read. */
 interface Cursor {
   readonly from: ReadBlock
-  readonly scanner: RecordScanner
   /** Of the next record. */
   index: number
   readonly endIndex: number
@@ -42,7 +40,6 @@ export class BatchPlanner {
     this.#anyState = range.anyState
     this.#cursors = blocks.map((from) => ({
       from,
-      scanner: new RecordScanner(from.descriptor.bytes),
       index: firstRecordFrom(from.descriptor, range.fromUs),
       endIndex: firstRecordFrom(from.descriptor, range.stopUs),
     }))
@@ -102,10 +99,8 @@ export class BatchPlanner {
     cursor.index += 1
   }
 
-  #record({ from, scanner, index }: Cursor): BlockRecord | undefined {
-    const { recordFromBytes, recordToBytes } = from.descriptor
-    scanner.scan(recordFromBytes[index] as number, recordToBytes[index] as number)
-    const record = new BlockRecord(from, index, scanner)
+  #record({ from, index }: Cursor): BlockRecord | undefined {
+    const record = new BlockRecord(from, index)
     return this.#anyState || record.state === 'finished' ? record : undefined
   }
 }

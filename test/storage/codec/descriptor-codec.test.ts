@@ -11,6 +11,7 @@ import {
 } from '../../../src/storage/codec/descriptor-codec.ts'
 import { sediment } from '../../../src/storage/codec/generated/storage.js'
 import { decodeRecord, encodeRecord, recordBytes } from '../../../src/storage/codec/record-codec.ts'
+import { scanRecord } from '../../../src/storage/codec/scan-record.ts'
 import { StorageError } from '../../../src/storage/errors.ts'
 import { fromHex, toHex } from '../../support/bytes.ts'
 
@@ -162,6 +163,39 @@ describe('the descriptor codec', () => {
     const read = decodeDescriptor(fromHex('12004801'))
     expect(read).toMatchObject({ id: undefined, latestUs: 0n, corrupted: true })
     expect(toHex(read.otherFields)).toBe('4801')
+  })
+
+  it('says of every record what the record says, in the order of time', () => {
+    const crcOf = [undefined, 0, 0xffff_ffff]
+    const encodedRecord = (timestampUs: number, place: number): Uint8Array => {
+      const contentCrc32 = crcOf[place % 3]
+      const fields = { timestampUs, beginBytes: 2 ** 33 + place, endBytes: 2 ** 34, state: place % 4 }
+      const all = { ...fields, labels: [], contentType: '', contentCrc32 }
+      const bytes = new Uint8Array(recordBytes(all))
+      encodeRecord(bytes, 0, all)
+      return bytes
+    }
+    for (const timesUs of [
+      [1, 2, 3, 4, 5],
+      [5, 2, 4, 2, 1],
+    ]) {
+      const records = timesUs.map(encodedRecord)
+      const { facts, timestampsUs, bytes, recordFromBytes, recordToBytes } = decodeDescriptor(
+        encodeDescriptor({ id: 1, sizeBytes: 2 ** 34 }, records),
+      )
+      for (const [index, timestampUs] of timestampsUs.entries()) {
+        const said = {
+          timestampUs: Number(timestampUs),
+          beginBytes: facts.beginBytes[index],
+          endBytes: facts.endBytes[index],
+          state: facts.states[index],
+          contentCrc32: facts.hasCrc32[index] === 1 ? facts.contentCrc32[index] : undefined,
+        }
+        const [from, to] = [recordFromBytes[index] as number, recordToBytes[index] as number]
+        expect(said).toEqual(scanRecord(bytes, from, to))
+      }
+      expect(facts.beginBytes).toHaveLength(timestampsUs.length)
+    }
   })
 
   it.each([

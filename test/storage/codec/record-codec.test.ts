@@ -187,6 +187,61 @@ describe('the record codec', () => {
     expect(record).toMatchObject({ timestampUs: 1n, beginBytes: 3, endBytes: 10, state: 2, contentType: 'a' })
   })
 
+  it('scans what it decodes, however numbers, times and lengths are written', () => {
+    const varint = fc
+      .tuple(
+        fc.oneof(
+          fc.bigInt(0n, 300n),
+          fc.bigInt(0n, 2n ** 64n - 1n),
+          fc.constantFrom(2n ** 28n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n, 2n ** 35n - 1n, 2n ** 35n),
+        ),
+        fc.nat(2),
+      )
+      .map(([value, padding]) => {
+        const bytes: number[] = []
+        for (let rest = value; bytes.length === 0 || rest > 0n; rest >>= 7n)
+          bytes.push(Number(rest & 127n) | 128)
+        for (let more = 0; more < padding && bytes.length < 10; more++) bytes.push(128)
+        return [...bytes.slice(0, -1), (bytes.at(-1) as number) & 127]
+      })
+    const timeField = fc.tuple(fc.constantFrom(0x08, 0x10, 0x18), varint).map((parts) => parts.flat())
+    const length = (value: number, isPadded: boolean): number[] => (isPadded ? [value | 128, 0] : [value])
+    const field = fc.oneof(
+      fc.tuple(fc.constantFrom(0x10, 0x18, 0x20), varint).map((parts) => parts.flat()),
+      fc
+        .tuple(fc.oneof(fc.tuple(timeField, timeField), fc.array(timeField, { maxLength: 3 })), fc.boolean())
+        .map(([fields, isPadded]) => [0x0a, ...length(fields.flat().length, isPadded), ...fields.flat()]),
+      fc
+        .tuple(fc.nat(120), fc.boolean())
+        .map(([count, isPadded]) => [0x32, ...length(count, isPadded), ...Array<number>(count).fill(0x61)]),
+      fc.constant([0x2a, 0x06, 0x0a, 0x01, 0x6b, 0x12, 0x01, 0x76]),
+      fc.nat(255).map((byte) => [0xc5, 0x3e, byte, 0, 1, byte]),
+    )
+    const outcome = (work: () => object): unknown => {
+      try {
+        return work()
+      } catch (error) {
+        return (error as StorageError).message
+      }
+    }
+    fc.assert(
+      fc.property(fc.array(field, { maxLength: 7 }), fc.nat(3), (fields, cut) => {
+        const bytes = Uint8Array.from(fields.flat())
+        const end = Math.max(0, bytes.byteLength - (cut === 3 ? 1 : 0))
+        const decoded = outcome(() => {
+          const { timestampUs, beginBytes, endBytes, state, contentCrc32 } = decodeRecord(bytes, 0, end)
+          return { timestampUs, beginBytes, endBytes, state, contentCrc32 }
+        })
+        const scanned = outcome(() => {
+          const { timestampUs, ...facts } = scanRecord(bytes, 0, end)
+          return { timestampUs: BigInt(timestampUs), ...facts }
+        })
+        expect(scanned).toEqual(decoded)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
   it.each([
     ['without a time', '1805'],
     ['that ends before it begins', '0a00100a1805'],
