@@ -78,7 +78,7 @@ export interface BlockFacts extends BlockName {
   readonly change: LoggedChange | undefined
   /** Behind `change`. */
   readonly items: readonly LoggedItem[]
-  /** It has no file, and the index of its entry does not name it; or the entry is gone. */
+  /** It has no file, none that was written aside for it either, and the index of its entry does not name it; or the entry is gone. */
   readonly isGone: boolean
   readonly wal:
     | {

@@ -43,8 +43,8 @@ function planChange({ descriptor, isGone }: BlockFacts, logged: LoggedChange): B
       ? { kind: 'change', logged }
       : { kind: 'damaged', why: 'descriptor cannot be decoded' }
   }
-  // One of its two files may be in its place, and the other not.
-  if (change.kind === 'adopt') return { kind: 'change', logged }
+  // One of its two files may be in its place, and the other not. What has no file anywhere ReductStore has removed.
+  if (change.kind === 'adopt') return isGone ? { kind: 'removed' } : { kind: 'change', logged }
   if (descriptor.state === 'missing') {
     if (change.kind === 'drop') return { kind: 'change', logged }
     return isGone ? { kind: 'removed' } : { kind: 'damaged', why: 'descriptor is missing' }

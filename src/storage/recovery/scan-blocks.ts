@@ -7,7 +7,7 @@ import { decodeRecord, recordStateNumber } from '../codec/record-codec.ts'
 import { scanRecord } from '../codec/scan-record.ts'
 import type { ExactUs } from '../codec/wire.ts'
 import type { Damage } from '../damage.ts'
-import { EntryPaths } from '../paths.ts'
+import { EntryPaths, stagedFiles, storePaths } from '../paths.ts'
 import type { EntryName, LabelList } from '../record.ts'
 import { entryFault } from '../query/entry-fault.ts'
 import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
@@ -66,7 +66,8 @@ export async function scanBlocks(
       const scan = wal === undefined ? undefined : scanWal(wal)
       const hasData = (await fs.fileBytes(paths.data(block.blockId))) !== undefined
       const descriptor = await descriptorFacts(fs, paths.descriptor(block.blockId), block.items)
-      const hasFile = wal !== undefined || hasData || descriptor.state !== 'missing'
+      const isStaged = await isLeftAside(fs, dataPath, block.change)
+      const hasFile = wal !== undefined || hasData || descriptor.state !== 'missing' || isStaged
       const known = checkpointed.get(key)
       facts[index] = {
         ...block,
@@ -152,6 +153,17 @@ async function isPrefix(fs: FileSystem, bytes: Uint8Array, items: readonly Logge
     atBytes += part.byteLength
   }
   return atBytes >= bytes.byteLength
+}
+
+/** Whether a block that a frame puts into its place has not got there yet, or in part. */
+async function isLeftAside(
+  fs: FileSystem,
+  dataPath: string,
+  logged: LoggedChange | undefined,
+): Promise<boolean> {
+  if (logged?.change.kind !== 'adopt') return false
+  const { data, descriptor } = stagedFiles(storePaths(dataPath), logged.change.stagedName)
+  return (await fs.fileBytes(data)) !== undefined || (await fs.fileBytes(descriptor)) !== undefined
 }
 
 /** Whether the index names the block, or cannot be read. */

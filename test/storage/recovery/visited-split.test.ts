@@ -115,3 +115,51 @@ describe('a block that ReductStore changed before its split was finished', () =>
     expect(namings).toBeGreaterThan(0)
   })
 })
+
+describe('a part of a split that ReductStore removed before the next checkpoint', () => {
+  /** @returns the times that it held; `undefined` where the split is not finished */
+  function removePart(disk: SimulatedDisk): number[] | undefined {
+    const indexPath = `${directory}/blocks.idx`
+    const { entries, verdict } = decodeIndex(disk.peek(indexPath) ?? new Uint8Array(0))
+    const id = [...entries.keys()].sort((a, b) => (a < b ? -1 : 1)).at(-1)
+    const isSplit = verdict === 'valid' && !entries.has(BigInt(t0)) && !disk.exists(`${directory}/${t0}.blk`)
+    if (!isSplit || id === undefined || disk.exists(`${directory}/.wal/${t0}.wal`)) return undefined
+    const held = decodeDescriptor(disk.peek(`${directory}/${id}.meta`)!).timestampsUs
+    for (const ending of ['meta', 'blk']) disk.unlink(`${directory}/${id}.${ending}`)
+    entries.delete(id)
+    disk.putFile(indexPath, encodeIndex([...entries.values()]).bytes)
+    return [...held].map((us) => Number(us) - t0)
+  }
+
+  it('stays away, and harms neither the other parts nor the entry', async () => {
+    const source = await full()
+    let visits = 0
+    for (let operation = 1; ; operation++) {
+      const disk = source.fork(operation)
+      disk.crashAt(disk.operations + operation)
+      if ((await split(disk)).isDone) break
+      disk.crashAt(undefined)
+      disk.killProcess()
+      disk.restart()
+      const removed = removePart(disk)
+      if (removed === undefined) continue
+      visits += 1
+      // The first start is interrupted.
+      disk.crashAt(disk.operations + (operation % 30))
+      await openStore(disk.fs, { settings: limits }).catch(() => undefined)
+      disk.crashAt(undefined)
+      disk.killProcess()
+      const fs = disk.restart()
+      const storage = await openStore(fs, { settings: limits })
+      const where = { operation }
+      const left = times.filter((us) => !removed.includes(us))
+      expect({ where, rows: await shown(storage) }).toEqual({ where, rows: left })
+      await storage.submit({ writes: [write(name, t0 + 9)] })
+      await storage.close()
+      expect(checkSettled(await independentFiles(fs))).toEqual([])
+      const { findings } = await verifyDirectory(fs, '/data', { checkContent: true })
+      expect({ where, findings }).toEqual({ where, findings: [] })
+    }
+    expect(visits).toBeGreaterThan(3)
+  })
+})
