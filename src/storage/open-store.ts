@@ -103,14 +103,15 @@ async function recoverStore(
   const format = known ?? (await initializeStore(fs, paths, options.randomUuid()))
   const generation =
     Math.max(await readGeneration(fs, paths), (await readCheckpoint(fs, paths)).generation) + 1
-  const recovery = await recover(fs, paths, generation, options.companion, clock)
+  const recovery = await recover(fs, paths, generation, options.companion, clock, ({ lost, returned }) => {
+    for (const { path, message } of lost)
+      logger.error({ path }, `${message}: it cannot be read any more, and all else goes on`)
+    for (const records of returned) {
+      const { bucket, entry, blockId } = records
+      logger.warn({ bucket, entry, block: blockId }, returnedMessage(records))
+    }
+  })
   const { log, owed, damage } = recovery
-  for (const { path, message } of recovery.lost)
-    logger.error({ path }, `${message}: it cannot be read any more, and all else goes on`)
-  for (const returned of recovery.returned) {
-    const { bucket, entry, blockId } = returned
-    logger.warn({ bucket, entry, block: blockId }, returnedMessage(returned))
-  }
   await writeOwner(fs, paths, generation, clock.nowUs())
   const visit = new Quarantine({ ...aside, generation })
   for (const { error, ...place } of notTaken.places) damage.note(place, error)

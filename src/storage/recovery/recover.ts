@@ -28,9 +28,7 @@ export interface Recovery {
   /** What was read of the log; entries of `damage` have not got it. */
   readonly facts: LogFacts
   readonly damage: Damage
-  readonly lost: readonly LostContent[]
   readonly owed: readonly OwedRecord[]
-  readonly returned: readonly ReturnedRecords[]
   readonly event: Omit<RecoveryEvent, 'quarantined'>
 }
 
@@ -148,6 +146,7 @@ function spaceNeeded({ log, blocks }: RecoveryPlan): number {
  *
  * An entry that is damaged or cannot be read keeps waiting for its frames, and stops nothing else.
  *
+ * @param onPlan called before any block is touched: what the plan finds, a later start may not find any more
  * @throws {StorageError} `ERR_CORRUPT`, when checkpoint or log are not as they should be, or `ERR_NO_SPACE`: before
  *   anything was written
  */
@@ -157,6 +156,7 @@ export async function recover(
   generation: number,
   companion: LogCompanion | undefined,
   clock: Clock,
+  onPlan: (plan: RecoveryPlan) => void,
 ): Promise<Recovery> {
   const startedMs = clock.monotonicMs()
   const plan = await planRecovery(fs, paths)
@@ -179,6 +179,7 @@ export async function recover(
     await log.append(frame, { sequence: last.sequence, chain: last.chain })
   }
   await forgetAhead(fs, paths)
+  onPlan(plan)
   if (plan.owed.length > 0) await writeOwed(fs, paths, plan.owed)
   await applyPlans(fs, paths.root, plan.blocks, plan.damage)
 
@@ -189,9 +190,7 @@ export async function recover(
     blocks: plan.blocks.filter(({ facts }) => plan.damage.of(facts) === undefined),
     facts: plan.log,
     damage: plan.damage,
-    lost: plan.lost,
     owed: plan.owed,
-    returned: plan.returned,
     event: {
       durationMs: clock.monotonicMs() - startedMs,
       frames: frames.length,

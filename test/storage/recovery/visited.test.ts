@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
+import { silentLogger } from '../../../src/base/logger.ts'
 import type { FileSystem } from '../../../src/fs/file-system.ts'
 import { decodeDescriptor, encodeDescriptor } from '../../../src/storage/codec/descriptor-codec.ts'
 import { encodeIndex } from '../../../src/storage/codec/index-codec.ts'
@@ -363,6 +364,32 @@ describe('a block that ReductStore saved', () => {
       expect(times).toEqual(['0', '7', '8'])
       expect(storage.owed).toEqual([])
       await storage.close()
+    }
+  })
+
+  it('has what comes back named, wherever the start is interrupted', async () => {
+    const source = await killedStore([record(5, x)], inline)
+    await visit(source, [0], false)
+    for (let operation = 1; ; operation++) {
+      const disk = source.fork(operation)
+      disk.crashAt(disk.operations + operation)
+      const warnings: string[] = []
+      const logger = {
+        ...silentLogger,
+        warn: (_facts: object, message: string) => void warnings.push(message),
+      }
+      const isOpen = await openStore(disk.fs, { ...inline, logger }).then(
+        () => true,
+        () => false,
+      )
+      disk.crashAt(undefined)
+      disk.killProcess()
+      const storage = await openStore(disk.restart(), { ...inline, logger })
+      expect(await shown(storage)).toEqual([first, paidRows[1]])
+      await storage.close()
+      const named = warnings.filter((message) => message.includes(`the first at ${t0 + 5}`))
+      expect({ operation, isNamed: named.length > 0 }).toEqual({ operation, isNamed: true })
+      if (isOpen) break
     }
   })
 
