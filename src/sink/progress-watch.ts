@@ -5,7 +5,7 @@ import { partitionName } from '../kafka/topic-partition.ts'
 import { isDoneWithin } from './deadline.ts'
 import type { PartitionState } from './partition-state.ts'
 import { SinkError } from './sink-error.ts'
-import { isStuck, nextStall } from './watchdog.ts'
+import { isStuck, type Movement, nextStall } from './watchdog.ts'
 
 export interface ProgressWatchOptions {
   readonly source: Pick<KafkaSource, 'watermarks'>
@@ -24,8 +24,8 @@ export interface ProgressWatchOptions {
 export class ProgressWatch {
   readonly #options: ProgressWatchOptions
   #asking: Promise<unknown> | undefined
-  #storeChanges: number | undefined
-  #storeChangedMs = -Infinity
+  readonly #store = new LastChange()
+  readonly #offsets = new LastChange()
 
   constructor(options: ProgressWatchOptions) {
     this.#options = options
@@ -36,14 +36,14 @@ export class ProgressWatch {
     const { clock, partitions, isExempt, stuckAfterMs } = this.#options
     const highs = await this.#askHighWatermarks()
     const nowMs = clock.monotonicMs()
-    const isStoreWorking = this.#isStoreWorking(nowMs)
+    const movement = this.#movement(nowMs)
     for (const state of partitions()) {
       const highWatermark = highs.get(partitionName(state))
       if (highWatermark !== undefined) state.sawHighWatermark(highWatermark, nowMs)
       const { acceptedOffset, durableOffset } = state
       const facts = { nowMs, acceptedOffset, durableOffset, highWatermark, isExempt: isExempt(state) }
       state.stall = nextStall(state.stall, facts)
-      if (!isStuck(state.stall, nowMs, stuckAfterMs, isStoreWorking)) continue
+      if (!isStuck(state.stall, nowMs, stuckAfterMs, movement)) continue
       throw new SinkError(
         'ERR_STUCK',
         `${partitionName(state)} has ${state.lagRecords} records to go and did not move for ` +
@@ -52,11 +52,13 @@ export class ProgressWatch {
     }
   }
 
-  #isStoreWorking(nowMs: number): boolean {
-    const changes = this.#options.storeChanges()
-    if (changes !== this.#storeChanges) this.#storeChangedMs = nowMs
-    this.#storeChanges = changes
-    return nowMs - this.#storeChangedMs < this.#options.stuckAfterMs
+  #movement(nowMs: number): Movement {
+    const { storeChanges, partitions, stuckAfterMs } = this.#options
+    const offsets = partitions().reduce((sum, state) => sum + state.acceptedOffset + state.durableOffset, 0)
+    return {
+      inStore: nowMs - this.#store.seen(storeChanges(), nowMs) < stuckAfterMs,
+      inPartitions: nowMs - this.#offsets.seen(offsets, nowMs) < stuckAfterMs,
+    }
   }
 
   /** Empty when the brokers do not answer in time: no answer is no proof of a lag. */
@@ -74,5 +76,18 @@ export class ProgressWatch {
     void asking.then(() => (this.#asking = undefined))
     await isDoneWithin(asking, answerMs, clock)
     return highs
+  }
+}
+
+/** When a number was another one for the last time. */
+class LastChange {
+  #value: number | undefined
+  #changedMs = -Infinity
+
+  /** `undefined` and the first number are no change. */
+  seen(value: number | undefined, nowMs: number): number {
+    if (this.#value !== undefined && value !== undefined && value !== this.#value) this.#changedMs = nowMs
+    this.#value = value
+    return this.#changedMs
   }
 }

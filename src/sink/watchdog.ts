@@ -28,17 +28,28 @@ export function nextStall(previous: Stall | undefined, facts: ProgressFacts): St
   return hasMoved ? { acceptedOffset, durableOffset, sinceMs: nowMs } : previous
 }
 
-/** What a store that works on the partition gets more of: thousands of new entries in one group take minutes. */
-const WORKING_FACTOR = 10
+/** What else has moved within the limit. */
+export interface Movement {
+  /** The store has changed something. */
+  readonly inStore: boolean
+  /** A partition has, whichever. */
+  readonly inPartitions: boolean
+}
 
-/** @param isStoreWorking - the store has changed something within `limitMs` */
+/**
+ * What a partition gets more of while it waits for others: thousands of new entries in one group take the store minutes,
+ * and so does one round of fetches over thousands of partitions.
+ */
+const WAITING_FACTOR = 10
+
 export function isStuck(
   stall: Stall | undefined,
   nowMs: number,
   limitMs: number,
-  isStoreWorking = false,
+  movement: Movement,
 ): stall is Stall {
   if (stall === undefined) return false
   const isInStore = stall.acceptedOffset > stall.durableOffset
-  return nowMs - stall.sinceMs >= limitMs * (isStoreWorking && isInStore ? WORKING_FACTOR : 1)
+  const isWaiting = isInStore ? movement.inStore : movement.inPartitions
+  return nowMs - stall.sinceMs >= limitMs * (isWaiting ? WAITING_FACTOR : 1)
 }

@@ -975,6 +975,26 @@ describe('the watchdog', () => {
     expect(await sink.ended).toMatchObject({ code: 'ERR_STUCK' })
   })
 
+  it('is patient with a partition whose turn to be read has not come, but not for ever', async () => {
+    const { sink, source, clock, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+    })
+    source.produce(p0, 100)
+    source.produce(p1, 10)
+    await source.assign(p0, p1)
+    const readTheOtherFor = async (durationSeconds: number): Promise<void> => {
+      for (let seconds = 0; seconds < durationSeconds; seconds += 30) {
+        await source.deliver(p0, 1)
+        await clock.advance(30_000)
+      }
+    }
+    await readTheOtherFor(300)
+    expect(eventsOf('failed')).toEqual([])
+
+    await readTheOtherFor(330)
+    expect(await sink.ended).toMatchObject({ code: 'ERR_STUCK' })
+  })
+
   it('is patient while brokers are away, nothing is there, or the disk is full', async () => {
     const { source, storage, clock, eventsOf } = await startSink({
       storage: new FakeStorage({ isInstant: true }),

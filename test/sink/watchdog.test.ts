@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { isStuck, nextStall, type ProgressFacts, type Stall } from '../../src/sink/watchdog.ts'
+import { isStuck, nextStall, type Movement, type ProgressFacts, type Stall } from '../../src/sink/watchdog.ts'
 
 const look = (changes: Partial<ProgressFacts>): ProgressFacts => ({
   nowMs: 0,
@@ -9,6 +9,7 @@ const look = (changes: Partial<ProgressFacts>): ProgressFacts => ({
   isExempt: false,
   ...changes,
 })
+const still: Movement = { inStore: false, inPartitions: false }
 const after = (...looks: ProgressFacts[]): Stall | undefined =>
   looks.reduce<Stall | undefined>((stall, facts) => nextStall(stall, facts), undefined)
 
@@ -42,6 +43,27 @@ describe('the watchdog', () => {
       true,
     ],
   ])('%s', (_, looks, expected) => {
-    expect(isStuck(after(...looks), looks.at(-1)!.nowMs, 60)).toBe(expected)
+    expect(isStuck(after(...looks), looks.at(-1)!.nowMs, 60, still)).toBe(expected)
+  })
+
+  it.each<[string, Partial<ProgressFacts>, Partial<Movement>, boolean]>([
+    [
+      'is patient with a partition whose turn has not come while others move',
+      {},
+      { inPartitions: true },
+      true,
+    ],
+    ['is not for a store that moves other things', {}, { inStore: true }, false],
+    ['is patient with a store that works', { durableOffset: 5 }, { inStore: true }, true],
+    [
+      'is not for other partitions that move past the store',
+      { durableOffset: 5 },
+      { inPartitions: true },
+      false,
+    ],
+  ])('%s', (_, facts, movement, isPatient) => {
+    const stall = after(look(facts))
+    const isStuckAt = (nowMs: number): boolean => isStuck(stall, nowMs, 60, { ...still, ...movement })
+    expect([isStuckAt(60), isStuckAt(599), isStuckAt(600)]).toEqual([!isPatient, !isPatient, true])
   })
 })

@@ -43,6 +43,8 @@ export interface FetchLoopOptions {
   readonly limits: ReadLimits
   readonly clock: Clock
   readonly logger: Logger
+  /** At least 0, below 1. */
+  readonly random?: () => number
   leaderOf(partition: TopicPartition): number | undefined
   /** New metadata may cure what just happened. */
   refreshMetadata(): void
@@ -78,7 +80,10 @@ interface PartitionState extends TopicPartition {
   readonly queue: SourceBatch[]
   retryAtMs: number
   failures: number
-  /** Raised when its data arrives: those served longest ago are asked for first. */
+  /**
+   * Raised when its data arrives: those served longest ago are asked for first. Begins at random, or restarts would serve
+   * the same ones first, again and again.
+   */
   turn: number
 }
 
@@ -122,6 +127,7 @@ export class FetchLoop {
 
   /** Begins a generation; nothing is fetched until `begin` says where. The one before must be closed. */
   open(epoch: number, partitions: readonly TopicPartition[]): void {
+    const { random = Math.random } = this.options
     const states = partitions.map(({ topic, partition }): PartitionState => ({
       topic,
       partition,
@@ -136,7 +142,7 @@ export class FetchLoop {
       queue: [],
       retryAtMs: 0,
       failures: 0,
-      turn: 0,
+      turn: random(),
     }))
     this.generation = {
       epoch,

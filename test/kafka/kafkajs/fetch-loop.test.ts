@@ -86,7 +86,7 @@ interface Rig {
   readonly run: (condition: () => boolean) => Promise<void>
 }
 
-function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
+function rig(partitionCount: number, maxBytes = 1 << 20, random = () => 0): Rig {
   const broker = new FakeBroker()
   const handler = new RecordingHandler()
   const failures: unknown[] = []
@@ -102,6 +102,7 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
     },
     clock: realClock,
     logger: silentLogger,
+    random,
     leaderOf: () => 1,
     refreshMetadata: () => {},
     edges: () => Promise.resolve({ low: 0, high: broker.logEnd }),
@@ -133,6 +134,13 @@ function rig(partitionCount: number, maxBytes = 1 << 20): Rig {
 
 const upTo = (end: number, from = 0): number[] =>
   Array.from({ length: end - from }, (_, index) => from + index)
+
+test('partitions are asked for in an order of chance at first: after a restart others come first', async () => {
+  const numbers = [0.7, 0.1, 0.9, 0.4]
+  const { broker, run } = rig(4, 1 << 20, () => numbers.shift()!)
+  await run(() => broker.asked.length > 0)
+  expect(broker.asked[0]).toEqual([1, 3, 0, 2])
+})
 
 test('a damaged batch is fetched again, then holds its partition by name; the others go on', async () => {
   const { broker, handler, run } = rig(2)
