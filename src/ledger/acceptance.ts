@@ -80,10 +80,14 @@ export function acceptHold(
         `the ${nextOffset} offsets so far were of a topic that is gone: the new one is read whole`,
       )
     case 'log-truncated': {
+      const already =
+        hold.offset <= nextOffset
+          ? `the ${nextOffset - hold.offset} stored under the same offsets stay`
+          : `the ${hold.offset - nextOffset} from ${nextOffset} on are another store's`
       const meaning =
         hold.offset === 0
           ? 'where the log was cut is not known: everything that Kafka has is read, also what is stored already'
-          : `offsets from ${hold.offset} on are others now: they are read; the ${nextOffset - hold.offset} stored under the same offsets stay`
+          : `offsets from ${hold.offset} on are others now: they are read; ${already}`
       return anew(hold.offset, meaning, { topicId })
     }
     case 'ledger-behind':

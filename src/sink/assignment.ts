@@ -117,9 +117,7 @@ export class Assignment {
   }
 
   lastRead(partition: AssignedPartition): LogPlace | undefined {
-    const { partitions } = this.#options
-    const read = partitions.lastRead(partition)
-    return placeToCheck(read, partitions.nextOffset(partition), this.#commitFacts(partition))
+    return placeToCheck(this.#options.partitions.nextOffset(partition), this.#commitFacts(partition))
   }
 
   async outOfRange(
@@ -198,15 +196,12 @@ export class Assignment {
     })
   }
 
-  #commitFacts({
-    committedOffset,
-    committedMetadata,
-    topicId,
-    ...partition
-  }: AssignedPartition): Parameters<typeof placeToCheck>[2] {
+  #commitFacts(partition: AssignedPartition): Parameters<typeof placeToCheck>[1] {
     const { self, partitions } = this.#options
+    const { committedOffset, committedMetadata, topicId } = partition
     const incarnation = partitions.row(partition)?.incarnation ?? 0
-    return { committedOffset, committedMetadata, self: self(), topicId, incarnation }
+    const read = partitions.lastRead(partition)
+    return { committedOffset, committedMetadata, self: self(), topicId, incarnation, read }
   }
 
   #begin(state: PartitionState, partition: AssignedPartition, plan: StartPlan): StartDecision {
@@ -227,8 +222,11 @@ export class Assignment {
   /** What the ledger is to know before anything is read. */
   #firstStep(state: PartitionState, plan: StartPlan, isBegun: boolean): Step[] {
     const row = this.#options.partitions.row(state)
-    if (plan.kind === 'hold')
-      return isBegun && state.hold?.reason === plan.reason ? markStep(state, plan, row) : []
+    if (plan.kind === 'hold') {
+      // Without a row there is nothing to accept but where the log was cut: another store has read it.
+      const isMarked = isBegun || plan.reason === 'log-truncated'
+      return isMarked && state.hold?.reason === plan.reason ? markStep(state, plan, row) : []
+    }
     if (state.hold !== undefined) return []
     // A damaged batch is held again when it is met again, and what is known of it by then stays.
     const isHeld = row?.hold !== undefined && !isForBatch(row.hold.reason)

@@ -39,6 +39,8 @@ interface CommitFacts {
   readonly topicId: string | undefined
   /** Of the partition in the ledger; rises whenever a person has accepted that its offsets begin anew. */
   readonly incarnation: number
+  /** The end of what the ledger has, and of what is under way to it, where the leader of its last record is known. */
+  readonly read: LogPlace | undefined
 }
 
 export interface StartFacts extends RangeFacts, CommitFacts {
@@ -80,15 +82,17 @@ export type StartPlan = {
  * store of this group wrote it. No disk, no broker: every case is a row of a table test.
  */
 export function planStart(facts: StartFacts): StartPlan {
-  const { knownOffset, committedOffset, checked } = facts
-  const author = commitAuthor(facts)
+  const { knownOffset, committedOffset } = facts
   const known = knownOffset ?? 0
+  const isAtCut = isCutAccepted(facts, known)
+  const author = isAtCut ? 'foreign' : commitAuthor(facts)
+  const checked = isAtCut ? undefined : facts.checked
   const isBeginning = knownOffset === undefined
   const gaps: Gap[] = []
   let position = known
   let isCommitFollowed = false
 
-  const hold = holdFor(facts, known, author)
+  const hold = holdFor({ ...facts, checked }, known, author)
   if (hold !== undefined) return { ...hold, isForeignCommitIgnored: false }
   if (isOther(author) && committedOffset! > known) {
     gaps.push({
@@ -112,20 +116,24 @@ export function planStart(facts: StartFacts): StartPlan {
   return { ...range, gaps: [...gaps, ...range.gaps], leaderEpoch, isForeignCommitIgnored }
 }
 
-/**
- * Up to where the log is asked to lead: where we have read, or where another store has whose commit we follow.
- *
- * @param read the end of what the ledger has, and of what is under way to it
- */
-export function placeToCheck(
-  read: LogPlace | undefined,
-  knownOffset: number | undefined,
-  facts: CommitFacts,
-): LogPlace | undefined {
+/** Up to where the log is asked to lead: where we have read, or where another store has whose commit we follow. */
+export function placeToCheck(knownOffset: number | undefined, facts: CommitFacts): LogPlace | undefined {
   const author = commitAuthor(facts)
   const offset = facts.committedOffset ?? 0
-  if (!isOther(author) || author.leaderEpoch === undefined || offset <= (knownOffset ?? 0)) return read
+  if (!isOther(author) || author.leaderEpoch === undefined || offset <= (knownOffset ?? 0)) return facts.read
   return { offset, leaderEpoch: author.leaderEpoch }
+}
+
+/**
+ * Whether it was accepted that the log was cut below what another store has committed. The commit stays there until we have
+ * committed more; it is of no use to us, and going on at the cut contradicts nothing that we have.
+ */
+function isCutAccepted(facts: StartFacts, known: number): boolean {
+  const { committedOffset = 0, incarnation, checked, highWatermark } = facts
+  if (incarnation === 0 || !isOther(commitAuthor(facts))) return false
+  const isCut = checked?.offset === committedOffset && checked.endOffset < checked.offset
+  const cutAt = isCut ? planCut(checked).offset : highWatermark
+  return committedOffset > cutAt && known === cutAt
 }
 
 /** Whatever contradicts the ledger: nothing is read until a person has looked. */
@@ -198,7 +206,13 @@ function commitAuthor(facts: CommitFacts): Author {
   // Of the topic that had the name before.
   const isPast =
     metadata.topicId !== undefined && facts.topicId !== undefined && metadata.topicId !== facts.topicId
-  return isPast ? 'foreign' : metadata
+  return isPast || isOfCutLog(metadata, facts) ? 'foreign' : metadata
+}
+
+/** Epochs rise along a log: a place behind ours, but of an earlier leader, is of a log that has been cut since. */
+function isOfCutLog({ leaderEpoch }: CommitMetadata, { committedOffset = 0, read }: CommitFacts): boolean {
+  if (leaderEpoch === undefined || read === undefined) return false
+  return committedOffset > read.offset && leaderEpoch < read.leaderEpoch
 }
 
 function isOther(author: Author): author is CommitMetadata {

@@ -35,10 +35,12 @@ async function restarted(
   return next
 }
 
-function accept(storage: FakeStorage, kind: AcceptanceKind): void {
+/** Returns what it means. */
+function accept(storage: FakeStorage, kind: AcceptanceKind): string {
   const plan = acceptHold(kind, p0, storage.ledger.position(key))
   if (typeof plan === 'string') throw new Error(plan)
   storage.ledger.apply(encodeDelta('cluster-1', [plan.advance]))
+  return plan.meaning
 }
 
 /** Partition 0 is held for this, also after another restart; partition 1 is not. */
@@ -147,23 +149,43 @@ describe('a log that was cut', () => {
     await expectHeld(bench, 'log-truncated', /(ends|cut) at 7.* 3 offsets/)
   })
 
-  it('is held where another store, whose commit is followed, had read what is gone', async () => {
-    const source = new FakeSource()
-    source.produce(p0, 10)
-    source.produce(p1, 10)
-    const before = await startSink({ source, storage: new FakeStorage({ isInstant: true }) })
-    await source.assign(p0, p1)
-    await source.deliver(p0, 10)
-    await before.clock.advance(1000)
-    source.truncate(p0, 7)
-    source.produce(p0, 20)
-    const { partition } = await startSink({
-      source,
-      storage: new FakeStorage({ storeId: 'store-b', isInstant: true }),
-    })
-    await source.assign(p0, p1)
-    expect(partition(p0).hold).toMatchObject({ reason: 'log-truncated' })
-  })
+  it.each([
+    ['knew less', 4],
+    ['knew nothing of it', 0],
+  ])(
+    'is held where another store had read what is gone, and read from the cut once that is accepted: this one %s',
+    async (_, known) => {
+      const source = new FakeSource()
+      for (const place of [p0, p1]) source.produce(place, 10)
+      const first = await startSink({ source, storage: new FakeStorage({ isInstant: true }) })
+      await source.assign(...(known > 0 ? [p0, p1] : [p1]))
+      if (known > 0) await source.deliver(p0, known)
+      await first.clock.advance(1000)
+      const other = await startSink({
+        source,
+        storage: new FakeStorage({ storeId: 'store-b', isInstant: true }),
+      })
+      await source.assign(p0, p1)
+      await source.deliver(p0, 10)
+      await other.clock.advance(1000)
+      source.truncate(p0, 7)
+      source.produce(p0, 20)
+
+      const held = await expectHeld(
+        await restarted(first, first.storage),
+        'log-truncated',
+        /cut at 7.* 3 offsets/,
+      )
+      expect(accept(held.storage, 'offsets')).toMatch(`the ${7 - known} from ${known} on are another store's`)
+      const last = await restarted(held, held.storage)
+      expect(last.partition(p0).hold).toBeUndefined()
+      await source.deliver(p0, 5)
+      // It dies before it has committed.
+      const again = await restarted(last, last.storage)
+      await source.deliver(p0, 20)
+      expect(again.storedOffsets(p0)).toEqual([...numbers(0, known), ...numbers(7, 27)])
+    },
+  )
 })
 
 describe('a restored volume', () => {

@@ -22,6 +22,7 @@ const facts = (changes: Partial<StartFacts>): StartFacts => ({
   committedOffset: undefined,
   committedMetadata: '',
   self,
+  read: undefined,
   start: { kind: 'earliest' },
   ...changes,
 })
@@ -111,6 +112,12 @@ describe('planStart for a partition the ledger knows', () => {
 
 describe('planStart for a partition that is not what it was', () => {
   const checked = { offset: 500, leaderEpoch: 4, endOffset: 500 }
+  const cutBelowOther = {
+    incarnation: 1,
+    committedOffset: 700,
+    committedMetadata: encodeCommitMetadata({ ...self, storeId: 'store-b', epoch: 3, leaderEpoch: 5 }),
+    checked: { offset: 700, leaderEpoch: 5, endOffset: 500 },
+  }
   it.each<[string, Partial<StartFacts>, unknown]>([
     ['goes on where the topic is the same', { knownTopicId: 'topic-1' }, startAt(500)],
     [
@@ -165,6 +172,31 @@ describe('planStart for a partition that is not what it was', () => {
       holdFor('ledger-behind', 20),
     ],
     [
+      'is held where the log was cut below what another store committed',
+      { ...cutBelowOther, incarnation: 0 },
+      holdFor('log-truncated', 500),
+    ],
+    ['goes on where that was accepted', cutBelowOther, startAt(500, [], true)],
+    [
+      'is held where the log was cut again since',
+      { ...cutBelowOther, checked: { ...cutBelowOther.checked, endOffset: 480 } },
+      holdFor('log-truncated', 480),
+    ],
+    [
+      'goes on where it was accepted that the log ends before what another store committed',
+      { ...cutBelowOther, checked: undefined, highWatermark: 500 },
+      startAt(500, [], true),
+    ],
+    [
+      'does not follow a commit of a leader before the one it has read last',
+      {
+        ...cutBelowOther,
+        checked: { offset: 500, leaderEpoch: 6, endOffset: 500 },
+        read: { offset: 500, leaderEpoch: 6 },
+      },
+      startAt(500, [], true),
+    ],
+    [
       'is held by choice where what comes next was deleted',
       { lowWatermark: 600, onDeleted: 'hold' },
       holdFor('deleted', 600),
@@ -215,8 +247,13 @@ describe('placeToCheck', () => {
       { ...committedBy('store-b', 6), committedOffset: 400 },
       read,
     ],
+    [
+      'is where we have read when the other store had an earlier leader there',
+      committedBy('store-b', 3),
+      read,
+    ],
   ])('%s', (_, changes, expected) => {
-    expect(placeToCheck(read, 500, facts(changes))).toEqual(expected)
+    expect(placeToCheck(500, facts({ read, ...changes }))).toEqual(expected)
   })
 })
 
