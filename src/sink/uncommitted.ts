@@ -12,6 +12,8 @@ const heldOnTheWay: ReadonlySet<HoldReason> = new Set([
   'clock',
   'too-many-entries',
   'entry-conflict',
+  'undecodable',
+  'deleted',
 ])
 
 export interface UncommittedOptions {

@@ -246,6 +246,32 @@ describe('offsets in the group that this store did not commit', () => {
   })
 })
 
+describe('a partition that is held on the way', () => {
+  it.each<[string, (bench: SinkBench) => Promise<unknown>]>([
+    [
+      'for a damaged batch',
+      ({ sink }) =>
+        sink.undecodable(p0, 4, new Error('bad checksum'), { nextOffset: 6, bytes: new Uint8Array(9) }),
+    ],
+    [
+      'for what was deleted',
+      async ({ source }) => {
+        source.log(p0).low = 6
+        await source.deliver(p0, 1)
+      },
+    ],
+  ])('%s commits what it has stored: it may move to another store', async (_, hold) => {
+    const bench = await startSink({ storage: new FakeStorage({ isInstant: true }), onDeleted: 'hold' })
+    const { source, clock, partition } = bench
+    source.produce(p0, 10)
+    await source.assign(p0)
+    await source.deliver(p0, 4)
+    await hold(bench)
+    await clock.advance(1000)
+    expect(partition(p0)).toMatchObject({ hold: {}, durableOffset: 4, committedOffset: 4 })
+  })
+})
+
 describe('what was deleted before it was read', () => {
   it('is a gap, and reading goes on', async () => {
     const first = await tenStored()
