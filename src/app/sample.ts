@@ -1,10 +1,11 @@
+import { partitionName } from '../kafka/topic-partition.ts'
 import type { Sample } from '../metrics/sample.ts'
 import type { BucketInfo, DamagedPlace } from '../storage/index.ts'
 import type { AppStatus, GapSums } from './status.ts'
 
 /** What the metrics show of a status. */
 export function toSample(
-  { sink, spareBytes, failure }: AppStatus,
+  { sink, spareBytes, failure, unreadable = [] }: AppStatus,
   gaps: GapSums,
   budgetLimitBytes: number,
   buckets: readonly BucketInfo[] = [],
@@ -13,6 +14,7 @@ export function toSample(
   owedRecords = 0,
 ): Sample {
   const partitions = sink?.partitions ?? []
+  const assigned = new Set([...partitions, ...unreadable].map(partitionName))
   return {
     partitions: partitions.map((one) => ({
       topic: one.topic,
@@ -23,6 +25,8 @@ export function toSample(
       holdReason: one.hold?.reason,
       pauseReasons: [...new Set([...one.paused, ...(sink?.paused ?? [])])],
     })),
+    assignedPartitions: assigned.size,
+    unreadablePartitions: unreadable.length,
     budgetUsedBytes: sink === undefined ? 0 : sink.memory.usedBytes + sink.memory.fetchedBytes,
     budgetLimitBytes,
     gapOffsets: gaps.offsets,

@@ -266,6 +266,10 @@ export const catalogue = {
     'sediment_assigned_partitions',
     'Partitions that Kafka has given to this process.',
   ),
+  unreadablePartitions: gauge(
+    'sediment_unreadable_partitions',
+    'Partitions of this process whose leader is missing or does not answer; their lag is not known.',
+  ),
   heldPartitions: gauge('sediment_held_partitions', 'Partitions held until a person decides, by reason.', {
     reason: HOLD_REASONS,
   }),

@@ -5,6 +5,9 @@ import type { MetricSet } from './metric-set.ts'
 /** What is not counted as it happens but looked up at each scrape. */
 export interface Sample {
   readonly partitions: readonly PartitionSample[]
+  /** Those of `partitions`, and those that are ours and not begun because nobody answers for them. */
+  readonly assignedPartitions: number
+  readonly unreadablePartitions: number
   readonly budgetUsedBytes: number
   readonly budgetLimitBytes: number
   /** Over all partitions that the ledger knows. */
@@ -65,7 +68,8 @@ export function applySample(metrics: MetricSet, sample: Sample): void {
   metrics.owedRecords.set(sample.owedRecords)
   metrics.damagedPlaces.reset()
   for (const bucket of sample.damagedIn) metrics.damagedPlaces.inc({ bucket })
-  metrics.assignedPartitions.set(sample.partitions.length)
+  metrics.assignedPartitions.set(sample.assignedPartitions)
+  metrics.unreadablePartitions.set(sample.unreadablePartitions)
   setByLabel('heldPartitions', metrics, held)
   setByLabel('pausedPartitions', metrics, paused)
   setByLabel('gapOffsets', metrics, sample.gapOffsets)

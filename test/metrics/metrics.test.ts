@@ -28,6 +28,8 @@ const partition = (changes: Partial<PartitionSample> = {}): PartitionSample => (
 const sample = (changes: Partial<Sample> = {}): Sample => ({
   buckets: [],
   partitions: [partition()],
+  assignedPartitions: 1,
+  unreadablePartitions: 0,
   budgetUsedBytes: 10,
   budgetLimitBytes: 100,
   gapOffsets: new Map(),
@@ -123,6 +125,8 @@ describe('metrics', () => {
       all,
       sample({
         partitions,
+        assignedPartitions: 5,
+        unreadablePartitions: 3,
         gapOffsets: new Map([['deleted', 7]]),
         gapRanges: new Map([['file', 9]]),
         spareBytes: -3,
@@ -133,11 +137,13 @@ describe('metrics', () => {
     expect(value('sediment_lag_durable_seconds{topic="a",partition="2"}')).toBe(1.5)
     expect(value('sediment_held_partitions{reason="no-rule"}')).toBe(1)
     expect(value('sediment_paused_partitions{reason="disk-space"}')).toBe(2)
+    expect(value('sediment_assigned_partitions')).toBe(5)
+    expect(value('sediment_unreadable_partitions')).toBe(3)
     expect(value('sediment_gap_offsets{class="deleted"}')).toBe(7)
     expect(value('sediment_gap_ranges{place="file"}')).toBe(9)
     expect(value('sediment_gap_ranges{place="checkpoint"}')).toBe(0)
     expect(value('sediment_store_spare_bytes')).toBe(-3)
-    const after = await valuesOf(all, sample({ partitions: [] }))
+    const after = await valuesOf(all, sample({ partitions: [], assignedPartitions: 0 }))
     expect(after('sediment_held_partitions{reason="no-rule"}')).toBe(0)
     expect(after('sediment_gap_offsets{class="deleted"}')).toBe(0)
     expect(after('sediment_assigned_partitions')).toBe(0)
