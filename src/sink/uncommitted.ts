@@ -13,6 +13,7 @@ const heldOnTheWay: ReadonlySet<HoldReason> = new Set([
   'too-many-entries',
   'entry-conflict',
   'undecodable',
+  'batch-too-large',
   'deleted',
 ])
 

@@ -74,6 +74,8 @@ interface PartitionState extends TopicPartition {
   phase: 'waiting' | 'ready' | 'asking' | 'held'
   /** The broker has refused it: nothing that comes is taken before the topic is known to be the same. */
   isSuspect: boolean
+  /** Of this generation. A question that was asked before the last one is of no use. */
+  seeks: number
   isPaused: boolean
   isFetching: boolean
   isDelivering: boolean
@@ -136,6 +138,7 @@ export class FetchLoop {
       leaderEpoch: undefined,
       phase: 'waiting',
       isSuspect: false,
+      seeks: 0,
       isPaused: false,
       isFetching: false,
       isDelivering: false,
@@ -166,7 +169,8 @@ export class FetchLoop {
       const state = generation.partitions.get(partitionName(partition))
       if (state === undefined) continue
       state.topicId = partition.topicId
-      this.decide(state, decision)
+      const isSought = decision.kind === 'start' && state.seeks > 0
+      this.decide(state, isSought ? { kind: 'start', offset: state.position } : decision)
     }
     this.bell.ring()
   }
@@ -209,12 +213,16 @@ export class FetchLoop {
     this.bell.ring()
   }
 
+  /** Goes on from there, whatever was decided or is being asked about where it was. */
   seek(partition: TopicPartition, offset: number): void {
     for (const state of this.statesOf([partition])) {
       this.dropQueue(state)
       state.position = offset
       state.leaderEpoch = undefined
+      state.seeks++
+      if (state.phase !== 'waiting') state.phase = 'ready'
     }
+    this.bell.ring()
   }
 
   /** Fetches once from one broker and queues what came. Resolves within about `maxWaitMs`. */
@@ -510,15 +518,17 @@ export class FetchLoop {
     decide: () => Promise<StartDecision>,
   ): Promise<void> {
     state.phase = 'asking'
+    const { seeks } = state
     try {
       const decision = await decide()
-      if (this.generation !== generation) return
+      if (this.generation !== generation || state.seeks !== seeks) return
       this.decide(state, decision)
       this.bell.ring()
     } catch (error) {
       // Watermarks could not be asked: fetching again leads back here.
-      if (error instanceof SourceError && error.code === 'ERR_BROKER') state.phase = 'ready'
-      else if (!generation.ending.signal.aborted) this.options.failed(error)
+      if (error instanceof SourceError && error.code === 'ERR_BROKER') {
+        if (state.seeks === seeks) state.phase = 'ready'
+      } else if (!generation.ending.signal.aborted) this.options.failed(error)
     }
   }
 

@@ -10,7 +10,7 @@ import type { Cluster, ProtocolRequest } from '../../../src/kafka/kafkajs/intern
 import { responseMemory } from '../../../src/kafka/kafkajs/response-memory.ts'
 import { encodeBatch } from '../../support/record-batches.ts'
 import { realClock } from '../../support/real-clock.ts'
-import { SourceError, type LogPlace } from '../../../src/kafka/source.ts'
+import { SourceError, type LogPlace, type StartDecision } from '../../../src/kafka/source.ts'
 import { RecordingHandler } from '../../support/recording-handler.ts'
 
 const RECORDS_PER_BATCH = 3
@@ -160,6 +160,49 @@ test('a batch that becomes too large is sound: it is not fetched again, and says
   const batch = { nextOffset: 9, decompressedBytes: DECOMPRESSED_BYTES_MAX + 1 }
   expect(handler.damages).toMatchObject([{ offset: 6, error: { code: 'ERR_BATCH' }, batch }])
   expect(broker.asked.filter((partitions) => partitions.includes(0)).length).toBe(2 + 1)
+})
+
+test('a partition that was held goes on from where it is sought', async () => {
+  const { broker, handler, loop, run } = rig(1)
+  broker.damagedAt.set(0, 6)
+  await run(() => handler.damages.length > 0)
+  const askedBefore = broker.asked.length
+  await loop.fetchFrom(broker.cluster, '1')
+  expect(broker.asked.length).toBe(askedBefore)
+
+  broker.damagedAt.clear()
+  loop.seek({ topic: 't', partition: 0 }, 3)
+  await run(() => handler.offsets('t').length === 6 + 27)
+  expect(handler.offsets('t')).toEqual([...upTo(6), ...upTo(30, 3)])
+})
+
+test('what is decided of a place after it was left by a seek does not count', async () => {
+  const { broker, handler, loop, run } = rig(1)
+  broker.damagedAt.set(0, 6)
+  let decide = (_: StartDecision): void => {}
+  let isAsked = false
+  handler.undecodable = () => {
+    isAsked = true
+    return new Promise((resolve) => (decide = resolve))
+  }
+  await run(() => isAsked)
+  broker.damagedAt.clear()
+  loop.seek({ topic: 't', partition: 0 }, 3)
+  await run(() => handler.offsets('t').length === 6 + 3)
+  decide({ kind: 'start', offset: 24 })
+  await run(() => handler.offsets('t').length >= 6 + 27)
+  expect(handler.offsets('t')).toEqual([...upTo(6), ...upTo(30, 3)])
+})
+
+test('where it is to begin is not where it was before it was sought', async () => {
+  const { broker, handler, loop, run } = rig(1)
+  const places = [{ topic: 't', partition: 0 }]
+  await loop.close()
+  loop.open(2, places)
+  loop.seek(places[0]!, 3)
+  loop.begin(2, places, [{ kind: 'start', offset: 9 }])
+  await run(() => broker.asked.length > 0 && handler.offsets('t').includes(29))
+  expect(handler.offsets('t')).toEqual(upTo(30, 3))
 })
 
 test('damage on the way is cured by fetching again', async () => {
