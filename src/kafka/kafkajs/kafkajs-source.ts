@@ -481,6 +481,7 @@ export class KafkajsSource implements KafkaSource {
         failed: (error) => this.firstJoin?.failed(error),
         logger: this.logger,
       })
+      this.topology!.forgetGone()
     })
     this.logger.info(
       { epoch: this.epochs!.last, generation: group.generationId },

@@ -5,6 +5,8 @@ import { errorText, type Cluster, type ConsumerGroup, type Metadata } from './in
 
 const RETRY_MS = 250
 const RETRY_MAX_MS = 5_000
+/** A topic that only a pattern means and that has been missing this often in a row, for half a minute, is gone. */
+const LOOKS_FOR_GONE = 10
 
 export interface TopologyOptions {
   readonly cluster: Cluster
@@ -77,6 +79,21 @@ export class Topology {
       .map(({ topic }) => topic)
   }
 
+  /** Before a join: topics that only a pattern means are not subscribed to for ever after they have gone. */
+  forgetGone(): void {
+    if (this.incomplete < LOOKS_FOR_GONE) return
+    for (const topic of this.missing) {
+      if (this.isNamed(topic)) continue
+      this.missing.delete(topic)
+      this.topics.delete(topic)
+      this.options.cluster.targetTopics.delete(topic)
+    }
+  }
+
+  private isNamed(topic: string): boolean {
+    return this.options.patterns.includes(topic)
+  }
+
   private means(topic: string): boolean {
     return this.options.patterns.some((pattern) =>
       typeof pattern === 'string' ? pattern === topic : new RegExp(pattern.source, pattern.flags).test(topic),
@@ -135,8 +152,9 @@ export class Topology {
     const leaderless = metadata.topicMetadata.some(({ partitionMetadata }) =>
       partitionMetadata.some(({ leader }) => leader < 0),
     )
-    if (leaderless || this.missing.size > 0) this.refreshWithin(retryMs(this.incomplete++))
-    else this.incomplete = 0
+    const isMissed = leaderless || [...this.missing].some((topic) => this.isNamed(topic))
+    if (!leaderless && this.missing.size === 0) this.incomplete = 0
+    else if (isMissed || this.incomplete < LOOKS_FOR_GONE) this.refreshWithin(retryMs(this.incomplete++))
   }
 
   private refreshWithin(durationMs: number): void {
