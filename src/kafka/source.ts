@@ -112,6 +112,11 @@ export interface UnreadablePartition extends TopicPartition {
 
 /** Where to begin, or why not to. A held partition is assigned but not fetched. */
 export type StartDecision =
+/** A partition whose offsets the broker does not take. */
+export interface RefusedCommit extends TopicPartition {
+  readonly reason: string
+}
+
   | {
       readonly kind: 'start'
       readonly offset: number
@@ -179,13 +184,14 @@ export interface KafkaSource {
   /** Memory (`heldBytes`) of batches that were fetched and that no `batch` call has accepted yet. */
   readonly fetchedBytes: number
   /**
+   * @returns those that the broker does not take, beside the others: their topic is gone, or we have no right to it
    * Commits next offsets of the given generation. Retried by the caller.
    * @throws {SourceError} `ERR_STALE_EPOCH`: the generation is over, also by the broker's word; `ERR_BROKER`: try again
    */
   commit(
     offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
     epoch: number,
-  ): Promise<void>
+  ): Promise<readonly RefusedCommit[]>
   /**
    * No batch call begins after this; one that runs may end. What was fetched already is fetched again later. For this
    * generation only: in a new one nothing is paused.

@@ -99,6 +99,7 @@ export class Sink implements SourceHandler {
       source,
       clock,
       observer,
+      logger,
       intervalMs: limits.commitIntervalMs,
       bytesMax: limits.commitBytesMax,
       pending: (epoch) => uncommitted.offsets(epoch),

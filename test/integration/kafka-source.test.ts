@@ -191,6 +191,24 @@ describeWithKafka('a source on a real broker', () => {
     expect(committed!.partitions[0]!.offset).toBe('5')
   })
 
+  test('commits the others where a topic is gone, and says which offsets the broker does not take', async () => {
+    const [gone, topic] = [await newTopic(), await newTopic()]
+    const groupId = `group-${++count}`
+    const handler = new RecordingHandler()
+    const source = newSource([gone, topic], { groupId })
+    await source.start(handler)
+    await handler.until('both', () => handler.assignments.at(-1)?.partitions.length === 2)
+    await admin.deleteTopics({ topics: [gone] })
+    const place = { partition: 0, offset: 5, metadata: '' }
+    const offsets = [gone, topic].map((one) => ({ ...place, topic: one }))
+    const refused = await source.commit(offsets, handler.assignments.at(-1)!.epoch)
+    expect(refused).toMatchObject([{ topic: gone, partition: 0 }])
+    expect(refused[0]!.reason).toMatch('does not host this topic-partition')
+    expect(await admin.fetchOffsets({ groupId, topics: [topic] })).toMatchObject([
+      { topic, partitions: [{ offset: '5' }] },
+    ])
+  })
+
   test('asks before a position out of range is left, and commits nothing by itself', async () => {
     const topic = await newTopic(2)
     for (const partition of [0, 1]) await produce(topic, numbered(20, partition))
@@ -258,8 +276,9 @@ describeWithKafka('a source on a real broker', () => {
     const groupId = `group-${++count}`
     const first = new RecordingHandler()
     const source = newSource([topic], { groupId })
-    first.drain = (epoch) =>
-      source.commit([{ topic, partition: 0, offset: 4, metadata: `epoch ${epoch}` }], epoch)
+    first.drain = async (epoch) => {
+      await source.commit([{ topic, partition: 0, offset: 4, metadata: `epoch ${epoch}` }], epoch)
+    }
     await source.start(first)
     await first.until('records', () => first.offsets(topic, 0).length + first.offsets(topic, 1).length === 10)
     const second = new RecordingHandler()

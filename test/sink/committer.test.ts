@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { silentLogger } from '../../src/base/logger.ts'
 import { Committer, type OffsetToCommit } from '../../src/sink/committer.ts'
 import { silentSinkObserver } from '../../src/sink/observer.ts'
 import { ManualClock, settled } from '../support/manual-clock.ts'
@@ -19,11 +20,12 @@ function slowCommitter(): {
     source: {
       commit: (offsets) => {
         sent.push(offsets[0]!.offset)
-        return new Promise((resolve) => finish.push(resolve))
+        return new Promise((resolve) => finish.push(() => resolve([])))
       },
     },
     clock: new ManualClock(),
     observer: silentSinkObserver,
+    logger: silentLogger,
     intervalMs: 1000,
     bytesMax: 1000,
     pending: (): OffsetToCommit[] => [{ topic: 't', partition: 0, offset: durable.offset, metadata: '' }],

@@ -46,7 +46,7 @@ class History {
           this.storage.ledger.position({ clusterId: source.clusterId, topic, partition })?.nextOffset ?? 0
         expect(offset).toBeLessThanOrEqual(durable)
       }
-      await commit(offsets, epoch)
+      return commit(offsets, epoch)
     }
   }
 

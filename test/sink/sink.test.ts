@@ -7,6 +7,7 @@ import { encodeCommitMetadata } from '../../src/sink/commit-metadata.ts'
 import { FakeSource, nameOf, record } from '../support/sink/fake-source.ts'
 import { FakeStorage } from '../support/sink/fake-storage.ts'
 import { settled } from '../support/manual-clock.ts'
+import { RecordingLogger } from '../support/recording-logger.ts'
 import { startSink } from '../support/sink/sink-bench.ts'
 
 const p0 = { topic: 'orders', partition: 0 }
@@ -89,6 +90,47 @@ describe('acceptance and durability', () => {
 
     expect(eventsOf('commitFailed')).toHaveLength(1)
     expect(source.commits).toMatchObject([{ offset: 20 }])
+  })
+
+  it('commits the others where the broker takes nothing of one, tells of it once, and drains no longer for it', async () => {
+    const logger = new RecordingLogger()
+    const { lines } = logger
+    const { sink, source, clock, partition, eventsOf } = await startSink({
+      storage: new FakeStorage({ isInstant: true }),
+      logger,
+    })
+    for (const place of [p0, p1]) source.produce(place, 10)
+    await source.assign(p0, p1)
+    for (const place of [p0, p1]) await source.deliver(place, 10)
+    source.commitless.add(nameOf(p0))
+    await clock.advance(3000)
+    expect(partition(p1).committedOffset).toBe(10)
+    expect(partition(p0).committedOffset).toBeUndefined()
+    expect(eventsOf('commitFailed')).toEqual([])
+    expect(lines.filter(({ message }) => message.includes('takes no commits'))).toMatchObject([
+      { facts: { partitions: 1, first: nameOf(p0), reason: 'gone' } },
+    ])
+
+    const drained = sink.drain(30_000)
+    await clock.advance(10)
+    expect(await drained).toMatchObject({ recordsLeft: 0, partitionsUncommitted: 1, durationMs: 0 })
+  })
+
+  it('logs the first failed commit of a row, and its end', async () => {
+    const logger = new RecordingLogger()
+    const { lines } = logger
+    const { source, clock } = await startSink({ storage: new FakeStorage({ isInstant: true }), logger })
+    source.produce(p0, 30)
+    await source.assign(p0)
+    await source.deliver(p0, 10)
+    source.commitError = new Error('coordinator moved')
+    await clock.advance(3000)
+    source.commitError = undefined
+    await clock.advance(3000)
+    expect(lines.map(({ message }) => message).filter((message) => message.includes('commit'))).toEqual([
+      'offsets cannot be committed; all are tried again, none is lost',
+      'offsets are committed again',
+    ])
   })
 
   it('cuts a batch into submissions that carry their own step each', async () => {

@@ -15,6 +15,7 @@ export const Api = {
   Fetch: 1,
   ListOffsets: 2,
   Metadata: 3,
+  OffsetCommit: 8,
   Heartbeat: 12,
   JoinGroup: 11,
   SyncGroup: 14,
@@ -72,7 +73,6 @@ export interface Broker {
       partitions: readonly { partition: number; offset: string; metadata: string | null }[]
     }[]
   }>
-  offsetCommit(values: object): Promise<unknown>
   describeConfigs(values: object): Promise<{
     resources: readonly {
       configEntries: readonly { configName: string; configValue: string | null }[]

@@ -4,6 +4,7 @@ import type { Logger } from '../../base/logger.ts'
 import {
   SourceError,
   type KafkaSource,
+  type RefusedCommit,
   type SourceHandler,
   type SourceRecord,
   type TopicPartition,
@@ -179,13 +180,13 @@ export class KafkajsSource implements KafkaSource {
     return readRange({ cluster, leaderOf, limits, clock }, place, fromOffset, toOffset)
   }
 
-  async commit(offsets: readonly Commit[], epoch: number): Promise<void> {
+  async commit(offsets: readonly Commit[], epoch: number): Promise<readonly RefusedCommit[]> {
     const membership = this.epochs?.present
     if (membership?.epoch !== epoch) {
       throw new SourceError('ERR_STALE_EPOCH', `epoch ${epoch} is over, the last one is ${this.epochs?.last}`)
     }
-    if (offsets.length === 0) return
-    await commitOffsets(this.options.groupId, membership, offsets, (group) => this.coordinatorOf(group))
+    if (offsets.length === 0) return []
+    return commitOffsets(this.options.groupId, membership, offsets, (group) => this.coordinatorOf(group))
   }
 
   pause(partitions: readonly TopicPartition[]): void {

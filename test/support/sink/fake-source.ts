@@ -2,6 +2,7 @@ import {
   type AbsentOffsets,
   type AssignedPartition,
   type KafkaSource,
+  type RefusedCommit,
   type SourceBatch,
   SourceError,
   type SourceHandler,
@@ -50,6 +51,8 @@ export class FakeSource implements KafkaSource {
   isStopped = false
   isUnreachable = false
   commitError: Error | undefined
+  /** Partitions by name that take no commits. */
+  readonly commitless = new Set<string>()
   failure: Error | undefined
   epoch = 0
   #handler: SourceHandler | undefined
@@ -125,7 +128,10 @@ export class FakeSource implements KafkaSource {
         topicId,
       }
       const read = this.handler.lastRead?.(facts)
-      return { ...facts, checked: read && { ...read, endOffset: this.#endOf(place, read.leaderEpoch) } }
+      return {
+        ...facts,
+        checked: read && { ...read, endOffset: this.#endOf(place, read.leaderEpoch) },
+      }
     })
     const decisions = await this.handler.assigned(assigned, this.epoch)
     this.held.clear()
@@ -187,15 +193,17 @@ export class FakeSource implements KafkaSource {
   commit(
     offsets: readonly (TopicPartition & { readonly offset: number; readonly metadata: string })[],
     epoch: number,
-  ): Promise<void> {
+  ): Promise<readonly RefusedCommit[]> {
     if (this.commitError !== undefined) return Promise.reject(this.commitError)
     if (epoch !== this.epoch)
       return Promise.reject(new SourceError('ERR_STALE_EPOCH', 'the group has moved on'))
+    const refused = offsets.filter((offset) => this.commitless.has(nameOf(offset)))
     for (const { topic, partition, offset, metadata } of offsets) {
+      if (this.commitless.has(nameOf({ topic, partition }))) continue
       this.log({ topic, partition }).committed = { offset, metadata }
       this.commits.push({ topic, partition, offset, epoch })
     }
-    return Promise.resolve()
+    return Promise.resolve(refused.map(({ topic, partition }) => ({ topic, partition, reason: 'gone' })))
   }
 
   pause(partitions: readonly TopicPartition[]): void {
