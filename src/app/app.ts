@@ -294,7 +294,6 @@ export class App {
       groupId: kafka.groupId,
       start: startPolicyOf(kafka.start),
       onDeleted: kafka.onDeleted,
-      ...(source.offsetAtTime && { offsetAtTime: source.offsetAtTime.bind(source) }),
       limits: sinkLimitsOf(this.#settings),
       logger: logger('sink'),
       observer: this.#metrics.sink,

@@ -96,6 +96,8 @@ export interface AssignedPartition extends TopicPartition {
   readonly topicId?: string | undefined
   /** Of `lastRead`, where there was one and the broker can be asked. */
   readonly checked?: CheckedPlace | undefined
+  /** The first offset with a record at or after `startTimeMs`, where that was told; `undefined` when there is none yet. */
+  readonly offsetAtTime?: number | undefined
   /** It was not there yet when this source started. */
   readonly isNew?: boolean
 }
@@ -110,13 +112,13 @@ export interface UnreadablePartition extends TopicPartition {
   readonly reason: string
 }
 
-/** Where to begin, or why not to. A held partition is assigned but not fetched. */
-export type StartDecision =
 /** A partition whose offsets the broker does not take. */
 export interface RefusedCommit extends TopicPartition {
   readonly reason: string
 }
 
+/** Where to begin, or why not to. A held partition is assigned but not fetched. */
+export type StartDecision =
   | {
       readonly kind: 'start'
       readonly offset: number
@@ -135,6 +137,8 @@ export interface SourceHandler {
   assigned(partitions: readonly AssignedPartition[], epoch: number): Promise<readonly StartDecision[]>
   /** Up to where we have read a partition that is about to be assigned: asked of its leader, told with `checked`. */
   lastRead?(partition: AssignedPartition): LogPlace | undefined
+  /** From which time on a partition is to be begun: asked of its leader, told with `offsetAtTime`. */
+  startTimeMs?(partition: AssignedPartition): number | undefined
   /** Resolves when the batch is accepted (waiting here is the back-pressure). */
   batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void>
   /** Before the next epoch: drain and commit what can be within `deadlineMs`. */
@@ -171,11 +175,6 @@ export interface KafkaSource {
    */
   probe?(): Promise<void>
   /**
-   * The first offset with a record at or after this time; `undefined` when there is none yet. Waits for brokers that
-   * do not answer. @throws {SourceError} `ERR_BROKER` when stopped meanwhile
-   */
-  offsetAtTime?(partition: TopicPartition, timestampMs: number): Promise<number | undefined>
-  /**
    * Connects and joins. @throws {SourceError} `ERR_BROKER`, `ERR_REFUSED` or `ERR_TOPIC` when that fails within
    * `startTimeoutMs`; a refusal at once.
    */
@@ -184,8 +183,8 @@ export interface KafkaSource {
   /** Memory (`heldBytes`) of batches that were fetched and that no `batch` call has accepted yet. */
   readonly fetchedBytes: number
   /**
-   * @returns those that the broker does not take, beside the others: their topic is gone, or we have no right to it
    * Commits next offsets of the given generation. Retried by the caller.
+   * @returns those that the broker does not take, beside the others: their topic is gone, or we have no right to it
    * @throws {SourceError} `ERR_STALE_EPOCH`: the generation is over, also by the broker's word; `ERR_BROKER`: try again
    */
   commit(

@@ -19,7 +19,6 @@ import type { Generation } from './generation.ts'
 import type { Holds } from './holds.ts'
 import type { Life } from './life.ts'
 import type { SinkObserver } from './observer.ts'
-import type { SinkOptions } from './options.ts'
 import type { OwedOffsets } from './owed-offsets.ts'
 import type { PartitionState, RecordMapper } from './partition-state.ts'
 import type { PartitionTable } from './partition-table.ts'
@@ -53,7 +52,6 @@ export interface AssignmentOptions {
   /** Binds the store to the cluster and group of `self`. */
   readonly claim: () => Promise<void>
   readonly start: StartPolicy
-  readonly offsetAtTime: SinkOptions['offsetAtTime'] | undefined
   readonly onDeleted: DeletedPolicy
   readonly mapper: RecordMapper
   readonly life: Life
@@ -90,9 +88,8 @@ export class Assignment {
       await life.orFail(claim())
       this.#isClaimed = true
     }
-    const plans = await life.orFail(Promise.all(partitions.map((partition) => this.#plan(partition))))
     if (isOver()) return allStopping
-
+    const plans = partitions.map((partition) => this.#plan(partition))
     const begun = partitions.map((partition) => this.#options.partitions.nextOffset(partition) !== undefined)
     const states = this.#options.partitions.assign(partitions)
     const decisions = states.map((state, i) => this.#begin(state, partitions[i]!, plans[i]!))
@@ -118,6 +115,14 @@ export class Assignment {
 
   lastRead(partition: AssignedPartition): LogPlace | undefined {
     return placeToCheck(this.#options.partitions.nextOffset(partition), this.#commitFacts(partition))
+  }
+
+  /** Only where that decides: a broker that cannot say it stops nothing that has been begun. */
+  startTimeMs(partition: AssignedPartition): number | undefined {
+    const { start, partitions } = this.#options
+    return start.kind === 'time' && partitions.nextOffset(partition) === undefined
+      ? start.timestampMs
+      : undefined
   }
 
   async outOfRange(
@@ -178,10 +183,8 @@ export class Assignment {
     return this.#holdForGood(state, plan, [kept])
   }
 
-  async #plan(partition: AssignedPartition): Promise<StartPlan> {
-    const { start, offsetAtTime, onDeleted, partitions } = this.#options
-    const atTime =
-      start.kind === 'time' ? await offsetAtTime?.(place(partition), start.timestampMs) : undefined
+  #plan(partition: AssignedPartition): StartPlan {
+    const { start, onDeleted, partitions } = this.#options
     return planStart({
       ...this.#commitFacts(partition),
       knownOffset: partitions.nextOffset(partition),
@@ -192,7 +195,7 @@ export class Assignment {
       checked: partition.checked,
       start,
       isNew: partition.isNew,
-      offsetAtTime: atTime,
+      offsetAtTime: partition.offsetAtTime,
     })
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { DeadLetterTopic } from '../kafka/dead-letters.ts'
-import type { KafkaSource, TopicPartition } from '../kafka/source.ts'
+import type { KafkaSource } from '../kafka/source.ts'
 import type { LedgerKey, LedgerRow } from '../ledger/ledger-codec.ts'
 import type { OwedRecord } from '../storage/index.ts'
 import type { SinkObserver } from './observer.ts'
@@ -76,8 +76,6 @@ export interface SinkOptions {
   readonly start: StartPolicy
   /** What to do where Kafka has deleted what comes next. Default: `continue`. */
   readonly onDeleted?: DeletedPolicy
-  /** The first offset at or after a time; a `time` policy needs it. */
-  readonly offsetAtTime?: (partition: TopicPartition, timestampMs: number) => Promise<number | undefined>
   readonly limits?: Partial<SinkLimits>
   readonly logger?: Logger
   readonly observer?: SinkObserver

@@ -156,7 +156,6 @@ export class Sink implements SourceHandler {
       self,
       claim: () => storage.claim(clusterId(), groupId),
       start: options.start,
-      offsetAtTime: options.offsetAtTime,
       onDeleted: options.onDeleted ?? 'continue',
       mapper: options.mapper,
       life,
@@ -208,6 +207,10 @@ export class Sink implements SourceHandler {
 
   lastRead(partition: AssignedPartition): LogPlace | undefined {
     return this.#assignment.lastRead(partition)
+  }
+
+  startTimeMs(partition: AssignedPartition): number | undefined {
+    return this.#assignment.startTimeMs(partition)
   }
 
   batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void> {

@@ -581,19 +581,25 @@ describe('an assignment', () => {
     expect(warnings).toMatchObject([{ ...p0, class: 'elsewhere', offsets: 12, storeId: 'store-b' }])
   })
 
-  it('asks for the offset at a time when it is to begin there', async () => {
+  it('asks for the offset at a time when it is to begin there, and not where it has begun', async () => {
     const { source } = await startSink({
       storage: new FakeStorage({ isInstant: true }),
       start: { kind: 'time', timestampMs: 5000 },
-      offsetAtTime: (place, timestampMs) => Promise.resolve(place.partition + timestampMs / 1000),
     })
+    const asked: string[] = []
+    source.offsetAtTime = (place, timestampMs) => {
+      asked.push(nameOf(place))
+      return place.partition + timestampMs / 1000
+    }
     source.produce(p0, 30)
     source.produce(p1, 30)
 
+    expect(await source.assign(p0)).toEqual([{ kind: 'start', offset: 5 }])
     expect(await source.assign(p0, p1)).toEqual([
       { kind: 'start', offset: 5 },
       { kind: 'start', offset: 6 },
     ])
+    expect(asked).toEqual([nameOf(p0), nameOf(p1)])
   })
 
   it('fails when the store belongs to another cluster', async () => {

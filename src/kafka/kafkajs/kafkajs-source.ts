@@ -30,6 +30,7 @@ import { pinnedAssigner } from './pinned-assigner.ts'
 import { patiently, reachBrokers, type Note, type Reached } from './reaching.ts'
 import { readRange, type RangePiece } from './read-range.ts'
 import { recordAt } from './record-at.ts'
+import { addStartOffsets } from './start-offsets.ts'
 import { Topology } from './topology.ts'
 
 const { PartitionAssigners } = kafkajs
@@ -120,6 +121,10 @@ export class KafkajsSource implements KafkaSource {
     await this.withinStartTimeout((note, signal) => this.connect(note, signal))
   }
 
+  /**
+   * The first offset with a record at or after this time; `undefined` when there is none yet. Waits for brokers that
+   * do not answer. @throws {SourceError} `ERR_BROKER` when stopped meanwhile
+   */
   async offsetAtTime(partition: TopicPartition, timestampMs: number): Promise<number | undefined> {
     for (let failures = 0; ; failures++) {
       const { cluster, topology } = this.connected()
@@ -385,15 +390,18 @@ export class KafkajsSource implements KafkaSource {
   ): Promise<KnownPartitions> {
     const edges = await this.edgesOf(partitions, 'readable', answerMs)
     const facts = await assignedFacts(await this.coordinatorOf(group), this.options.groupId, edges.known)
-    const { known, unreadable } = await this.identity!.add(
-      facts,
-      (partition) => handler.lastRead?.(partition),
+    const identified = await this.identity!.add(facts, (partition) => handler.lastRead?.(partition), answerMs)
+    const { cluster, topology } = this.connected()
+    const { known, unreadable } = await addStartOffsets(cluster, identified.known, {
+      leaderOf: (partition) => topology.leaderOf(partition),
+      startTimeMs: (partition) => handler.startTimeMs?.(partition),
       answerMs,
-    )
+      clock: this.clock,
+    })
     this.knownTopics!.told(known)
     return {
       known: known.map((partition) => (this.isNew(partition) ? { ...partition, isNew: true } : partition)),
-      unreadable: [...edges.unreadable, ...unreadable],
+      unreadable: [...edges.unreadable, ...identified.unreadable, ...unreadable],
     }
   }
 
@@ -473,6 +481,7 @@ export class KafkajsSource implements KafkaSource {
   /** Hook: ends the present epoch, joins, begins the next. */
   private async joinAndSync(group: ConsumerGroup, join: () => Promise<void>): Promise<void> {
     await this.epochs!.join(group, async () => {
+      this.topology!.forgetGone()
       const topics = [...this.topology!.topics]
       group.topicsSubscribed = topics
       group.topicConfigurations = Object.fromEntries(topics.map((topic) => [topic, { fromBeginning: true }]))
@@ -482,7 +491,6 @@ export class KafkajsSource implements KafkaSource {
         failed: (error) => this.firstJoin?.failed(error),
         logger: this.logger,
       })
-      this.topology!.forgetGone()
     })
     this.logger.info(
       { epoch: this.epochs!.last, generation: group.generationId },

@@ -50,6 +50,7 @@ export class FakeSource implements KafkaSource {
   fetchedBytes = 0
   isStopped = false
   isUnreachable = false
+  offsetAtTime: (place: TopicPartition, timestampMs: number) => number | undefined = () => undefined
   commitError: Error | undefined
   /** Partitions by name that take no commits. */
   readonly commitless = new Set<string>()
@@ -128,8 +129,11 @@ export class FakeSource implements KafkaSource {
         topicId,
       }
       const read = this.handler.lastRead?.(facts)
+      const startTimeMs = this.handler.startTimeMs?.(facts)
+      const offsetAtTime = startTimeMs === undefined ? undefined : this.offsetAtTime(place, startTimeMs)
       return {
         ...facts,
+        offsetAtTime,
         checked: read && { ...read, endOffset: this.#endOf(place, read.leaderEpoch) },
       }
     })

@@ -55,7 +55,7 @@ export async function startSink({
   clock?: ManualClock
   limits?: Partial<SinkLimits>
 } & Partial<
-  Pick<SinkOptions, 'start' | 'onDeleted' | 'mapper' | 'offsetAtTime' | 'logger' | 'deadLetters'>
+  Pick<SinkOptions, 'start' | 'onDeleted' | 'mapper' | 'logger' | 'deadLetters'>
 > = {}): Promise<SinkBench> {
   const { observer, events } = recordingSinkObserver()
   const sink = new Sink({
