@@ -248,7 +248,7 @@ export class Assignment {
     return offset === undefined || offset >= decision.offset ? decision : { kind: 'start', offset }
   }
 
-  /** Resolves when the hold is durable: then a person can accept it. */
+  /** Resolves when the hold is durable: then a person can accept it; or when the store has no room for `writes`. */
   async #holdForGood(
     state: PartitionState,
     plan: HoldPlan,
@@ -258,7 +258,10 @@ export class Assignment {
     const decision = holds.hold(state, plan.reason, withAdvice(plan, state))
     const steps = markStep(state, plan, partitions.row(state))
     await writer.recordSteps(steps.map((step) => ({ ...step, writes })))
-    return decision
+    const { refusal } = state
+    if (refusal === undefined) return decision
+    // What is not in quarantine must not be accepted as lost: when there is room it is met again.
+    return holds.hold(state, refusal.reason, refusal.detail)
   }
 
   #foreignCommitIgnored(partition: AssignedPartition): void {

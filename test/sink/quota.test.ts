@@ -2,6 +2,7 @@
 // Method: the real store with a hard quota on a simulated disk, raised while the sink runs.
 import { expect, it } from '@jest/globals'
 import { OffsetLedger } from '../../src/ledger/offset-ledger.ts'
+import { QUARANTINE_BUCKET } from '../../src/mapping/entry-template.ts'
 import { Sink } from '../../src/sink/sink.ts'
 import type { RecordMapper } from '../../src/sink/partition-state.ts'
 import { ManualClock, settled } from '../support/manual-clock.ts'
@@ -72,6 +73,48 @@ it('waits for room in its bucket, and goes on by itself when there is some', asy
   for await (const record of storage.records({ bucket: 'small', entry: 'orders/0' }))
     stored.push(record.labels[1] ?? '')
   expect(stored).toEqual(Array.from({ length: 60 }, (_, offset) => String(offset)))
+  await sink.stop(1_000)
+  await storage.close()
+})
+
+it('holds a damaged batch for the room that quarantine lacks, and keeps it there when there is some', async () => {
+  const disk = new SimulatedDisk({ seed: 3 })
+  const clock = new ManualClock()
+  const ledger = new OffsetLedger()
+  const storage = await openStore(disk.fs, { clock, companion: ledger })
+  await storage.createBucket(QUARANTINE_BUCKET, { quota: { kind: 'hard', bytes: 100 } })
+  const source = new FakeSource()
+  const sink = new Sink({ source, storage, ledger, mapper, clock, groupId: 'g', start: { kind: 'earliest' } })
+  await sink.start()
+  source.produce(p1, 10)
+  await source.assign(p1)
+  await source.deliver(p1, 4)
+  const meet = async (): Promise<string | undefined> => {
+    const met = sink.undecodable(p1, 4, new Error('bad checksum'), {
+      nextOffset: 6,
+      bytes: new Uint8Array(1_000),
+    })
+    for (let times = 0; times < 4; times++) {
+      await clock.advance(1_000)
+      await settled()
+    }
+    expect((await met).kind).toBe('hold')
+    return sink.status().partitions[0]?.hold?.reason
+  }
+  const mark = () => ledger.position({ clusterId: source.clusterId, ...p1 })?.hold
+  expect(await meet()).toBe('quota')
+  expect(mark()).toBeUndefined()
+
+  await storage.changeBucketSettings(QUARANTINE_BUCKET, { quota: { kind: 'hard', bytes: 100_000 } })
+  await clock.advance(1_000)
+  await settled()
+  expect(sink.status().partitions[0]).toMatchObject({ hold: undefined, acceptedOffset: 4 })
+  expect(await meet()).toBe('undecodable')
+  expect(mark()).toEqual({ reason: 'undecodable', offset: 6 })
+  const kept: number[] = []
+  for await (const { contentBytes } of storage.records({ bucket: QUARANTINE_BUCKET, entry: 'orders/1' }))
+    kept.push(contentBytes)
+  expect(kept).toEqual([1_000])
   await sink.stop(1_000)
   await storage.close()
 })

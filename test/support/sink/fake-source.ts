@@ -220,6 +220,7 @@ export class FakeSource implements KafkaSource {
 
   seek(place: TopicPartition, offset: number): void {
     this.positions.set(nameOf(place), offset)
+    this.held.delete(nameOf(place))
   }
 
   watermarks(): Promise<readonly (TopicPartition & { readonly low: number; readonly high: number })[]> {
