@@ -80,6 +80,7 @@ const FILE_SYSTEM: Readonly<Partial<Record<FileSystemErrorCode, Row>>> = {
   ERR_NO_SPACE: [exitCodes.directory, 'free some space (bytes and inodes) and start again'],
   ERR_READ_ONLY: [exitCodes.directory, 'check owner, mode and mount of the directory'],
   ERR_WRONG_KIND: IN_THE_WAY,
+  ERR_OTHER_VOLUME: [exitCodes.directory, 'it is not on the volume of the data directory: move it by hand'],
   ERR_UNSUPPORTED: [exitCodes.directory],
   ERR_TOO_MANY_FILES: [exitCodes.io, 'raise the limit of open files (ulimit -n) and start again'],
 }

@@ -90,7 +90,10 @@ export interface FileSystem {
   /** Sets the length; not durable before `syncFiles`. */
   truncate(file: FileRef, lengthBytes: number): Promise<void>
 
-  /** Replaces `toPath` atomically. Handles of both are dropped; un-synced bytes of the renamed file may stay un-synced. */
+  /**
+   * Replaces `toPath` atomically. Handles of both are dropped; un-synced bytes of the renamed file may stay un-synced.
+   * `ERR_OTHER_VOLUME`, and nothing is changed, where both are not on one volume.
+   */
   rename(fromPath: string, toPath: string): Promise<void>
 
   /** Missing file: no error. */
@@ -139,6 +142,7 @@ export type FileSystemErrorCode =
   | 'ERR_TOO_MANY_FILES' // EMFILE, ENFILE
   | 'ERR_TOO_LONG' // more than the caller wanted to read
   | 'ERR_WRONG_KIND' // EISDIR, ESPIPE: a directory or pipe instead of a file; anything instead of a directory to be made
+  | 'ERR_OTHER_VOLUME' // EXDEV, EBUSY: a rename to another volume, or of what one is mounted on
   | 'ERR_UNSUPPORTED' // a file system or a setting that cannot keep the promises made here
   | 'ERR_IO' // everything else
 

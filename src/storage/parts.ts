@@ -164,9 +164,11 @@ export function connectParts(
     lastFrame,
     newStagedName: () => `${log.generation}-${++staged}`,
     isKnown: (entry) => catalogue.find(entry.name) === entry,
-    requireSpace: async (bytes) => {
-      if ((await spareBytes()) >= bytes) return
-      throw new StorageError('ERR_NO_SPACE', `${paths.root} has no room for a copy of ${bytes} bytes`)
+    requireSpace: async (bytes, { paths: { directory } }) => {
+      const isThere = (await spareBytes()) >= bytes && (await fs.freeSpace(directory)).bytes >= bytes
+      if (isThere) return
+      const why = `${paths.root} or ${directory} has no room for a copy of ${bytes} bytes`
+      throw new StorageError('ERR_NO_SPACE', why)
     },
     markRemoval,
     rewriteLater: (entry, blockId) => maintenance.rewriteLater(entry, blockId),

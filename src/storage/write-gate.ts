@@ -8,6 +8,7 @@ import {
   type WriteLane,
   type WriteOp,
 } from '../fs/file-system.ts'
+import { isOtherVolume } from '../fs/move-file.ts'
 
 /**
  * The file system of an open store. The first change that fails closes it: every later one is refused with the same
@@ -114,9 +115,7 @@ export class WriteGate implements FileSystem {
       result = await change()
       this.#changes += 1
     } catch (cause) {
-      // That a file is gone is an answer, not a failure of the disk.
-      const isAnswer = cause instanceof FileSystemError && cause.code === 'ERR_NOT_FOUND'
-      if (!isAnswer && this.#failure === undefined) {
+      if (!isAnswer(cause) && this.#failure === undefined) {
         this.#failure = { cause }
         this.onFailure?.(cause)
       }
@@ -132,4 +131,9 @@ export class WriteGate implements FileSystem {
     const { cause } = this.#failure
     throw cause instanceof Error ? cause : new Error(String(cause))
   }
+}
+
+/** That a file is gone, or cannot be renamed to another volume, is an answer, not a failure of the disk. */
+function isAnswer(cause: unknown): boolean {
+  return cause instanceof FileSystemError && (cause.code === 'ERR_NOT_FOUND' || isOtherVolume(cause))
 }

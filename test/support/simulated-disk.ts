@@ -127,6 +127,8 @@ export class SimulatedDisk {
   onOperation: ((call: OperationCall, path: string, operation: number) => void) | undefined
   /** Called with every sync that is about to return successfully. */
   observer: FileSystemObserver | undefined
+  /** What is below this directory lies on a volume of its own, as behind a symbolic link: nothing is renamed across. */
+  otherVolume: string | undefined
   readonly seed: number
 
   #random: Random
@@ -249,6 +251,7 @@ export class SimulatedDisk {
     fork.#sequence = this.#sequence
     fork.#freeBytes = this.#freeBytes
     fork.#freeInodes = this.#freeInodes
+    fork.otherVolume = this.otherVolume
     return fork
   }
 
@@ -544,6 +547,8 @@ export class SimulatedDisk {
     const id = from.parent.entries.get(from.name)
     if (id === undefined) throw simulatedError('ERR_NOT_FOUND', 'rename', fromPath)
     const node = this.#nodes.get(id) as Node
+    if (this.#isOnOtherVolume(fromPath) !== this.#isOnOtherVolume(toPath))
+      throw simulatedError('ERR_OTHER_VOLUME', 'rename', fromPath)
     const replacedId = to.parent.entries.get(to.name)
     if (replacedId === id) return
     if (replacedId !== undefined) {
@@ -558,6 +563,10 @@ export class SimulatedDisk {
     const fromPlace = { directory: from.parent.id, name: from.name }
     node.place = { directory: to.parent.id, name: to.name }
     this.#names.push({ sequence: ++this.#sequence, node: id, from: fromPlace, to: node.place })
+  }
+
+  #isOnOtherVolume(path: string): boolean {
+    return this.otherVolume !== undefined && path.startsWith(`${this.otherVolume}/`)
   }
 
   /** @internal */
@@ -984,6 +993,7 @@ const errnoOf: Record<FileSystemErrorCode, string> = {
   ERR_TOO_MANY_FILES: 'EMFILE',
   ERR_TOO_LONG: 'too long',
   ERR_WRONG_KIND: 'EISDIR',
+  ERR_OTHER_VOLUME: 'EXDEV',
   ERR_UNSUPPORTED: 'ENOTSUP',
   ERR_IO: 'EIO',
 }

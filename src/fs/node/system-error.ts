@@ -11,6 +11,8 @@ const codes: Readonly<Record<string, FileSystemErrorCode>> = {
   EPERM: 'ERR_READ_ONLY',
   EISDIR: 'ERR_WRONG_KIND',
   ESPIPE: 'ERR_WRONG_KIND',
+  EXDEV: 'ERR_OTHER_VOLUME',
+  EBUSY: 'ERR_OTHER_VOLUME',
   EMFILE: 'ERR_TOO_MANY_FILES',
   ENFILE: 'ERR_TOO_MANY_FILES',
 }

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { atomicWrite } from '../../fs/atomic-write.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
+import { moveFile } from '../../fs/move-file.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import type { BlockManager } from '../block/block-manager.ts'
@@ -148,8 +149,8 @@ export class BlockChanger {
     const id = BigInt(change.blockId)
     const path = entry.paths.descriptor(id)
     const staged = stagedFiles(this.#paths, change.stagedName)
-    await this.#fs.rename(staged.data, entry.paths.data(id))
-    await this.#fs.rename(staged.descriptor, path)
+    await moveFile(this.#fs, staged.data, { path: entry.paths.data(id), kind: 'data' })
+    await moveFile(this.#fs, staged.descriptor, { path, kind: 'descriptor' })
     // The next frame may stand on it.
     await this.#fs.syncDirectories([entry.paths.directory, this.#paths.staged])
     const listed = indexEntryOf(

@@ -34,8 +34,8 @@ export interface MutationContext {
   readonly newStagedName: () => string
   /** Whether it is still an entry of the store. */
   readonly isKnown: (entry: Entry) => boolean
-  /** @throws {StorageError} `ERR_NO_SPACE` when so much cannot be spared */
-  readonly requireSpace: (bytes: number) => Promise<void>
+  /** @throws {StorageError} `ERR_NO_SPACE` when so much cannot be spared, aside and where the entry is */
+  readonly requireSpace: (bytes: number, entry: Entry) => Promise<void>
   /** To be waited for before records leave their place, but for another block of their entry. */
   readonly markRemoval: () => Promise<void>
   /** Asks for `rewriteBlock` when there is time. */

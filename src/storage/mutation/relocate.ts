@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { inParallel } from '../../base/in-parallel.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
+import { isOtherVolume } from '../../fs/move-file.ts'
 import type { Catalogue } from '../catalogue.ts'
 import type { Place } from '../damage.ts'
 import { checkBucketName, checkEntryName } from '../catalogue.ts'
@@ -38,7 +39,7 @@ export interface RelocationContext extends Pick<
 /**
  * Removes an entry with all below it, attachments too; a path that is only above entries counts. Durable when it
  * resolves; the space comes back in the background.
- * @throws {StorageError} `ERR_NOT_FOUND`, `ERR_RECORD_STATE` while content is being uploaded into it, `ERR_CORRUPT` where
+ * @throws {StorageError} `ERR_NOT_FOUND`, `ERR_INVALID` from one volume to another, `ERR_RECORD_STATE` while content is being uploaded into it, `ERR_CORRUPT` where
  *   something in it is damaged: nothing was changed
  */
 export function removeEntry(context: RelocationContext, name: EntryName): Promise<void> {
@@ -102,7 +103,14 @@ function relocate(context: RelocationContext, from: Place, to: Place | undefined
       await fs.makeDirectory(path)
       await fs.syncDirectories([dirname(path)])
     }
-    await fs.rename(fromDirectory, toDirectory)
+    try {
+      await fs.rename(fromDirectory, toDirectory)
+    } catch (error) {
+      if (!isOtherVolume(error)) throw error
+      for (const entry of entries) entry.isGone = false
+      await settleMove(fs, paths)
+      throw onOtherVolume(from, fromDirectory, toDirectory)
+    }
     await settleMove(fs, paths)
 
     try {
@@ -168,6 +176,14 @@ function contentIsOwed(place: Place, records: number): StorageError {
     'ERR_RECORD_STATE',
     `${described(place)} has ${records} records whose content ReductStore has cut off: start 'sediment run', which brings it back, or remove these records`,
     { ...place },
+  )
+}
+
+function onOtherVolume(place: Place, fromDirectory: string, toDirectory: string): StorageError {
+  return new StorageError(
+    'ERR_INVALID',
+    `${described(place)} cannot be moved: ${fromDirectory} and ${toDirectory} are on different volumes; stop, and move or delete it by hand`,
+    { ...place, path: fromDirectory },
   )
 }
 

@@ -34,7 +34,7 @@ export async function rewriteBlock(context: MutationContext, entry: Entry, id: b
     const baseCrc64 = crc64(descriptor.bytes)
     const rewrite = plan(context, entry, id, descriptor)
     if (rewrite === undefined) return 0
-    await context.requireSpace(descriptor.sizeBytes)
+    await context.requireSpace(descriptor.sizeBytes, entry)
     staged.push(...(await stageParts(context, entry, id, descriptor, rewrite.parts)))
     await context.fs.syncDirectories([context.paths.staged, context.paths.sediment])
     const count = await context.exclusive(async (commit) => {

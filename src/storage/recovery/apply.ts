@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { atomicWrite } from '../../fs/atomic-write.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import type { FileRef, FileSystem } from '../../fs/file-system.ts'
+import { moveFile } from '../../fs/move-file.ts'
 import { replaceFiles, type Replacement } from '../../fs/replace-files.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import type { Damage } from '../damage.ts'
@@ -172,8 +173,9 @@ async function beginChange(
   if (change.kind === 'drop') return atomicWrite(fs, paths.wal(id), 'wal', removalIntent())
   if (change.kind === 'adopt') {
     const staged = stagedFiles(storePaths(dataPath), change.stagedName)
-    if ((await fs.fileBytes(staged.data)) !== undefined) await fs.rename(staged.data, paths.data(id))
-    if ((await fs.fileBytes(staged.descriptor)) !== undefined) await fs.rename(staged.descriptor, path)
+    const isThere = async (staging: string): Promise<boolean> => (await fs.fileBytes(staging)) !== undefined
+    if (await isThere(staged.data)) await moveFile(fs, staged.data, { path: paths.data(id), kind: 'data' })
+    if (await isThere(staged.descriptor)) await moveFile(fs, staged.descriptor, { path, kind: 'descriptor' })
     return
   }
   const descriptor = checkDescriptor(await readMessage(fs, path), path, change.baseCrc64)

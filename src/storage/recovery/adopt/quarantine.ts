@@ -2,6 +2,7 @@ import { crc32 } from '../../../base/crc32.ts'
 import type { Logger } from '../../../base/logger.ts'
 import { atomicWrite } from '../../../fs/atomic-write.ts'
 import type { FileSystem } from '../../../fs/file-system.ts'
+import { moveFile } from '../../../fs/move-file.ts'
 
 /** Of a file name's 255 bytes, what is left beside generation, checksum and suffixes. */
 const NAME_BYTES_MAX = 200
@@ -41,12 +42,15 @@ export class Quarantine {
   async take(path: string, reason: string): Promise<void> {
     if ((await this.#fs.fileBytes(path)) === undefined) return
     const aside = await this.#explain(path, reason)
-    await this.#fs.rename(path, aside)
+    await moveFile(this.#fs, path, { path: aside, kind: 'data' })
     await this.#fs.syncDirectories([path.slice(0, path.lastIndexOf('/')), this.#directory])
     this.#count(path, aside, reason)
   }
 
-  /** As `take`, a directory with all that is in it, whether or not that can be read; or whatever else is there. */
+  /**
+   * As `take`, a directory with all that is in it, whether or not that can be read; or whatever else is there.
+   * @throws {FileSystemError} `ERR_OTHER_VOLUME`
+   */
   async takeTree(path: string, reason: string): Promise<void> {
     const parent = path.slice(0, path.lastIndexOf('/'))
     const items = (await this.#fs.list(parent)) ?? []
