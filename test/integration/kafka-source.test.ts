@@ -401,9 +401,10 @@ describeWithKafka('a source on a real broker', () => {
     await source.probe()
     expect(source.clusterId).not.toBe('')
     expect((await admin.listGroups()).groups.map(({ groupId }) => groupId)).not.toContain(`group-${count}`)
-    const handler = new RecordingHandler()
+    const handler = Object.assign(new RecordingHandler(), { startTimeMs: () => 1301 })
     await source.start(handler)
     await handler.until('a batch', () => handler.batches.length > 0)
+    expect(handler.assignments[0]!.partitions).toMatchObject([{ topic, offsetAtTime: 4 }])
     const place = { topic, partition: 0 }
     expect(await source.offsetAtTime(place, 0)).toBe(0)
     expect(await source.offsetAtTime(place, 1301)).toBe(4)
