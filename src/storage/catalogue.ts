@@ -273,7 +273,8 @@ export class Catalogue {
       const entry = this.find(name)
       if (entry !== undefined) entry.isNameDurable = true
     }
-    for (const { name } of found) if (this.find(name) !== undefined) await this.writeBucketFolder(name.bucket)
+    const made = found.filter(({ name }) => this.find(name) !== undefined)
+    for (const bucket of new Set(made.map(({ name }) => name.bucket))) await this.writeBucketFolder(bucket)
   }
 
   /** The entry of a name, durable; made when it is missing. @throws {StorageError} `ERR_INVALID`, `ERR_CORRUPT` */
