@@ -3,13 +3,13 @@ import type { FileSystem } from '../../fs/file-system.ts'
 import type { OpenBlock } from '../block/block.ts'
 import { blockIsGone, checkDescriptor, mergeBlock } from '../block/block-content.ts'
 import { COMPRESSION_ZSTD, dataPathOf, readCompressedDescriptor } from '../block/compressed-block.ts'
+import { readDescriptor } from '../block/load-block.ts'
 import { decodeDescriptor, descriptorMemoryBytes, type Descriptor } from '../codec/descriptor-codec.ts'
 import type { IndexEntry } from '../codec/index-codec.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
 import type { StorageObserver } from '../observer.ts'
 import type { BlockSource } from './block-source.ts'
-import { readMessage } from '../read-message.ts'
 
 interface CachedDescriptor {
   readonly descriptor: Descriptor
@@ -108,7 +108,7 @@ export class LiveBlocks {
     if (listed.compression === COMPRESSION_ZSTD)
       return readCompressedDescriptor(this.#fs, paths, listed.id, listed.crc64)
     const path = paths.descriptor(listed.id)
-    const bytes = await readMessage(this.#fs, path)
+    const bytes = await readDescriptor(this.#fs, path)
     return isSame() ? checkDescriptor(bytes, path, listed.crc64) : undefined
   }
 
@@ -117,7 +117,7 @@ export class LiveBlocks {
     const path = open.entry.paths.descriptor(open.id)
     const { walProjectedBytes } = open
     const wal = await this.#fs.readFile(open.wal.path)
-    const bytes = await readMessage(this.#fs, path)
+    const bytes = await readDescriptor(this.#fs, path)
     if (!isSame()) return undefined
     const base = bytes === undefined ? undefined : checkDescriptor(bytes, path, undefined)
     const visible = (wal ?? new Uint8Array(0)).subarray(0, walProjectedBytes)
