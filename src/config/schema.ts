@@ -257,7 +257,7 @@ const definitions: Readonly<Record<string, readonly [Format, ConfigValue, string
   'storage.walBytesMax': [
     bytes(64 * KIB, GIB),
     defaultLimits.walBytesMax,
-    'Size of the write-ahead log of a block at which it is folded into the descriptor.',
+    'Size of the write-ahead log of a block at which it is folded into the descriptor. Writing waits for that at twice the size.',
   ],
   'storage.writeCacheBytesMax': [
     bytes(MIB, 64 * GIB),

@@ -13,6 +13,8 @@ const TICK_MS = 250
 /** Folds at once beside running groups, and when nothing else is to be done. Each waits for a few syncs. */
 const FOLDS_MAX = 4
 const FOLDS_MAX_IDLE = 16
+/** Of the write cache's budget, from which on groups wait for it. */
+const CACHE_FACTOR = 2
 
 /** The block cannot be read, or there is no room for its copy; the store is well. */
 const REWRITE_ERRORS: ReadonlySet<StorageErrorCode> = new Set([
@@ -167,7 +169,20 @@ export class Maintenance {
       evicted.push(block)
     }
     await inParallel(FOLDS_MAX, evicted, (block) => this.fold(block, true))
+    this.#relieveCache()
     await this.rewriteDue()
+  }
+
+  /** Where no block is without a pending group, the least recently used ones are not waited for any longer. */
+  #relieveCache(): void {
+    const { limits, manager, relieve } = this.#options
+    let excessBytes = manager.cacheBytes - limits.writeCacheBytesMax * CACHE_FACTOR
+    for (const block of manager.openBlocks) {
+      if (excessBytes <= 0) return
+      if (block.holds > 0) continue
+      excessBytes -= block.cacheBytes
+      relieve(block)
+    }
   }
 }
 
@@ -179,6 +194,8 @@ export interface MaintenanceOptions {
   readonly fold: (block: OpenBlock) => Promise<boolean>
   /** @returns how many blocks there are instead of it; 0 when nothing was done */
   readonly rewrite: (entry: Entry, blockId: number) => Promise<number>
+  /** As `CrowdRelief.relieve`. */
+  readonly relieve: (block: OpenBlock) => void
   /** Lets go of what buckets have too much, also while nothing is written. */
   readonly keepQuotas: () => Promise<void>
   readonly poison: (cause: unknown) => void

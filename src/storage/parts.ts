@@ -1,6 +1,7 @@
 import type { OpenBlock } from './block/block.ts'
 import { foldBlock, listingOnDisk } from './block/fold.ts'
 import { ChecksumUpkeep } from './checksum-upkeep.ts'
+import { CrowdRelief } from './crowd-relief.ts'
 import { BlockChanger } from './commitlog/block-changer.ts'
 import { Checkpointer } from './commitlog/checkpointer.ts'
 import { GroupCommit } from './commitlog/group-commit.ts'
@@ -88,6 +89,14 @@ export function connectParts(
   const removals = new RemovalMark(fs, paths, clock)
   const markRemoval = (): Promise<void> => removals.set()
   const close = (block: OpenBlock): Promise<boolean> => maintenance.close(block)
+  const relief: CrowdRelief = new CrowdRelief({
+    exclusive: (job) => commit.exclusive(job),
+    close,
+    rewrite: (commitEdits, entry, blockId) =>
+      rewriteBlock({ ...mutation, exclusive: (job) => job(commitEdits) }, entry, BigInt(blockId)),
+    observer,
+    poison,
+  })
   const quotas = new QuotaKeeper({ fs, clock, observer, catalogue, logger, close, markRemoval })
   const commit = new GroupCommit({
     fs,
@@ -101,6 +110,7 @@ export function connectParts(
     companion,
     poison,
     quotas,
+    relieve: (block) => relief.relieve(block),
     findEntry: (name) => catalogue.find(name),
     makeEntries: (names) => catalogue.make(names),
     damageOf: (name) => catalogue.damageOf(name),
@@ -120,6 +130,7 @@ export function connectParts(
       return isCold
     },
     rewrite: (entry, blockId) => rewriteBlock(mutation, entry, BigInt(blockId)),
+    relieve: (block) => relief.relieve(block),
     poison,
     keepQuotas: () => keepQuotas({ quotas, maintenance, commit }),
   })

@@ -131,6 +131,7 @@ function foldedByHand(): {
       return isCold
     },
     rewrite: () => Promise.resolve(0),
+    relieve: () => undefined,
     poison: () => undefined,
     keepQuotas: () => Promise.resolve(),
   })

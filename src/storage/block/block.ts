@@ -7,6 +7,9 @@ import type { CheckpointBlock } from '../commitlog/log-file.ts'
 
 /** Whatever the limits of the bucket are: far below what is read as a descriptor (`readMessage`). */
 const METADATA_BYTES_FULL = 128 * 1024 * 1024
+/** Of the limits of its bucket, and of those of a WAL: see `isCrowded`. */
+const CROWDED_FACTOR = 3
+const CROWDED_WAL_FACTOR = 2
 
 let lives = 0
 
@@ -36,6 +39,8 @@ export class OpenBlock {
   walProjectedBytes: number
   /** All records, reserved ones included. */
   recordCount: number
+  /** What the block had when it was opened. */
+  opened = { recordCount: 0, blkBytes: 0 }
   /** Greatest record time; meaningless while there are no records. */
   latestUs: number
   /** Every finished record below the WAL has its CRC-32; those in the WAL do. */
@@ -119,6 +124,22 @@ export class OpenBlock {
         this.recordCount >= blockRecordsMax * factor ||
         this.metadataBytes >= METADATA_BYTES_FULL * factor)
     )
+  }
+
+  /**
+   * Whether it has to be folded, and split, before another group is built: a fold beside groups gives up for each record that
+   * comes meanwhile, and under a steady stream of them there is never a gap. Once it has grown by its limits since it was
+   * opened, lest one that cannot be split be folded for every group.
+   */
+  isCrowded(walBytesMax: number): boolean {
+    if (this.holds > 0 || this.recordCount < 2) return false
+    if (this.walReservedBytes >= walBytesMax * CROWDED_WAL_FACTOR) return true
+    const { blockBytesMax, blockRecordsMax } = this.entry.blockLimits
+    const hasGrown =
+      this.walReservedBytes >= walBytesMax ||
+      this.recordCount - this.opened.recordCount >= blockRecordsMax ||
+      this.blkReservedBytes - this.opened.blkBytes >= blockBytesMax
+    return hasGrown && this.isFull(0, CROWDED_FACTOR)
   }
 
   /** This block as a checkpoint of now describes it. */

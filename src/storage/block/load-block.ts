@@ -87,6 +87,7 @@ async function requireUncheckedContent(
 function fill(block: OpenBlock, descriptor: Descriptor): void {
   block.blkReservedBytes = descriptor.sizeBytes
   block.recordCount = descriptor.timestampsUs.length
+  block.opened = { recordCount: block.recordCount, blkBytes: block.blkReservedBytes }
   block.metadataBytes = descriptor.metadataBytes
   for (const timestampUs of descriptor.timestampsUs) block.slots.add(Number(timestampUs))
   block.latestUs = Number(descriptor.timestampsUs.at(-1) ?? 0n)

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { PAGE_BYTES } from '../../fs/page.ts'
+import type { OpenBlock } from '../block/block.ts'
 import type { BlockManager } from '../block/block-manager.ts'
 import type { Entry } from '../entry.ts'
 import { StorageError } from '../errors.ts'
@@ -46,6 +47,8 @@ export interface GroupCommitOptions {
   /** Resolves when the log may grow again. */
   readonly logRoom: () => Promise<void>
   readonly quotas: Pick<QuotaKeeper, 'refusal' | 'reserved' | 'laidOut' | 'evictions'>
+  /** Asks for an exclusive job that folds and splits the block; told again while it is crowded. */
+  readonly relieve: (block: OpenBlock) => void
   readonly poison: (cause: unknown) => void
 }
 
@@ -331,7 +334,8 @@ export class GroupCommit {
 
   /** @param direct what of it goes home before its frame */
   async #write(built: BuiltGroup, direct: Promise<void>): Promise<void> {
-    const { log, companion, projector, observer, clock } = this.#options
+    const { log, companion, projector, observer, clock, limits, relieve } = this.#options
+    for (const { block } of built.blocks) if (block.isCrowded(limits.walBytesMax)) relieve(block)
     await direct
     await log.append(built.frame, { sequence: built.sequence, chain: built.chain })
     this.#lastFrameMs = clock.monotonicMs()

@@ -35,7 +35,10 @@ interface OrderCost {
 const RECORD_BYTES = 200
 const BLOCK_RECORDS = 64
 const STEP_US = 100
+const MINUTE_US = 60_000_000
 const DAY_US = 86_400_000_000
+/** Prime, and no divisor of a number of records: its multiples come to each of them once. */
+const STRIDE = 1_000_003
 const YEAR_2099_US = 4_070_908_800_000_000
 
 /** The time of record `number` of `records`. */
@@ -44,6 +47,10 @@ const orders = {
   descending: (number: number, records: number) => START_US + DAY_US + (records - number) * STEP_US,
   'behind one of 2099': (number: number) =>
     number === 0 ? YEAR_2099_US : START_US + DAY_US + number * STEP_US,
+  'behind one an hour ahead': (number: number) =>
+    START_US + DAY_US + (number === 1 ? 59 * MINUTE_US : number * STEP_US),
+  'no order': (number: number, records: number) =>
+    START_US + DAY_US + ((number * STRIDE) % records) * STEP_US,
   equal: () => START_US + DAY_US,
   'a day late': (number: number, records: number) => START_US + 1 + Math.floor((number / records) * DAY_US),
 } as const
@@ -54,6 +61,13 @@ export async function hardTimes({ plan, say, dataPath }: BenchContext): Promise<
   const cases: readonly HardCase[] = [
     { order: 'descending', what: 'descending', records, sealedBlocks: 0 },
     { order: 'behind one of 2099', what: 'in order behind one of the year 2099', records, sealedBlocks: 0 },
+    {
+      order: 'behind one an hour ahead',
+      what: 'in order behind one 59 minutes ahead',
+      records,
+      sealedBlocks: 0,
+    },
+    { order: 'no order', what: 'in no order at all', records, sealedBlocks: 0 },
     {
       order: 'equal',
       what: `${equalRecords.toLocaleString('en-US')} equal times`,
