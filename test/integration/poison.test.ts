@@ -233,7 +233,7 @@ describeWithKafka('messages that cannot be stored', () => {
       code: 1,
       reports: [{ equal: 9, missingOffsets: [41] }],
     })
-    expect(await replay('--store-missing')).toMatchObject({
+    expect(await replay('--store-missing', '--removed-too')).toMatchObject({
       code: 0,
       reports: [{ equal: 100 }, { equal: 98, missing: 2, stored: { stored: 2 } }],
     })
