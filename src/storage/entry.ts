@@ -1,3 +1,4 @@
+import { IntervalSet } from '../base/interval-set.ts'
 import type { OpenBlock } from './block/block.ts'
 import { BlockPins } from './block/block-pins.ts'
 import type { BlockIndex } from './block/block-index.ts'
@@ -10,6 +11,8 @@ import type { BucketSettings, EntryName } from './record.ts'
 
 /** Blocks of attachments are small, whatever their bucket says (format 1.3). */
 const ATTACHMENT_BLOCK_BYTES_MAX = 131_072
+/** Bounds what an entry remembers of its taken times: 16 bytes a run. */
+const TAKEN_RUNS_MAX = 64
 /** Of the quota of a bucket that evicts: it can only let go of whole blocks. */
 const FIFO_BLOCK_SHARE = 4
 
@@ -43,6 +46,9 @@ export class Entry {
   readonly unreadable = new Set<bigint>()
   /** Blocks that somebody has read since this process began. */
   readonly read = new Set<number>()
+  #taken = new IntervalSet()
+  /** `removals` when they were noted. */
+  #takenAtRemovals = 0
   #limits: (BlockLimits & { readonly settings: BucketSettings }) | undefined
 
   constructor(name: EntryName, paths: EntryPaths, bucket: Bucket, index: BlockIndex, indexFile: IndexFile) {
@@ -71,6 +77,23 @@ export class Entry {
       this.#limits = { settings, blockBytesMax, blockRecordsMax }
     }
     return this.#limits
+  }
+
+  /** The first time from `timestampUs` on that is not known to be taken. */
+  firstNotTaken(timestampUs: number): number {
+    return this.#takenAtRemovals === this.removals ? this.#taken.firstFree(timestampUs) : timestampUs
+  }
+
+  /** Every microsecond of the range is taken: who looks for a free one need not go through its blocks again. */
+  noteTaken(fromUs: number, toUs: number): void {
+    if (this.#takenAtRemovals !== this.removals || this.#taken.runCount >= TAKEN_RUNS_MAX) this.forgetTaken()
+    this.#taken.addRange(fromUs, toUs)
+  }
+
+  /** Some of them may be free again. */
+  forgetTaken(): void {
+    this.#taken = new IntervalSet()
+    this.#takenAtRemovals = this.removals
   }
 
   /** Its blocks count for nothing from now on. Once, when it has been removed or renamed. */

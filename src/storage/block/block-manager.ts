@@ -208,6 +208,7 @@ export class BlockManager {
     block.recordCount -= 1
     block.slots.remove(slotUs)
     block.latestUs = block.slots.last ?? 0
+    block.entry.forgetTaken()
     if (group.writes.length > 0) return
     this.#building = this.#building.filter((other) => other !== group)
     block.building = undefined
@@ -226,6 +227,11 @@ export class BlockManager {
 
   private place(entry: Entry, timestampUs: number, contentBytes: number): Placement {
     let placement = placeRecord(entry, timestampUs, contentBytes, this.#clock)
+    if (placement.kind === 'append' || placement.kind === 'start') {
+      const id = placement.kind === 'append' ? placement.block.id : placement.id
+      // Behind all blocks in between.
+      if (timestampUs < id) entry.noteTaken(timestampUs, placement.slotUs)
+    }
     while (placement.kind === 'start' && this.isRetired(entry, placement.id)) {
       const { id, slotUs } = placement
       const isFree = id < slotUs && entry.index.get(BigInt(id + 1)) === undefined

@@ -39,7 +39,8 @@ export type Place = Extract<Placement, { kind: 'append' | 'start' }>
  *  - a record before all blocks opens one whose id is the start of its UTC day: a reverse backfill makes one block a
  *    day, not one a record;
  *  - the slot is the first free microsecond at or after the wanted time, in the next block if the range ends first; a
- *    cold block that has a record in each of its microseconds is passed over without reading it.
+ *    cold block that has a record in each of its microseconds is passed over without reading it. Blocks that were passed
+ *    over once are not gone through again: see `Entry.noteTaken`.
  */
 export function placeRecord(
   entry: Entry,
@@ -47,13 +48,13 @@ export function placeRecord(
   contentBytes: number,
   clock: Clock,
 ): Placement {
+  let wantedUs = entry.firstNotTaken(timestampUs)
   const hot = entry.hot
-  if (hot !== undefined && timestampUs >= hot.id && timestampUs < hot.nextIdUs) {
-    const placement = placeInOpen(hot, timestampUs, contentBytes, clock)
+  if (hot !== undefined && wantedUs >= hot.id && wantedUs < hot.nextIdUs) {
+    const placement = placeInOpen(hot, wantedUs, contentBytes, clock)
     if (placement !== undefined) return placement
   }
 
-  let wantedUs = timestampUs
   let position = entry.index.floorPosition(BigInt(wantedUs))
   if (position < 0) {
     const id = Math.floor(wantedUs / DAY_US) * DAY_US

@@ -221,6 +221,54 @@ test('100,000 equal times get slots one after another, in order, over as many bl
   expect(counts.spilled).toBe(count - 1_000)
 })
 
+test('equal times do not go through the blocks of those before them again', async () => {
+  const { put, fold, entry } = make({ blockRecordsMax: 1 })
+  const { index } = entry
+  const at = index.at.bind(index)
+  let looks = 0
+  index.at = (position) => {
+    looks++
+    return at(position)
+  }
+  const count = 1_000
+  for (let number = 0; number < count; number++) {
+    // Two senders that are stuck: neither makes the other one's way longer.
+    expect((await put(startUs)).slotUs).toBe(startUs + number)
+    expect((await put(startUs + HOUR_US)).slotUs).toBe(startUs + HOUR_US + number)
+    if (number % 100 === 99) fold()
+  }
+  expect(looks).toBeLessThan(count * 2 * 12)
+})
+
+test('what is free again between equal times is found', async () => {
+  const { put, fold, ids, manager, entry } = make()
+  for (let number = 0; number < 12; number++) await put(startUs)
+  fold()
+  expect((await put(startUs)).slotUs).toBe(startUs + 12)
+  manager.retire(entry, startUs + 4, 1)
+  const slots: number[] = []
+  for (let number = 0; number < 5; number++) slots.push((await put(startUs)).slotUs - startUs)
+  expect(slots).toEqual([4, 5, 6, 7, 13])
+  expect(ids()).toEqual([startUs, startUs + 8, startUs + 12])
+})
+
+test('what is taken back is free again', async () => {
+  const { put, manager, entry } = make()
+  for (let number = 0; number < 6; number++) await put(startUs)
+  for (const block of manager.openBlocks) block.walReservedBytes = 1
+  manager.beginUnit()
+  const write = {
+    target: name,
+    timestampUs: startUs,
+    labels: [],
+    contentType: '',
+    content: new Uint8Array(1),
+  }
+  for (let number = 0; number < 6; number++) expect(manager.tryReserve(entry, write)).toBe(true)
+  manager.takeBackUnit()
+  expect((await put(startUs)).slotUs).toBe(startUs + 6)
+})
+
 test('falling times stay in the block of their day, each in its slot', async () => {
   const { put, ids, counts } = make()
   await put(startUs)
