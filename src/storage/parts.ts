@@ -11,7 +11,7 @@ import { Health } from './health.ts'
 import { Maintenance } from './maintenance.ts'
 import { addChecksums } from './mutation/add-checksums.ts'
 import { replacedAttachments } from './mutation/attachments.ts'
-import { removeRecords } from './mutation/remove-records.ts'
+import { removeInTurn } from './mutation/remove-records.ts'
 import { DiscardedTrees } from './mutation/discarded-trees.ts'
 import type { MutationContext } from './mutation/mutations.ts'
 import type { RelocationContext } from './mutation/relocate.ts'
@@ -162,7 +162,7 @@ export function connectParts(
     makeEntry: (name) => catalogue.require(name),
     quotas,
     replaced: (entry, begin) => replacedAttachments(mutation, entry, begin),
-    remove: (entry, timestampsUs) => removeRecords(mutation, entry, timestampsUs),
+    remove: (entry, timestampsUs) => removeInTurn(mutation, entry, timestampsUs),
     spareBytes,
   })
   const owed = new OwedRecords({ fs, paths, begin })

@@ -25,12 +25,13 @@ interface RemovalCandidate {
 /**
  * Removes records at these times; durable when it resolves. Several blocks are one atom. A block without records left
  * goes whole; the bytes of other records become holes, which `compact` gives back.
- * @returns in the order of `timestampsUs`
+ * @returns in the order of `timestampsUs`; of the first ones only, where all would change more than `blocksMax`
  */
 export async function removeRecords(
   context: MutationContext,
   entry: Entry,
   timestampsUs: readonly bigint[],
+  blocksMax = Infinity,
 ): Promise<RecordResult[]> {
   return context.exclusive(async (commit) => {
     const results: RecordResult[] = []
@@ -40,8 +41,9 @@ export async function removeRecords(
         const located = await locateRecord(context.source(entry), timestampUs)
         if (located === undefined) throw recordNotFound(entry, timestampUs)
         const { id } = located.block
-        await requireCold(context, entry, id)
         const known = byBlock.get(id)
+        if (known === undefined && byBlock.size >= blocksMax) break
+        await requireCold(context, entry, id)
         if (known === undefined) byBlock.set(id, new Set([timestampUs]))
         else known.add(timestampUs)
         results.push({ timestampUs })
@@ -58,6 +60,16 @@ export async function removeRecords(
     await commitRemovals(context, entry, commit, changes)
     return results
   })
+}
+
+/** As `removeRecords`, but a few blocks at a time, each time one atom; what stands in the way stays. */
+export async function removeInTurn(
+  context: MutationContext,
+  entry: Entry,
+  timestampsUs: readonly bigint[],
+): Promise<void> {
+  for (let done = 0; done < timestampsUs.length;)
+    done += (await removeRecords(context, entry, timestampsUs.slice(done), BLOCKS_AT_ONCE)).length
 }
 
 export interface RemoveRangeOptions extends TimeRange {

@@ -190,3 +190,38 @@ async function attachesAndCloses(fs: FileSystem): Promise<{ isDone: boolean; isA
     return { isDone: false, isAcknowledged }
   }
 }
+
+describe('an attachment that takes the place of many', () => {
+  it('lets ingestion in between their removals', async () => {
+    const disk = new SimulatedDisk({ seed: 19 })
+    const storage = await openStore(disk.fs, { settings: { blockRecordsMax: 1 } })
+    const writes = Array.from({ length: 40 }, (_, us) => ({
+      target: name,
+      timestampUs: t0 + us,
+      labels: ['key', 'schema'],
+      contentType: 'text/plain',
+      content: Buffer.from(`version ${us}`),
+    }))
+    await storage.submit({ writes })
+    await storage.settle()
+    const { fs } = disk
+    const rename = fs.rename.bind(fs)
+    const writeAndSync = fs.writeAndSync.bind(fs)
+    const intents = [0]
+    fs.rename = (from, to) => {
+      if (to.endsWith('.wal')) intents[intents.length - 1]! += 1
+      return rename(from, to)
+    }
+    fs.writeAndSync = (lane, ops) => {
+      if (lane === 'log') intents.push(0)
+      return writeAndSync(lane, ops)
+    }
+    await attach(storage, 100, 'schema', 'newest')
+    expect(Math.max(...intents)).toBe(16)
+    expect(intents.reduce((sum, count) => sum + count, 0)).toBe(40)
+    expect(await shown(storage)).toEqual(['schema newest'])
+    expect(await times(storage)).toEqual([100])
+    await storage.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+})
