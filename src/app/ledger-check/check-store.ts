@@ -41,7 +41,7 @@ export interface CheckedStore {
 export async function checkStore(
   fs: FileSystem,
   dataPath: string,
-  options: Pick<VerifyOptions, 'checkContent' | 'progress'>,
+  options: Pick<VerifyOptions, 'checkContent' | 'progress' | 'clock'>,
 ): Promise<CheckedStore> {
   const ledger = new ReadableLedger()
   const offsets = new StoredOffsets()

@@ -1,5 +1,6 @@
 import { checkStore, type StoreReport } from '../../app/ledger-check/check-store.ts'
 import { NodeFileSystem } from '../../fs/node/node-file-system.ts'
+import { systemClock } from '../../fs/system-clock.ts'
 import type { Finding } from '../../storage/index.ts'
 import { dataPathOf, type ConfigurationOptions } from '../configuration.ts'
 import type { Context } from '../context.ts'
@@ -21,6 +22,7 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
     const { report } = await checkStore(fs, dataPath, {
       checkContent: options.content,
       progress: checkProgress(context),
+      clock: systemClock,
     })
     context.progress.clear()
     if (options.json === true) await context.stdout.line(JSON.stringify({ dataPath, ...report }))

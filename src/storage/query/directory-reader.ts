@@ -101,13 +101,13 @@ class DirectoryReader implements RecordReader {
 
 /**
  * The blocks of an entry by its files alone: index or descriptors, and a WAL for each block that has one.
- * @param options `isForeign` and `isAlone` as a follower takes them
+ * @param options as a follower takes them
  */
 export function directorySource(
   fs: FileSystem,
   dataPath: string,
   name: EntryName,
-  options: Pick<FollowerOptions, 'isForeign' | 'isAlone'>,
+  options: Pick<FollowerOptions, 'isForeign' | 'isAlone' | 'clock'>,
 ): Promise<DirectorySource> {
   return new Follower({ fs, dataPath, ...options }).source(name)
 }

@@ -1,15 +1,16 @@
+import type { Clock } from '../../base/clock.ts'
 import { loadCrc64 } from '../../base/crc64.ts'
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
 import { Damage } from '../damage.ts'
 import { hasRemovals } from '../has-removals.ts'
-import { storePaths, type StorePaths } from '../paths.ts'
+import { EntryPaths, storePaths, type StorePaths } from '../paths.ts'
 import type { BlockSource } from '../query/block-source.ts'
 import { discover } from '../query/discover.ts'
-import type { StoredRecord } from '../record.ts'
+import type { EntryName, StoredRecord } from '../record.ts'
 import { requireStore } from '../store-files.ts'
 import { noteNames } from './note-names.ts'
-import type { EntryReport, Finding, Found, VerifyReport } from './report.ts'
-import type { Subject } from './subject.ts'
+import type { EntryReport, Finding, Found, Note, VerifyReport } from './report.ts'
+import { isBusy, messageOf, type Subject } from './subject.ts'
 import { verifyFiles } from './verify-files.ts'
 import { verifyLog, type LogListener } from './verify-log.ts'
 import { verifyNames } from './verify-names.ts'
@@ -19,6 +20,8 @@ export interface VerifyOptions extends LogListener {
   /** Reads all content and compares it with its CRC-32. */
   readonly checkContent: boolean
   readonly progress?: (done: { blocks: number; blocksTotal: number; records: number }) => void
+  /** For pauses beside a writer; without it the next look follows at once. */
+  readonly clock?: Pick<Clock, 'sleep'>
   /** Called with every record that can be read in a file. */
   readonly visit?: (record: StoredRecord) => void
 }
@@ -59,6 +62,7 @@ async function verifyUndisturbed(
     fs,
     dataPath,
     isLive,
+    clock: options.clock,
     isStore: log?.isStore ?? true,
     redoneFromBytes: log?.redoneFromBytes ?? new Map(),
     nameless: log?.nameless ?? new Set(),
@@ -67,10 +71,23 @@ async function verifyUndisturbed(
   const there = await discover(fs, dataPath)
   await verifyNames(subject, there, found)
   const { damage } = subject
+  const busy: Note[] = []
+  const contained = async <T>(name: EntryName, step: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await damage.contain(name, step)
+    } catch (error) {
+      if (!isLive || !isBusy(error)) throw error
+      busy.push({
+        path: new EntryPaths(dataPath, name).directory,
+        message: `not checked: ${messageOf(error)}`,
+      })
+      return undefined
+    }
+  }
   const sources: BlockSource[] = []
   let blocksTotal = 0
   for (const name of there.entries) {
-    const source = await damage.contain(name, () => verifyFiles(subject, name, found))
+    const source = await contained(name, () => verifyFiles(subject, name, found))
     if (source === undefined) continue
     sources.push(source)
     blocksTotal += source.blocks.length
@@ -85,7 +102,7 @@ async function verifyUndisturbed(
   const byEntry: EntryReport[] = []
   for (const source of sources) {
     const { records, contentBytes } = verifier
-    await damage.contain(source.name, () => verifier.verify(source))
+    await contained(source.name, () => verifier.verify(source))
     byEntry.push({
       ...source.name,
       blocks: source.blocks.length,
@@ -100,7 +117,7 @@ async function verifyUndisturbed(
   const { records, contentBytes, contentChecked, contentUnchecked } = verifier
   return {
     findings,
-    notes: await noteNames(subject, there),
+    notes: [...busy, ...(await noteNames(subject, there))],
     identity: log?.identity,
     isLogWhole: log?.isWhole ?? false,
     hasRemovals: await hasRemovals(fs, dataPath, there.buckets),

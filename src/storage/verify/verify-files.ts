@@ -6,7 +6,7 @@ import type { DirectorySource } from '../query/follower.ts'
 import type { EntryName } from '../record.ts'
 import { scanWal, walEntryType } from '../wal/wal-codec.ts'
 import type { Finding, Found } from './report.ts'
-import { blockKey, messageOf, type Subject } from './subject.ts'
+import { blockKey, isBusy, messageOf, type Subject } from './subject.ts'
 import { readMessage } from '../read-message.ts'
 
 /** How often an entry is looked at beside a writer before a finding counts. */
@@ -32,10 +32,10 @@ export async function verifyFiles(
 }
 
 export function sourceOf(
-  { fs, dataPath, isStore, isLive }: Subject,
+  { fs, dataPath, isStore, isLive, clock }: Subject,
   name: EntryName,
 ): Promise<DirectorySource> {
-  return directorySource(fs, dataPath, name, { isForeign: !isStore, isAlone: !isLive })
+  return directorySource(fs, dataPath, name, { isForeign: !isStore, isAlone: !isLive, clock })
 }
 
 async function lookAtFiles(
@@ -77,6 +77,7 @@ async function lookAtFiles(
       : source.blocks
     return { source: { ...source, blocks }, findings }
   } catch (error) {
+    if (isBusy(error)) throw error
     found('damaged', paths.directory, messageOf(error))
     return { source: undefined, findings }
   }

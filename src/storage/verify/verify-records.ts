@@ -8,7 +8,7 @@ import type { BlockSource } from '../query/block-source.ts'
 import { readBatches } from '../query/read-batches.ts'
 import type { StoredRecord } from '../record.ts'
 import type { Found } from './report.ts'
-import { blockKey, messageOf, type Subject } from './subject.ts'
+import { type Subject, blockKey, isBusy, messageOf } from './subject.ts'
 import { sourceOf } from './verify-files.ts'
 
 export interface RecordsVerifierOptions {
@@ -152,7 +152,7 @@ export class RecordsVerifier {
       if (record.content === undefined) await record.read()
       if (record.contentChecksum !== undefined) this.contentChecked += 1
     } catch (error) {
-      if (!(error instanceof StorageError)) throw error
+      if (!(error instanceof StorageError) || isBusy(error)) throw error
       // A writer has removed it meanwhile.
       if (this.#subject.isLive && error.code === 'ERR_NOT_FOUND') return
       const severity = redoneUs.has(record.timestampUs) ? 'recoverable' : 'damaged'

@@ -447,6 +447,33 @@ describe('after a power cut, verify', () => {
 })
 
 describe('beside a live writer, verify', () => {
+  it('does not take an entry for damaged that never holds still', async () => {
+    const disk = new SimulatedDisk({ seed: 8 })
+    const storage = await openStore(disk.fs)
+    const still = { bucket: 'kafka', entry: 'still' }
+    await storage.submit({ writes: [write(entry, t0), write(still, t0)] })
+    await storage.settle()
+    const other = disk.attach()
+    const readFile = other.readFile.bind(other)
+    let reads = 0
+    other.readFile = async (path) => {
+      const bytes = await readFile(path)
+      if (path !== `${directory}/blocks.idx` || bytes === undefined) return bytes
+      reads += 1
+      // A field that nobody knows, with another value each time.
+      return Buffer.concat([bytes, Buffer.from([0x98, 0x06, reads % 128])])
+    }
+    let pauses = 0
+    const clock = { sleep: () => Promise.resolve(void pauses++) }
+    const report = await verifyDirectory(other, '/data', { checkContent: true, clock })
+    expect(report).toMatchObject({ isLive: true, findings: [], entries: 2, records: 1 })
+    expect(report.notes).toEqual([
+      { path: directory, message: expect.stringContaining('not checked: kafka/topic/0') },
+    ])
+    expect(pauses).toBeGreaterThan(50)
+    await storage.close()
+  })
+
   it('leaves out what is open and finds nothing', async () => {
     const disk = new SimulatedDisk({ seed: 8 })
     const storage = await openStore(disk.fs, { settings: { blockRecordsMax: 2 } })
