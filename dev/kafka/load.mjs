@@ -34,6 +34,7 @@ export async function produceLoad({
 }) {
   const { version, java, classPath, loggingOption } = await kafkaDistribution()
   const producer = {
+    'bootstrap.servers': bootstrap,
     acks: '1',
     'batch.size': '262144',
     'linger.ms': '5',
@@ -51,8 +52,6 @@ export async function produceLoad({
       '-cp',
       classPath,
       'org.apache.kafka.tools.ProducerPerformance',
-      '--bootstrap-server',
-      bootstrap,
       '--topic',
       topic,
       '--num-records',
