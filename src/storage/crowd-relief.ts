@@ -2,8 +2,8 @@ import { inParallel } from '../base/in-parallel.ts'
 import type { OpenBlock } from './block/block.ts'
 import { isOverfull } from './block/plan-rewrite.ts'
 import type { Edits } from './commitlog/group.ts'
-import type { Entry } from './entry.ts'
 import { StorageError } from './errors.ts'
+import type { RewriteTarget } from './mutation/rewrite-block.ts'
 import type { StorageObserver } from './observer.ts'
 
 type CommitEdits = (edits: Edits) => Promise<void>
@@ -31,42 +31,40 @@ export class CrowdRelief {
   }
 
   async #run(): Promise<void> {
-    const { exclusive, close, poison } = this.#options
+    const { exclusive, close, rewrite, observer, poison } = this.#options
     try {
       await exclusive(async (commit) => {
         const blocks = [...this.#crowded]
         this.#crowded.clear()
         await inParallel(FOLDS_AT_ONCE, blocks, close)
-        for (const block of blocks) await this.#split(commit, block)
+        const tooFull = blocks.filter(isTooFull).map(({ entry, id }) => ({ entry, id: BigInt(id) }))
+        await rewrite(commit, tooFull, (blocksInstead) => observer.blockRewritten(blocksInstead))
       })
     } catch (error) {
       // Closed or poisoned: whoever does that sees to the blocks.
       if (!(error instanceof StorageError)) poison(error)
     }
   }
+}
 
-  /** A block that cannot be split stays as it is, and is asked for again when it has grown. */
-  async #split(commit: CommitEdits, { entry, id }: OpenBlock): Promise<void> {
-    const { rewrite, observer } = this.#options
-    const cold = entry.open.has(id) ? undefined : entry.index.get(BigInt(id))
-    if (cold === undefined) return
-    const totals = { recordCount: cold.recordCount, sizeBytes: Number(cold.sizeBytes) }
-    if (!isOverfull(totals, entry.blockLimits)) return
-    try {
-      const blocks = await rewrite(commit, entry, id)
-      if (blocks > 0) observer.blockRewritten(blocks)
-    } catch (error) {
-      if (!(error instanceof StorageError) || error.code === 'ERR_POISONED') throw error
-    }
-  }
+/** A block that is open still could not be folded; it is asked for again when it has grown. */
+function isTooFull({ entry, id }: OpenBlock): boolean {
+  const cold = entry.open.has(id) ? undefined : entry.index.get(BigInt(id))
+  if (cold === undefined) return false
+  const totals = { recordCount: cold.recordCount, sizeBytes: Number(cold.sizeBytes) }
+  return isOverfull(totals, entry.blockLimits)
 }
 
 export interface CrowdReliefOptions {
   /** As `GroupCommit.exclusive`. */
   readonly exclusive: (job: (commit: CommitEdits) => Promise<void>) => Promise<void>
   readonly close: (block: OpenBlock) => Promise<boolean>
-  /** As `rewriteBlock`, within the exclusive job whose `commit` is given. */
-  readonly rewrite: (commit: CommitEdits, entry: Entry, blockId: number) => Promise<number>
+  /** As `rewriteBlocks`, within the exclusive job whose `commit` is given. */
+  readonly rewrite: (
+    commit: CommitEdits,
+    blocks: readonly RewriteTarget[],
+    rewritten: (blocksInstead: number) => void,
+  ) => Promise<void>
   readonly observer: StorageObserver
   readonly poison: (cause: unknown) => void
 }

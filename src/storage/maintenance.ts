@@ -5,7 +5,8 @@ import { isOverfull } from './block/plan-rewrite.ts'
 import type { BlockManager } from './block/block-manager.ts'
 import { isFollowed } from './block/placement.ts'
 import type { Entry } from './entry.ts'
-import { StorageError, type StorageErrorCode } from './errors.ts'
+import { StorageError } from './errors.ts'
+import type { RewriteTarget } from './mutation/rewrite-block.ts'
 import type { StorageObserver } from './observer.ts'
 import type { StorageLimits } from './options.ts'
 
@@ -16,14 +17,6 @@ const FOLDS_MAX_IDLE = 16
 /** Of the write cache's budget, from which on groups wait for it. */
 const CACHE_FACTOR = 2
 
-/** The block cannot be read, or there is no room for its copy; the store is well. */
-const REWRITE_ERRORS: ReadonlySet<StorageErrorCode> = new Set([
-  'ERR_CORRUPT',
-  'ERR_NO_SPACE',
-  'ERR_NOT_FOUND',
-  'ERR_CLOSED',
-])
-
 /** Seals full blocks once their late records have stopped, folds large WALs, keeps the write cache in its budget. */
 export class Maintenance {
   readonly #options: MaintenanceOptions
@@ -32,7 +25,7 @@ export class Maintenance {
   readonly #folds = new Map<OpenBlock, Promise<boolean>>()
   #rewrites: Promise<void> = Promise.resolve()
   /** Blocks that may be too full, or have holes. */
-  readonly #toRewrite = new Map<string, { readonly entry: Entry; readonly blockId: number }>()
+  readonly #toRewrite = new Map<string, RewriteTarget>()
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -90,7 +83,7 @@ export class Maintenance {
   rewriteLater(entry: Entry, blockId: number): void {
     // Its limits are not known.
     if (entry.bucket.damage !== undefined) return
-    this.#toRewrite.set(entry.paths.data(blockId), { entry, blockId })
+    this.#toRewrite.set(entry.paths.data(blockId), { entry, id: BigInt(blockId) })
   }
 
   /** When it resolves no rewrite is under way that was due before. */
@@ -100,17 +93,15 @@ export class Maintenance {
     return turn
   }
 
-  /** One after the other: each copies a block. A block that stands in the way stays as it is, and readers tell why. */
   async #rewriteDue(): Promise<void> {
     const { rewrite, observer } = this.#options
-    for (const [key, { entry, blockId }] of this.#toRewrite) {
-      this.#toRewrite.delete(key)
+    while (this.#toRewrite.size > 0) {
+      const due = [...this.#toRewrite.values()]
+      this.#toRewrite.clear()
       try {
-        const blocks = await rewrite(entry, blockId)
-        if (blocks > 0) observer.blockRewritten(blocks)
+        await rewrite(due, (blocks) => observer.blockRewritten(blocks))
       } catch (error) {
-        const isItsOwn = error instanceof StorageError && REWRITE_ERRORS.has(error.code)
-        if (!isItsOwn) throw error
+        if (!(error instanceof StorageError) || error.code !== 'ERR_CLOSED') throw error
       }
     }
   }
@@ -192,8 +183,11 @@ export interface MaintenanceOptions {
   readonly limits: StorageLimits
   readonly manager: BlockManager
   readonly fold: (block: OpenBlock) => Promise<boolean>
-  /** @returns how many blocks there are instead of it; 0 when nothing was done */
-  readonly rewrite: (entry: Entry, blockId: number) => Promise<number>
+  /** As `rewriteBlocks`. */
+  readonly rewrite: (
+    blocks: readonly RewriteTarget[],
+    rewritten: (blocksInstead: number) => void,
+  ) => Promise<void>
   /** As `CrowdRelief.relieve`. */
   readonly relieve: (block: OpenBlock) => void
   /** Lets go of what buckets have too much, also while nothing is written. */

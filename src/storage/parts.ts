@@ -15,7 +15,7 @@ import { removeInTurn } from './mutation/remove-records.ts'
 import { DiscardedTrees } from './mutation/discarded-trees.ts'
 import type { MutationContext } from './mutation/mutations.ts'
 import type { RelocationContext } from './mutation/relocate.ts'
-import { rewriteBlock } from './mutation/rewrite-block.ts'
+import { rewriteBlocks } from './mutation/rewrite-block.ts'
 import type { OpenedStore } from './open-store.ts'
 import { LiveBlocks } from './query/live-blocks.ts'
 import { QuotaKeeper } from './quota/quota-keeper.ts'
@@ -72,7 +72,9 @@ export function connectParts(
     inTurn: (job) => projector.run(job),
     lacksChecksums: (entry, blockId) => upkeep.later(entry, blockId),
   })
-  const projector: Projector = new Projector(fs, dirty, (change, sequence) => changer.apply(change, sequence))
+  const projector: Projector = new Projector(fs, dirty, (changes, sequence) =>
+    changer.apply(changes, sequence),
+  )
   const checkpointer = new Checkpointer({
     fs,
     clock,
@@ -92,8 +94,8 @@ export function connectParts(
   const relief: CrowdRelief = new CrowdRelief({
     exclusive: (job) => commit.exclusive(job),
     close,
-    rewrite: (commitEdits, entry, blockId) =>
-      rewriteBlock({ ...mutation, exclusive: (job) => job(commitEdits) }, entry, BigInt(blockId)),
+    rewrite: (commitEdits, blocks, rewritten) =>
+      rewriteBlocks({ ...mutation, exclusive: (job) => job(commitEdits) }, blocks, rewritten),
     observer,
     poison,
   })
@@ -129,7 +131,7 @@ export function connectParts(
       if (isCold && !block.hasChecksums) upkeep.later(block.entry, BigInt(block.id))
       return isCold
     },
-    rewrite: (entry, blockId) => rewriteBlock(mutation, entry, BigInt(blockId)),
+    rewrite: (blocks, rewritten) => rewriteBlocks(mutation, blocks, rewritten),
     relieve: (block) => relief.relieve(block),
     poison,
     keepQuotas: () => keepQuotas({ quotas, maintenance, commit }),

@@ -130,7 +130,7 @@ function foldedByHand(): {
       if (isCold) manager.forget(block)
       return isCold
     },
-    rewrite: () => Promise.resolve(0),
+    rewrite: () => Promise.resolve(),
     relieve: () => undefined,
     poison: () => undefined,
     keepQuotas: () => Promise.resolve(),

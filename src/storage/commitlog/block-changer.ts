@@ -1,7 +1,9 @@
 import { dirname } from 'node:path'
-import { atomicWrite } from '../../fs/atomic-write.ts'
+import { inParallel } from '../../base/in-parallel.ts'
+import { atomicWrite, clearTemporary } from '../../fs/atomic-write.ts'
 import type { FileSystem } from '../../fs/file-system.ts'
 import { moveFile } from '../../fs/move-file.ts'
+import { replaceFiles, type Replacement } from '../../fs/replace-files.ts'
 import { writeAll } from '../../fs/write-all.ts'
 import { checkDescriptor } from '../block/block-content.ts'
 import type { BlockManager } from '../block/block-manager.ts'
@@ -19,6 +21,14 @@ import type { EntryChange } from './group.ts'
 import { readMessage } from '../read-message.ts'
 
 type Change<K extends BlockChange['kind']> = Extract<BlockChange, { kind: K }>
+
+interface ChangeOf<K extends BlockChange['kind']> {
+  readonly entry: Entry
+  readonly change: Change<K>
+}
+
+/** Blocks of a frame whose files are named, read or removed at once. */
+const BLOCKS_AT_ONCE = 16
 
 /**
  * Carries the block changes of durable frames into ReductStore's files, in the projector, between other projections.
@@ -55,10 +65,20 @@ export class BlockChanger {
     this.#lacksChecksums = options.lacksChecksums
   }
 
-  async apply({ entry, change }: EntryChange, sequence: number): Promise<void> {
-    if (change.kind === 'drop') await this.#drop(entry, change, sequence)
-    else if (change.kind === 'adopt') await this.#adopt(entry, change)
-    else await this.#changeDescriptor(entry, change, sequence)
+  /**
+   * All changes of one frame; blocks that are adopted, or dropped, share their syncs. What takes the place of others is
+   * listed before they go.
+   */
+  async apply(changes: readonly EntryChange[], sequence: number): Promise<void> {
+    await this.#adopt(changes.filter((one) => isOf(one, 'adopt')))
+    for (const { entry, change } of changes) {
+      if (change.kind === 'strip' || change.kind === 'checksum')
+        await this.#changeDescriptor(entry, change, sequence)
+    }
+    await this.#drop(
+      changes.filter((one) => isOf(one, 'drop')),
+      sequence,
+    )
   }
 
   /** Data files that still wait for their readers stay: their intent is there, and the next open finishes it. */
@@ -91,17 +111,30 @@ export class BlockChanger {
   }
 
   /**
-   * The intent comes first: without it ReductStore would bring the block back from its descriptor. It goes last, when
-   * nothing of the block is left. In memory it goes here: what takes its place is listed before.
+   * The intents come first: without its own ReductStore would bring a block back from its descriptor. Each goes last, when
+   * nothing of its block is left. In memory the blocks go here: what takes their place is listed before.
    */
-  async #drop(entry: Entry, { blockId }: Change<'drop'>, sequence: number): Promise<void> {
+  async #drop(dropped: readonly ChangeOf<'drop'>[], sequence: number): Promise<void> {
+    if (dropped.length === 0) return
+    for (const { entry, change } of dropped) this.#manager.retire(entry, change.blockId, sequence)
+    const intents = dropped.map(({ entry, change }): Replacement => {
+      const path = entry.paths.wal(change.blockId)
+      return { file: { path, kind: 'wal' }, bytes: removalIntent() }
+    })
+    await inParallel(BLOCKS_AT_ONCE, intents, ({ file }) => clearTemporary(this.#fs, file.path))
+    await replaceFiles(this.#fs, intents)
+    for (const { entry, change } of dropped) entry.leaving.delete(change.blockId)
+    const entries = [...new Set(dropped.map(({ entry }) => entry))]
+    await inParallel(BLOCKS_AT_ONCE, entries, (entry) =>
+      entry.indexFile.rewrite(this.#fs, listingOnDisk(entry)),
+    )
+    for (const { file } of intents) this.#dirty.forgetFile(file.path)
+    await inParallel(BLOCKS_AT_ONCE, dropped, (one) => this.#dropFiles(one))
+  }
+
+  async #dropFiles({ entry, change: { blockId } }: ChangeOf<'drop'>): Promise<void> {
     const { paths } = entry
     const id = BigInt(blockId)
-    this.#manager.retire(entry, blockId, sequence)
-    await atomicWrite(this.#fs, paths.wal(id), 'wal', removalIntent())
-    entry.leaving.delete(blockId)
-    await entry.indexFile.rewrite(this.#fs, listingOnDisk(entry))
-    this.#dirty.forgetFile(paths.wal(id))
     for (const path of blockFiles(paths, id).descriptors) await this.#unlink(path)
     if (!entry.pins.isPinned(id)) {
       await this.#dropData(entry, id)
@@ -145,25 +178,40 @@ export class BlockChanger {
   }
 
   /** Content before descriptor, both durable before the index: a listed block is whole. */
-  async #adopt(entry: Entry, change: Change<'adopt'>): Promise<void> {
-    const id = BigInt(change.blockId)
-    const path = entry.paths.descriptor(id)
-    const staged = stagedFiles(this.#paths, change.stagedName)
-    await moveFile(this.#fs, staged.data, { path: entry.paths.data(id), kind: 'data' })
-    await moveFile(this.#fs, staged.descriptor, { path, kind: 'descriptor' })
+  async #adopt(adopted: readonly ChangeOf<'adopt'>[]): Promise<void> {
+    if (adopted.length === 0) return
+    await inParallel(BLOCKS_AT_ONCE, adopted, async ({ entry: { paths }, change }) => {
+      const staged = stagedFiles(this.#paths, change.stagedName)
+      const [data, descriptor] = [paths.data(change.blockId), paths.descriptor(change.blockId)]
+      await moveFile(this.#fs, staged.data, { path: data, kind: 'data' })
+      await moveFile(this.#fs, staged.descriptor, { path: descriptor, kind: 'descriptor' })
+    })
+    const directories = new Set(adopted.map(({ entry }) => entry.paths.directory))
     // The next frame may stand on it.
-    await this.#fs.syncDirectories([entry.paths.directory, this.#paths.staged])
-    const listed = indexEntryOf(
-      id,
-      checkDescriptor(await readMessage(this.#fs, path), path, change.baseCrc64),
-    )
-    this.#dirty.file(entry.indexFile.file)
-    await this.#list(entry, listed)
-    this.#manager.listed(entry, listed)
-    if (listed.hasChecksums !== true) this.#lacksChecksums(entry, id)
+    await this.#fs.syncDirectories([...directories, this.#paths.staged])
+    const found: { readonly entry: Entry; readonly listed: IndexEntry }[] = []
+    await inParallel(BLOCKS_AT_ONCE, adopted, async ({ entry, change }) => {
+      const path = entry.paths.descriptor(change.blockId)
+      const descriptor = checkDescriptor(await readMessage(this.#fs, path), path, change.baseCrc64)
+      found.push({ entry, listed: indexEntryOf(BigInt(change.blockId), descriptor) })
+    })
+    for (const { entry } of found) this.#dirty.file(entry.indexFile.file)
+    const ops = found.map(({ entry, listed }) => entry.indexFile.append(listed))
+    await writeAll(this.#fs, 'projection', ops)
+    for (const { entry, listed } of found) {
+      this.#manager.listed(entry, listed)
+      if (listed.hasChecksums !== true) this.#lacksChecksums(entry, listed.id)
+    }
   }
 
   async #list(entry: Entry, listed: IndexEntry): Promise<void> {
     await writeAll(this.#fs, 'projection', [entry.indexFile.append(listed)])
   }
+}
+
+function isOf<K extends BlockChange['kind']>(
+  one: { readonly entry: Entry; readonly change: BlockChange },
+  kind: K,
+): one is ChangeOf<K> {
+  return one.change.kind === kind
 }

@@ -15,14 +15,14 @@ import type { BuiltGroup, EntryChange } from './group.ts'
 export class Projector {
   readonly #fs: FileSystem
   readonly #dirty: DirtySet
-  readonly #change: (change: EntryChange, sequence: number) => Promise<void>
+  readonly #change: (changes: readonly EntryChange[], sequence: number) => Promise<void>
   #tail: Promise<void> = Promise.resolve()
 
-  /** @param change carries one block change into the files */
+  /** @param change carries the block changes of one frame into the files */
   constructor(
     fs: FileSystem,
     dirty: DirtySet,
-    change: (change: EntryChange, sequence: number) => Promise<void>,
+    change: (changes: readonly EntryChange[], sequence: number) => Promise<void>,
   ) {
     this.#fs = fs
     this.#dirty = dirty
@@ -68,7 +68,7 @@ export class Projector {
         block.walProjectedBytes = walAtBytes + entries.byteLength - 1
         block.pendingGroups -= 1
       }
-      for (const change of group.changes) await this.#change(change, group.sequence)
+      if (group.changes.length > 0) await this.#change(group.changes, group.sequence)
     })
   }
 }

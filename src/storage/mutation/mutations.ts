@@ -38,7 +38,7 @@ export interface MutationContext {
   readonly requireSpace: (bytes: number, entry: Entry) => Promise<void>
   /** To be waited for before records leave their place, but for another block of their entry. */
   readonly markRemoval: () => Promise<void>
-  /** Asks for `rewriteBlock` when there is time. */
+  /** Asks for `rewriteBlocks` when there is time. */
   readonly rewriteLater: (entry: Entry, blockId: number) => void
   /** As `BlockManager.hold`. */
   readonly hold: (entry: Entry, listed: IndexEntry) => Promise<OpenBlock>

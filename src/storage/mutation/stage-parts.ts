@@ -21,6 +21,12 @@ export interface Part {
   readonly toIndex: number
 }
 
+/** Blocks written aside, what adopts them, and the files to be synced before a frame may say so. */
+export interface StagedParts {
+  readonly changes: readonly EntryChange[]
+  readonly files: readonly FileRef[]
+}
+
 interface StagedPart {
   readonly part: Part
   readonly stagedName: string
@@ -37,8 +43,9 @@ interface Copy {
 }
 
 /**
- * Writes each part as a block of its own, contiguous in the order of time, whole and synced, but for its name. The content
- * is read once, in the order of the old file: where records came late, that is not the order of time.
+ * Writes each part as a block of its own into the directory of staged blocks, contiguous in the order of time, whole; neither
+ * files nor names are synced. The content is read once, in the order of the old file: where records came late, that is not
+ * the order of time.
  * @throws {StorageError} `ERR_CORRUPT` when the content cannot be read; nothing is left staged then
  */
 export async function stageParts(
@@ -47,7 +54,7 @@ export async function stageParts(
   oldId: bigint,
   descriptor: Descriptor,
   parts: readonly Part[],
-): Promise<EntryChange[]> {
+): Promise<StagedParts> {
   const { fs, paths, lastFrame, newStagedName } = context
   const staged = parts.map((part): StagedPart => {
     const stagedName = newStagedName()
@@ -60,7 +67,6 @@ export async function stageParts(
     }
   })
   try {
-    await fs.makeDirectory(paths.staged)
     const copies: Copy[] = []
     const placed = staged.map(({ part, data }) => place(descriptor, part, data, copies))
     // An empty write makes the file where all content is empty.
@@ -79,8 +85,7 @@ export async function stageParts(
       changes.push({ entry, change: { ...of, kind: 'adopt' } })
     }
     await writeAll(fs, 'projection', descriptors)
-    await fs.syncFiles(staged.flatMap(({ data, meta }) => [data, meta]))
-    return changes
+    return { changes, files: staged.flatMap(({ data, meta }) => [data, meta]) }
   } catch (error) {
     for (const { stagedName } of staged) await discardStaged(context, stagedName)
     throw error

@@ -76,6 +76,20 @@ const splitting = fc
     { kind: 'settle' },
   ])
 
+/** Blocks that are split share a frame: two of one entry, or of two entries. */
+const splittingTogether = fc
+  .tuple(fc.nat(1), fc.boolean(), fc.subarray([1, 3, 7, 9], { minLength: 3 }))
+  .map(([of, isOneEntry, late]): Command[] => {
+    const filling = (entryAt: number, times: number[]): Command[] => [
+      { kind: 'write', entry: entryAt, times, large: false },
+      { kind: 'write', entry: entryAt, times: late, large: false },
+    ]
+    const filled = isOneEntry
+      ? filling(of, [0, 2, 4, 6, 8, 10])
+      : [...filling(0, [0, 6, 12]), ...filling(1, [0, 6, 12])]
+    return [...filled, { kind: 'settle' }]
+  })
+
 /**
  * A block goes and its times are written anew, again and again, before a checkpoint covers any of it: what the log says of
  * the first one must not reach the next.
@@ -197,6 +211,7 @@ const changes = about(
   { arbitrary: readOn, weight: 1 },
   { arbitrary: clearing, weight: 3 },
   { arbitrary: splitting, weight: 2 },
+  { arbitrary: splittingTogether, weight: 2 },
   { arbitrary: refilling, weight: 1 },
   { arbitrary: overtaking, weight: 3 },
   { arbitrary: upkeep, weight: 3 },

@@ -31,7 +31,6 @@ const changer = 'src/storage/commitlog/block-changer.ts'
 const manager = 'src/storage/block/block-manager.ts'
 const removal = 'src/storage/mutation/remove-records.ts'
 const rewrite = 'src/storage/mutation/rewrite-block.ts'
-const staging = 'src/storage/mutation/stage-parts.ts'
 const scanBlocks = 'src/storage/recovery/scan-blocks.ts'
 const openStore = 'src/storage/open-store.ts'
 const liveBlocks = 'src/storage/query/live-blocks.ts'
@@ -475,12 +474,7 @@ export const mutants = [
     'await context.syncWalDirectory(entry)',
     '',
   ),
-  ofChanges(
-    'block removed without its intent',
-    changer,
-    "await atomicWrite(this.#fs, paths.wal(id), 'wal', removalIntent())",
-    '',
-  ),
+  ofChanges('block removed without its intent', changer, 'await replaceFiles(this.#fs, intents)', ''),
   ofChanges(
     'id of a removed block used again',
     manager,
@@ -507,27 +501,29 @@ export const mutants = [
   ),
   ofChanges(
     'staged block not synced',
-    staging,
-    'await fs.syncFiles(staged.flatMap(({ data, meta }) => [data, meta]))',
+    rewrite,
+    'await fs.syncFiles(staged.flatMap(({ files }) => files))',
     '',
   ),
   ofChanges(
     'names of staged blocks not synced',
     rewrite,
-    'await context.fs.syncDirectories([context.paths.staged, context.paths.sediment])',
+    'await fs.syncDirectories([paths.staged, paths.sediment])',
     '',
   ),
   ofChanges(
-    'old block goes before its parts are listed',
-    rewrite,
-    'await commit({ changes: [...staged, change] })',
-    'await commit({ changes: [change, ...staged] })',
+    'old blocks go before their parts are listed',
+    changer,
+    "await this.#adopt(changes.filter((one) => isOf(one, 'adopt')))",
+    "await this.#drop(changes.filter((one) => isOf(one, 'drop')), sequence)\n" +
+      "    await this.#adopt(changes.filter((one) => isOf(one, 'adopt')))",
   ),
   ofChanges(
-    'old block goes in a frame of its own, first',
+    'old blocks go in a frame of their own, first',
     rewrite,
-    'await commit({ changes: [...staged, change] })',
-    'await commit({ changes: [change] })\n      await commit({ changes: staged })',
+    'await commit({ changes: decided.valid.flatMap(changesOf) })',
+    'await commit({ changes: decided.valid.flatMap((one) => changesOf(one).slice(-1)) })\n' +
+      '      await commit({ changes: decided.valid.flatMap((one) => changesOf(one).slice(0, -1)) })',
   ),
   ofChanges(
     'changes do not wait for the projection before them',

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from '@jest/globals'
+import { FileSystemError } from '../../../src/fs/file-system.ts'
 import { cutIntoParts, isHollow, isOverfull } from '../../../src/storage/block/plan-rewrite.ts'
 import { openDirectory } from '../../../src/storage/query/directory-reader.ts'
 import type { EntryName, RecordReader } from '../../../src/storage/record.ts'
@@ -69,6 +70,79 @@ describe('a sealed block that late records have filled', () => {
     expect(checkSettled(await independentFiles(disk.fs))).toEqual([])
     expect(await shown(await openDirectory(disk.fs, '/data'))).toHaveLength(17)
     expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+})
+
+describe('many sealed blocks that late records have filled', () => {
+  const settings = { blockRecordsMax: 4 }
+  const blocks = 16
+  const sealed = Array.from({ length: blocks * 4 }, (_, at) => at * 10)
+  const late = sealed.flatMap((us, at) => (at % 4 < 2 ? [us + 1] : []))
+
+  async function filled(disk: SimulatedDisk): Promise<Storage> {
+    const storage = await openStore(disk.fs, { settings })
+    await storage.submit({ writes: sealed.map((us) => write(name, t0 + us)) })
+    await storage.settle()
+    await storage.submit({ writes: late.map((us) => write(name, t0 + us)) })
+    return storage
+  }
+
+  async function blockCount(storage: Storage): Promise<number | undefined> {
+    const rows = [...sealed, ...late].sort((a, b) => a - b)
+    expect(await shown(storage)).toEqual(rows.map((us) => `${us} ${`content of ${t0 + us}`.slice(0, 20)}`))
+    return (await storage.entries())[0]?.blockCount
+  }
+
+  /** How often the directory of staged blocks is synced: for each frame before it, and when the parts have their place. */
+  async function settleCounting(storage: Storage, { fs }: SimulatedDisk): Promise<number> {
+    const syncDirectories = fs.syncDirectories.bind(fs)
+    let rounds = 0
+    fs.syncDirectories = (paths) => {
+      if (paths.some((path) => path.endsWith('/staged'))) rounds++
+      return syncDirectories(paths)
+    }
+    await storage.settle()
+    return rounds
+  }
+
+  it('are split together, with the syncs of one', async () => {
+    const disk = new SimulatedDisk({ seed: 3 })
+    const storage = await filled(disk)
+    expect(await settleCounting(storage, disk)).toBe(2)
+    expect(await blockCount(storage)).toBe(2 * blocks)
+    await storage.close()
+    expect(checkSettled(await independentFiles(disk.fs))).toEqual([])
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('are split but for one that cannot be read', async () => {
+    const disk = new SimulatedDisk({ seed: 3 })
+    const storage = await filled(disk)
+    const { fs } = disk
+    const read = fs.read.bind(fs)
+    const path = `/data/kafka/camera/0/${t0 + 40}.blk`
+    fs.read = (of, ...range) =>
+      of === path ? Promise.reject(new FileSystemError('ERR_IO', 'read', of, 'EIO')) : read(of, ...range)
+    await storage.settle()
+    fs.read = read
+    expect(await blockCount(storage)).toBe(2 * blocks - 1)
+    await storage.close()
+    expect((await verifyDirectory(disk.fs, '/data', { checkContent: true })).findings).toEqual([])
+  })
+
+  it('are split one by one where there is no room for all of them', async () => {
+    const disk = new SimulatedDisk({ seed: 3 })
+    const storage = await filled(disk)
+    const { fs } = disk
+    const freeSpace = fs.freeSpace.bind(fs)
+    let asked = 0
+    fs.freeSpace = async (path) => {
+      const free = await freeSpace(path)
+      return asked++ === 0 ? { ...free, bytes: 0 } : free
+    }
+    expect(await settleCounting(storage, disk)).toBe(2 * blocks)
+    expect(await blockCount(storage)).toBe(2 * blocks)
+    await storage.close()
   })
 })
 
