@@ -127,8 +127,8 @@ describe('the read cache', () => {
     for (let index = 0; index < 20; index++)
       sizes.add(await fs.fileBytes(`/data/kafka/topic/0/${t0 + index}.meta`))
     expect(sizes.size).toBe(1)
-    // Raw bytes, 16 for the one record, 256 for the rest.
-    const readCacheBytesMax = fitting * (Number([...sizes][0]) + 16 + 256)
+    // Raw bytes, 38 for the one record, 256 for the rest.
+    const readCacheBytesMax = fitting * (Number([...sizes][0]) + 38 + 256)
     const counting = new CountingObserver()
     const storage = await openStore(fs, {
       settings,

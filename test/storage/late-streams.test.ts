@@ -76,7 +76,7 @@ describe.each(Object.entries(streams))('a stream %s', (_name, timesOf) => {
         )
       await rename(from, to)
     }
-    const times = timesOf(100_000)
+    const times = timesOf(30_000)
     const batches: number[][] = []
     for (let from = 0; from < times.length; from += batch) batches.push(times.slice(from, from + batch))
     let walBytesMax = 0
