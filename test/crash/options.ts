@@ -107,7 +107,8 @@ function chooseFocuses(random: Random): Focus[] {
   const often = ['frames', 'names', 'faults', 'appends', 'folds', 'checkpoints', 'recovery'] as const
   const focuses: Focus[] = often.filter((focus) => random.chance(focus === 'faults' ? 0.45 : 0.3))
   if (random.chance(0.2)) focuses.push('shorts')
-  if (random.chance(0.12)) focuses.push('crowd')
+  // Faults end a life before there is a crowd.
+  if (!focuses.includes('faults') && random.chance(0.35)) focuses.push('crowd')
   if (!focuses.includes('faults') && random.chance(0.25)) focuses.push('ahead')
   return focuses
 }
