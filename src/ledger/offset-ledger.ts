@@ -61,7 +61,7 @@ export class OffsetLedger {
       const name = nameOf(key)
       let row = this.#rows.get(name)
       if (advance.isRevision) {
-        row?.revise(advance)
+        if (row?.hasGaps(advance) === false) row.revise(advance)
         continue
       }
       if (row === undefined || advance.incarnation > row.incarnation) {
@@ -130,7 +130,7 @@ export class OffsetLedger {
     const { topic, partition, fromOffset, incarnation } = advance
     const row = this.#rows.get(nameOf({ clusterId, topic, partition }))
     if (advance.isRevision) {
-      if (row?.incarnation === incarnation && row.counts(advance)) return
+      if (row?.incarnation === incarnation && (row.counts(advance) || row.hasGaps(advance))) return
       const range = `${fromOffset} to ${advance.nextOffset}`
       throw new LedgerError('ERR_LEDGER_CONTIGUITY', `${topic}/${partition} does not have ${range} as stored`)
     }
@@ -215,6 +215,16 @@ class Row implements LedgerRow {
   counts({ fromOffset, nextOffset }: Pick<Advance, 'fromOffset' | 'nextOffset'>): boolean {
     const isFree = this.gaps.every((gap) => gap.nextOffset <= fromOffset || gap.fromOffset >= nextOffset)
     return isFree && nextOffset <= this.nextOffset && nextOffset - fromOffset <= this.records
+  }
+
+  /** Whether all these gaps are listed: a revision that is made twice changes nothing. */
+  hasGaps({ gaps }: Pick<Advance, 'gaps'>): boolean {
+    return gaps.every(({ class: gapClass, fromOffset, nextOffset }) =>
+      this.gaps.some(
+        (listed) =>
+          listed.class === gapClass && listed.fromOffset <= fromOffset && listed.nextOffset >= nextOffset,
+      ),
+    )
   }
 
   /** Of a range that counts as stored, `gaps` are not. */

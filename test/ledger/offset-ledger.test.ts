@@ -293,6 +293,12 @@ describe('a revision', () => {
     }
   })
 
+  it('changes nothing when it is made again', () => {
+    const once = ledgerOf(stored(0, 0, 10), revision(4, 6)).position(key(0))
+    const twice = ledgerOf(stored(0, 0, 10), revision(4, 6), revision(4, 6)).position(key(0))
+    expect(twice).toEqual(once)
+  })
+
   it('is refused of offsets that do not count as stored', () => {
     const ledger = ledgerOf(stored(0, 0, 10), revision(4, 6))
     for (const wrong of [revision(5, 7), revision(9, 11), { ...revision(0, 1), incarnation: 1 }])
