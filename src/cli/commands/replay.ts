@@ -10,6 +10,7 @@ import { systemClock } from '../../fs/system-clock.ts'
 import type { KafkajsSource } from '../../kafka/kafkajs/kafkajs-source.ts'
 import { partitionName } from '../../kafka/topic-partition.ts'
 import type { LedgerRow } from '../../ledger/ledger-codec.ts'
+import { recordOrigin } from '../../mapping/unmap.ts'
 import type { OffsetLedger } from '../../ledger/offset-ledger.ts'
 import type { RecordReader, Storage } from '../../storage/index.ts'
 import { loadConfiguration, type ConfigurationOptions } from '../configuration.ts'
@@ -111,7 +112,7 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
   edges.sort((a, b) => a.partition - b.partition)
   if (edges.length === 0) throw new UsageError(`${topic} has no partition ${partition}`)
   const hasRemovals = await mayHaveRemovals(resolve(settings.dataPath), reader)
-  if (storage !== undefined) requireStorable(storage, hasRemovals && !wanted.removedToo)
+  if (storage !== undefined) requireStorable(topic, storage, hasRemovals && !wanted.removedToo)
   const topicId = await source.topicId(topic)
   const { rules } = settings.mapping
   const topics = ledger.positions().map((row) => row.topic)
@@ -164,10 +165,11 @@ async function compareAll(comparison: Comparison): Promise<Report[]> {
 }
 
 /** What is owed has its place already; what was removed on purpose is not to come back unasked. */
-function requireStorable({ owed }: Storage, mayBringBack: boolean): void {
+function requireStorable(topic: string, storage: Storage, mayBringBack: boolean): void {
+  const owed = storage.owed.filter(({ labels, entry }) => recordOrigin(labels, entry)?.topic === topic)
   if (owed.length > 0)
     throw new UsageError(
-      `content of ${count(owed.length, 'record')} is owed, which ReductStore has cut off: first let \`sediment run\` read it again; nothing is stored`,
+      `content of ${count(owed.length, 'record')} of ${topic} is owed, which ReductStore has cut off: first let \`sediment run\` read it again; nothing is stored`,
     )
   if (mayBringBack)
     throw new UsageError(
