@@ -26,6 +26,7 @@ export class CrowdRelief {
 
   /** Groups wait, from the next one on, until it is done. */
   relieve(block: OpenBlock): void {
+    if (this.#crowded.has(block)) return
     this.#crowded.add(block)
     if (this.#crowded.size === 1) void this.#run()
   }
