@@ -5,7 +5,7 @@ export interface CatchUpLook {
   /** Offsets that the partitions of this process have to go, and had to when each was first seen. */
   readonly offsetsLeft: number
   readonly offsetsTotal: number
-  /** Nothing is left but what is held. */
+  /** Nothing is left but what is held, and nothing is owed. */
   readonly isOver: boolean
   /** Partitions that are held short of their goal: `topic/partition (reason)`. */
   readonly held: readonly string[]
@@ -26,15 +26,16 @@ export class CatchUp {
     let isOver = unreadable.length === 0
     const held: string[] = []
     for (const partition of sink.partitions) {
-      const { durableOffset, highWatermark, hold } = partition
+      const { durableOffset, highWatermark, hold, isOwing } = partition
       const name = partitionName(partition)
       const goal = this.#goals.get(name) ?? { from: durableOffset, to: highWatermark }
       this.#goals.set(name, goal)
       const left = Math.max(0, goal.to - durableOffset)
       offsetsLeft += left
       offsetsTotal += Math.max(0, goal.to - goal.from)
-      if (left > 0 && hold !== undefined) held.push(`${name} (${hold.reason})`)
-      else if (left > 0) isOver = false
+      const isOpen = left > 0 || isOwing === true
+      if (isOpen && hold !== undefined) held.push(`${name} (${hold.reason})`)
+      else if (isOpen) isOver = false
     }
     return { offsetsLeft, offsetsTotal, isOver, held }
   }

@@ -162,9 +162,14 @@ export class Assignment {
     { message }: Error,
     batch: DamagedBatch,
   ): Promise<StartDecision> {
-    const { generation, clock } = this.#options
+    const { generation, clock, owed } = this.#options
     const state = await generation.reached(partition, offset)
     if (state === undefined) return stoppingHold
+    if (batch.nextOffset <= state.acceptedOffset) {
+      // It was met before, and is met again on the way to what is owed.
+      owed.passOver(partition, batch.nextOffset)
+      return { kind: 'start', offset: owed.next(partition, batch.nextOffset) ?? state.acceptedOffset }
+    }
     const { decompressedBytes } = batch
     const reason = decompressedBytes === undefined ? 'undecodable' : 'batch-too-large'
     const advice =

@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { heldBytes } from '../kafka/held-bytes.ts'
-import type { SourceBatch } from '../kafka/source.ts'
+import type { KafkaSource, SourceBatch, SourceRecord } from '../kafka/source.ts'
 import { place } from '../kafka/topic-partition.ts'
+import type { RecordWrite } from '../storage/index.ts'
 import { cutBatch, type Piece } from './cut-batch.ts'
 import type { DeadLetters, Rejected } from './dead-letters.ts'
 import type { Generation } from './generation.ts'
@@ -16,7 +17,11 @@ import { quarantinedRecord, type RejectionReason } from './quarantine.ts'
 import type { SpaceGate } from './space-gate.ts'
 import type { StoreWriter } from './store-writer.ts'
 
+/** Fewer are fetched already, as a rule: a seek gives that up. */
+const SKIPPED_OFFSETS_MIN = 10_000
+
 export interface IntakeOptions {
+  readonly source: Pick<KafkaSource, 'seek'>
   readonly life: Life
   readonly generation: Generation
   readonly budget: MemoryBudget
@@ -44,13 +49,16 @@ export class Intake {
 
   /** Resolves when the batch is accepted, or dropped because it is not to be. */
   async batch(batch: SourceBatch, epoch: number, signal: AbortSignal): Promise<void> {
-    const { generation, owed, life, budget, clock } = this.#options
+    const { generation, owed, life, space, budget, clock } = this.#options
     const state = generation.accepting(batch, epoch)
     if (state === undefined) return
     state.sawHighWatermark(Math.max(batch.highWatermark, batch.nextOffset), clock.monotonicMs())
     if (owed.isOwed(batch)) {
-      await life.orFail(this.#payOwed(batch, state))
-      if (generation.accepting(batch, epoch) !== state) return
+      await space.opened(signal)
+      const isWanted = (): boolean => !signal.aborted && generation.accepting(batch, epoch) === state
+      await life.orFail(this.#payOwed(batch, state, isWanted))
+      if (!isWanted()) return
+      this.#skipToOwed(batch, state)
     }
     if (batch.nextOffset <= state.acceptedOffset) {
       this.#duplicatesDropped(state, batch.records.length)
@@ -168,15 +176,26 @@ export class Intake {
     observer.batchAccepted({ ...place(state), records, bytes: batch.bytes })
   }
 
-  #payOwed(batch: SourceBatch, { mapper }: PartitionState): Promise<void> {
+  #payOwed(batch: SourceBatch, state: PartitionState, isWanted: () => boolean): Promise<void> {
     const arrivalMs = this.#arrivalMs()
-    return this.#options.owed.pay(batch, (record) => {
+    const { mapper } = state
+    const toWrite = (record: SourceRecord): RecordWrite | undefined => {
       const outcome = mapper?.map(record, arrivalMs)
       if (outcome === undefined || 'content' in outcome) return outcome
       return 'rejected' in outcome
         ? quarantinedRecord(record, reasonOf(outcome, mapper), batch, arrivalMs)
         : undefined
-    })
+    }
+    state.rereadOffset = batch.fromOffset
+    const reached = (offset: number): void => void (state.rereadOffset = offset)
+    return this.#options.owed.pay(batch, { toWrite, isWanted, reached })
+  }
+
+  /** What lies between two owed offsets, and behind the last one, is stored: it is not fetched to be dropped. */
+  #skipToOwed({ nextOffset }: SourceBatch, state: PartitionState): void {
+    const { owed, source } = this.#options
+    const wanted = Math.min(owed.next(state, nextOffset) ?? Infinity, state.acceptedOffset)
+    if (wanted - nextOffset >= SKIPPED_OFFSETS_MIN) source.seek?.(place(state), wanted)
   }
 
   /** Logs the first of each cause in each partition: there may be millions. */

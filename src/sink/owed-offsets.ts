@@ -20,14 +20,31 @@ export interface OwedOffsetsOptions {
   readonly recordLoss: (partition: TopicPartition, gap: Gap) => Promise<boolean>
 }
 
+/** How a batch is gone through for what is owed. */
+export interface Payment {
+  readonly toWrite: (record: SourceRecord) => RecordWrite | undefined
+  /** Whether the batch is still ours; asked before each record. */
+  readonly isWanted: () => boolean
+  /** Called behind each record with the next offset. */
+  readonly reached: (offset: number) => void
+}
+
+/** Of one partition. */
+interface OwedPartition {
+  readonly records: Map<number, OwedRecord>
+  /** Ascending; those that are not in `records` any more count no longer. */
+  readonly offsets: readonly number[]
+}
+
 /**
  * Offsets that the ledger has, and whose content the store has lost to a visit of ReductStore. Their partition is read from
  * the first of them on; what comes again goes into its place, everything else is dropped as accepted before.
  */
 export class OwedOffsets {
   readonly #options: OwedOffsetsOptions
-  /** By partition, then by offset. */
-  #owed: Map<string, Map<number, OwedRecord>> | undefined
+  #owed: Map<string, OwedPartition> | undefined
+  /** Of each partition, what is done about it last: one thing at a time, over the end of an epoch. */
+  readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor(options: OwedOffsetsOptions) {
     this.#options = options
@@ -37,54 +54,82 @@ export class OwedOffsets {
     return this.#of(partition) !== undefined
   }
 
+  /** The first owed offset at or behind `fromOffset`. */
+  next(partition: TopicPartition, fromOffset: number): number | undefined {
+    const owed = this.#of(partition)
+    return owed && firstOwed(owed, fromOffset)
+  }
+
   /** Where the partition is to be read from for what it owes; what lies below `lowWatermark` is lost. */
-  async begin(partition: TopicPartition, lowWatermark: number): Promise<number | undefined> {
-    await this.#forget(partition, this.#inGaps(partition))
-    const offsets = [...(this.#of(partition)?.keys() ?? [])]
-    const lost = offsets.filter((offset) => offset < lowWatermark)
-    await this.#lose(partition, lost, 'Kafka does not hold it any more')
-    let first: number | undefined
-    for (const offset of this.#of(partition)?.keys() ?? []) first = Math.min(offset, first ?? offset)
-    return first
+  begin(partition: TopicPartition, lowWatermark: number): Promise<number | undefined> {
+    return this.#inTurn(partition, async () => {
+      await this.#forget(partition, this.#inGaps(partition))
+      const offsets = [...(this.#of(partition)?.records.keys() ?? [])]
+      const lost = offsets.filter((offset) => offset < lowWatermark)
+      await this.#lose(partition, lost, 'Kafka does not hold it any more')
+      return this.next(partition, 0)
+    })
   }
 
   /** Writes what the batch has of the owed content. What it should have and has not is lost. */
-  async pay(batch: SourceBatch, toWrite: (record: SourceRecord) => RecordWrite | undefined): Promise<void> {
-    const owed = [...(this.#of(batch) ?? [])].filter(
-      ([offset]) => offset >= batch.fromOffset && offset < batch.nextOffset,
-    )
-    const found = new Map(batch.records.map((one) => [one.offset, one]))
-    const missing = owed.flatMap(([offset]) => (found.has(offset) ? [] : [offset]))
-    await this.#lose(batch, missing, 'Kafka has no record there')
-    for (const [offset, record] of owed) {
-      const message = found.get(offset)
-      if (message !== undefined) await this.#payOne(batch, offset, record, toWrite(message)?.content)
-    }
+  pay(batch: SourceBatch, payment: Payment): Promise<void> {
+    return this.#inTurn(batch, async () => {
+      const owed = this.#of(batch)
+      const offsets = owed === undefined ? [] : owedIn(owed, batch)
+      if (owed === undefined || offsets.length === 0) return
+      const found = new Map(batch.records.map((one) => [one.offset, one]))
+      const missing = offsets.filter((offset) => !found.has(offset))
+      await this.#lose(batch, missing, 'Kafka has no record there')
+      let paid = 0
+      for (const offset of offsets) {
+        if (!payment.isWanted()) break
+        const record = owed.records.get(offset)
+        const message = found.get(offset)
+        if (record === undefined || message === undefined) continue
+        if (await this.#payOne(batch, offset, record, payment.toWrite(message)?.content)) paid += 1
+        payment.reached(offset + 1)
+      }
+      const { logger } = this.#options
+      const facts = { ...place(batch), records: paid, left: owed.records.size }
+      if (paid > 0) logger.info(facts, 'content that ReductStore had cut off is stored again')
+    })
   }
 
+  /** Batches that nobody can read: what they owe stays owed, for the next start. */
+  passOver(partition: TopicPartition, nextOffset: number): void {
+    const offsets = [...(this.#of(partition)?.records.keys() ?? [])].filter((offset) => offset < nextOffset)
+    for (const offset of offsets) this.#drop(partition, offset)
+    const facts = { ...place(partition), records: offsets.length, nextOffset }
+    this.#options.logger.warn(facts, 'content stays owed: its record batch cannot be read')
+  }
+
+  /** @returns whether it is stored again */
   async #payOne(
     partition: TopicPartition,
     offset: number,
     record: OwedRecord,
     content: Uint8Array | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { storage, logger } = this.#options
     if (content === undefined) {
       this.#drop(partition, offset)
       logger.warn({ ...place(partition), offset }, 'the rules do not store any more what is owed')
-      return
+      return false
     }
     try {
       await storage.payOwed(record, content)
       this.#drop(partition, offset)
-      logger.info({ ...place(partition), offset }, 'content that ReductStore had cut off is stored again')
+      return true
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       if (error.code === 'ERR_INVALID')
-        return this.#lose(partition, [offset], 'Kafka has another record there')
-      if (error.code !== 'ERR_EXISTS' && !STAYS_OWED.has(error.code)) throw error
-      this.#drop(partition, offset)
-      logger.warn({ ...place(partition), offset, error }, 'content that is owed was not stored again')
+        await this.#lose(partition, [offset], 'Kafka has another record there')
+      else if (error.code !== 'ERR_EXISTS' && !STAYS_OWED.has(error.code)) throw error
+      else {
+        this.#drop(partition, offset)
+        logger.warn({ ...place(partition), offset, error }, 'content that is owed was not stored again')
+      }
+      return false
     }
   }
 
@@ -101,20 +146,34 @@ export class OwedOffsets {
     for (const offset of offsets) lost.add(offset)
     for (const { start, end } of lost.runs()) {
       if (!(await recordLoss(partition, { class: 'deleted', fromOffset: start, nextOffset: end }))) return
+      // Noted: not to be noted again, whatever comes of the others.
+      await this.#forget(
+        partition,
+        offsets.filter((offset) => offset >= start && offset < end),
+      )
       const range = { fromOffset: start, nextOffset: end, why }
       logger.error({ ...place(partition), ...range }, 'content that ReductStore had cut off is lost')
     }
-    await this.#forget(partition, offsets)
   }
 
   async #forget(partition: TopicPartition, offsets: readonly number[]): Promise<void> {
     if (offsets.length === 0) return
     const owed = this.#of(partition)
-    await this.#options.storage.forgetOwed(offsets.flatMap((offset) => owed?.get(offset) ?? []))
+    await this.#options.storage.forgetOwed(offsets.flatMap((offset) => owed?.records.get(offset) ?? []))
     for (const offset of offsets) this.#drop(partition, offset)
   }
 
-  #of(partition: TopicPartition): ReadonlyMap<number, OwedRecord> | undefined {
+  #inTurn<Result>(partition: TopicPartition, work: () => Promise<Result>): Promise<Result> {
+    const name = nameOf(partition)
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(work)
+    this.#turns.set(
+      name,
+      turn.catch(() => undefined),
+    )
+    return turn
+  }
+
+  #of(partition: TopicPartition): OwedPartition | undefined {
     this.#owed ??= this.#find()
     return this.#owed.get(nameOf(partition))
   }
@@ -122,8 +181,8 @@ export class OwedOffsets {
   #drop(partition: TopicPartition, offset: number): void {
     const name = nameOf(partition)
     const owed = this.#owed?.get(name)
-    owed?.delete(offset)
-    if (owed?.size === 0) this.#owed?.delete(name)
+    owed?.records.delete(offset)
+    if (owed?.records.size === 0) this.#owed?.delete(name)
   }
 
   #row(partition: TopicPartition): LedgerRow | undefined {
@@ -139,15 +198,17 @@ export class OwedOffsets {
   /** Owed offsets that the ledger has as gaps by now. */
   #inGaps(partition: TopicPartition): number[] {
     const gaps = this.#isAnew(partition) ? [] : (this.#row(partition)?.gaps ?? [])
-    return [...(this.#of(partition)?.keys() ?? [])].filter((offset) =>
+    if (gaps.length === 0) return []
+    return [...(this.#of(partition)?.records.keys() ?? [])].filter((offset) =>
       gaps.some((gap) => gap.fromOffset <= offset && offset < gap.nextOffset),
     )
   }
 
   /** Once the cluster is known. What does not come from there nobody can bring. */
-  #find(): Map<string, Map<number, OwedRecord>> {
+  #find(): Map<string, OwedPartition> {
     const { storage, logger } = this.#options
     const owed = new Map<string, Map<number, OwedRecord>>()
+    let strangers = 0
     for (const record of storage.owed) {
       const { bucket, entry, timestampUs, labels } = record
       const origin = unmapRecord({
@@ -158,18 +219,49 @@ export class OwedOffsets {
       })
       const row = origin && this.#row(origin)
       if (origin === undefined || row === undefined || origin.offset >= row.nextOffset) {
-        logger.warn(
-          { bucket, entry, timestampUs },
-          'content that ReductStore has cut off cannot be read again',
-        )
+        if (++strangers === 1)
+          logger.warn(
+            { bucket, entry, timestampUs },
+            'content that ReductStore has cut off cannot be read again; more are only counted',
+          )
         continue
       }
       const name = nameOf(origin)
       const offsets = owed.get(name) ?? new Map<number, OwedRecord>()
       owed.set(name, offsets.set(origin.offset, record))
     }
-    return owed
+    if (strangers > 1) logger.warn({ records: strangers }, 'content that stays owed')
+    return new Map(
+      [...owed].map(([name, records]) => {
+        const offsets = [...records.keys()].sort((a, b) => a - b)
+        return [name, { records, offsets }]
+      }),
+    )
   }
+}
+
+/** Index of the first offset at or behind `offset`. */
+function firstAt(offsets: readonly number[], offset: number): number {
+  let low = 0
+  let high = offsets.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (offsets[middle]! < offset) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function firstOwed({ records, offsets }: OwedPartition, fromOffset: number): number | undefined {
+  for (let at = firstAt(offsets, fromOffset); at < offsets.length; at++)
+    if (records.has(offsets[at]!)) return offsets[at]
+  return undefined
+}
+
+function owedIn({ records, offsets }: OwedPartition, { fromOffset, nextOffset }: SourceBatch): number[] {
+  return offsets
+    .slice(firstAt(offsets, fromOffset), firstAt(offsets, nextOffset))
+    .filter((offset) => records.has(offset))
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

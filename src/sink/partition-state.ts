@@ -56,6 +56,8 @@ export class PartitionState implements TopicPartition {
   topicId: string | undefined
   committedOffset: number | undefined
   highWatermark = 0
+  /** How far the partition is read again below `acceptedOffset`, for content that is owed. */
+  rereadOffset = 0
   hold: Hold | undefined
   /** What is submitted together without holes. A new one begins where a refusal has ended. */
   stream: object = {}

@@ -40,8 +40,9 @@ export class ProgressWatch {
     for (const state of partitions()) {
       const highWatermark = highs.get(partitionName(state))
       if (highWatermark !== undefined) state.sawHighWatermark(highWatermark, nowMs)
-      const { acceptedOffset, durableOffset } = state
-      const facts = { nowMs, acceptedOffset, durableOffset, highWatermark, isExempt: isExempt(state) }
+      const { acceptedOffset, durableOffset, rereadOffset } = state
+      const offsets = { acceptedOffset, durableOffset, rereadOffset, highWatermark }
+      const facts = { ...offsets, nowMs, isExempt: isExempt(state) }
       state.stall = nextStall(state.stall, facts)
       if (!isStuck(state.stall, nowMs, stuckAfterMs, movement)) continue
       throw new SinkError(
@@ -54,7 +55,10 @@ export class ProgressWatch {
 
   #movement(nowMs: number): Movement {
     const { storeChanges, partitions, stuckAfterMs } = this.#options
-    const offsets = partitions().reduce((sum, state) => sum + state.acceptedOffset + state.durableOffset, 0)
+    const offsets = partitions().reduce(
+      (sum, state) => sum + state.acceptedOffset + state.durableOffset + state.rereadOffset,
+      0,
+    )
     return {
       inStore: nowMs - this.#store.seen(storeChanges(), nowMs) < stuckAfterMs,
       inPartitions: nowMs - this.#offsets.seen(offsets, nowMs) < stuckAfterMs,

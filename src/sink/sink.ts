@@ -62,6 +62,7 @@ export class Sink implements SourceHandler {
   readonly #intake: Intake
   readonly #drainer: Drainer
   readonly #deadLetters: DeadLetters | undefined
+  readonly #owed: OwedOffsets
   #draining: Promise<DrainReport> | undefined
 
   constructor(options: SinkOptions) {
@@ -125,6 +126,7 @@ export class Sink implements SourceHandler {
     const deadLetters =
       options.deadLetters && new DeadLetters({ to: options.deadLetters, groupId, clock, observer, logger })
     this.#deadLetters = deadLetters
+    this.#owed = owed
     this.#options = options
     this.#limits = limits
     this.#logger = logger
@@ -174,6 +176,7 @@ export class Sink implements SourceHandler {
     const wiring = { life, generation, clock, observer, logger }
     this.#intake = new Intake({
       ...wiring,
+      source,
       budget,
       space,
       holds,
@@ -304,6 +307,7 @@ export class Sink implements SourceHandler {
       lagRecords,
       durableLagSeconds: state.marks.ageMs(durableOffset, nowMs) / 1000,
       hold,
+      isOwing: this.#owed.isOwed(state),
       waitsFor,
       paused: [
         ...this.#pausedFor(),

@@ -27,6 +27,8 @@ export interface PartitionStatus extends TopicPartition {
   /** For how long the oldest record that is not durable has been known to exist. */
   readonly durableLagSeconds: number
   readonly hold: Hold | undefined
+  /** It is read again for content that ReductStore has cut off. */
+  readonly isOwing?: boolean
   /** What the dead-letter topic said last, while its messages wait for it. */
   readonly waitsFor?: string | undefined
   readonly paused: readonly PauseReason[]

@@ -3,6 +3,8 @@ export interface ProgressFacts {
   readonly nowMs: number
   readonly acceptedOffset: number
   readonly durableOffset: number
+  /** How far it is read again for what is owed. */
+  readonly rereadOffset: number
   /** `undefined` when the broker could not be asked: then only what is accepted counts as known. */
   readonly highWatermark: number | undefined
   /** Paused, held, or between two generations: not moving is right. */
@@ -13,19 +15,21 @@ export interface ProgressFacts {
 export interface Stall {
   readonly acceptedOffset: number
   readonly durableOffset: number
+  readonly rereadOffset: number
   readonly sinceMs: number
 }
 
 /** The stall after one more look; `undefined` when there is none. */
 export function nextStall(previous: Stall | undefined, facts: ProgressFacts): Stall | undefined {
-  const { acceptedOffset, durableOffset, nowMs } = facts
+  const { acceptedOffset, durableOffset, rereadOffset, nowMs } = facts
   const known = Math.max(acceptedOffset, facts.highWatermark ?? 0)
   if (facts.isExempt || known <= durableOffset) return undefined
   const hasMoved =
     previous === undefined ||
     previous.acceptedOffset !== acceptedOffset ||
-    previous.durableOffset !== durableOffset
-  return hasMoved ? { acceptedOffset, durableOffset, sinceMs: nowMs } : previous
+    previous.durableOffset !== durableOffset ||
+    previous.rereadOffset !== rereadOffset
+  return hasMoved ? { acceptedOffset, durableOffset, rereadOffset, sinceMs: nowMs } : previous
 }
 
 /** What else has moved within the limit. */

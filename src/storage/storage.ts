@@ -148,7 +148,7 @@ export class Storage implements RecordReader {
     return this.#parts.owed.pay(record, content)
   }
 
-  /** Owed records that nobody can bring any more: they stay failed. Durable when it resolves. */
+  /** Owed records that nobody can bring any more: they stay failed. A crash before `close` may name them again. */
   forgetOwed(records: readonly OwedRecord[]): Promise<void> {
     return this.#parts.owed.forget(records)
   }

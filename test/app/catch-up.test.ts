@@ -69,3 +69,10 @@ it('is over with what is held named, and waits for what cannot be read now', () 
   const unreadable = [{ topic: 't', partition: 3, reason: 'no leader' }]
   expect(catchUp.look({ sink, unreadable })).toMatchObject({ isOver: false })
 })
+
+it('is not over while content is owed', () => {
+  const catchUp = new CatchUp()
+  const owing = { ...partition(0, 10, 10), isOwing: true }
+  expect(catchUp.look({ sink: sinkOf([owing]) })).toMatchObject({ isOver: false })
+  expect(catchUp.look({ sink: sinkOf([partition(0, 10, 10)]) })).toMatchObject({ isOver: true })
+})

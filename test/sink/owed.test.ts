@@ -2,6 +2,7 @@
 // has no more is a named gap. Method: the real store and ledger on a simulated disk, killed, visited and started again.
 import { expect, it } from '@jest/globals'
 import { encodeDelta } from '../../src/ledger/ledger-codec.ts'
+import { SourceError } from '../../src/kafka/source.ts'
 import { OffsetLedger } from '../../src/ledger/offset-ledger.ts'
 import { Sink } from '../../src/sink/sink.ts'
 import type { Storage } from '../../src/storage/index.ts'
@@ -156,4 +157,56 @@ it('stays owed where offsets began anew since, and Kafka has other records there
   expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 6 }])
   expect(life.storage.owed).toHaveLength(6)
   expect(life.ledger.positions()[0]).toMatchObject({ incarnation: 1, nextOffset: 10, records: 0, gaps })
+})
+
+it('is named as lost once when the group moves on while losses are being named', async () => {
+  const { disk, source } = await visited()
+  for (const offset of [5, 7]) source.log(p0).missing.add(offset)
+  source.log(p0).low = 9
+  const life = await start(disk, source)
+  const both = await Promise.all([source.assign(p0), source.assign(p0)])
+  expect(both.map(([decision]) => decision?.kind)).toContain('start')
+  await life.deliver(1)
+  const deleted = [{ class: 'deleted', fromOffset: 4, nextOffset: 9 }]
+  expect(life.ledger.positions()[0]).toMatchObject({ nextOffset: 10, records: 5, gaps: deleted })
+  expect(life.sink.status().failure).toBeUndefined()
+})
+
+it('is not looked for where all is stored', async () => {
+  const disk = new SimulatedDisk({ seed: 5 })
+  const source = new FakeSource()
+  source.produce(p0, 30_000)
+  for (let offset = 10; offset < 29_990; offset++) source.log(p0).missing.add(offset)
+  const first = await start(disk, source)
+  await source.assign(p0)
+  await first.deliver(30_000)
+  disk.killProcess()
+  await visitBlock(disk, 'kafka/orders/0', firstUs, (timestampUs) => timestampUs < firstUs + 9_000, true)
+  disk.restart()
+  const life = await start(disk, source)
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 9 }])
+  expect(life.sink.status().partitions[0]?.isOwing).toBe(true)
+  await life.deliver(5)
+  expect(source.positions.get('orders/0')).toBe(29_990)
+  await life.deliver(10)
+  expect(life.storage.owed).toEqual([])
+  expect(life.sink.status().partitions[0]?.isOwing).toBe(false)
+})
+
+it('waits for the next start where its record batch cannot be read', async () => {
+  const { disk, source } = await visited()
+  const life = await start(disk, source)
+  await source.assign(p0)
+  const batch = { nextOffset: 7, bytes: new Uint8Array(8) }
+  const decision = await source.handler.undecodable?.(p0, 4, new SourceError('ERR_BATCH', 'CRC'), batch)
+  expect(decision).toEqual({ kind: 'start', offset: 7 })
+  expect(life.sink.status().partitions[0]?.hold).toBeUndefined()
+  source.seek(p0, 7)
+  await life.deliver(3)
+  expect(life.storage.owed.map(({ labels }) => labels[1])).toEqual(['4', '5', '6'])
+  expect(life.sink.status().partitions[0]?.isOwing).toBe(false)
+  disk.killProcess()
+  disk.restart()
+  await start(disk, source)
+  expect(await source.assign(p0)).toMatchObject([{ kind: 'start', offset: 4 }])
 })

@@ -5,6 +5,7 @@ const look = (changes: Partial<ProgressFacts>): ProgressFacts => ({
   nowMs: 0,
   acceptedOffset: 10,
   durableOffset: 10,
+  rereadOffset: 0,
   highWatermark: 50,
   isExempt: false,
   ...changes,
@@ -23,6 +24,7 @@ describe('the watchdog', () => {
       [look({ durableOffset: 5 }), look({ nowMs: 40, durableOffset: 6 })],
       false,
     ],
+    ['is calmed by what is read again', [look({}), look({ nowMs: 40, rereadOffset: 3 })], false],
     ['sleeps without work', [look({ highWatermark: 10 }), look({ nowMs: 60, highWatermark: 10 })], false],
     [
       'sleeps while paused or held',

@@ -73,10 +73,10 @@ export class OwedRecords {
     if (this.#records.size === 0) await this.#write()
   }
 
-  /** They stay failed. Durable when it resolves. */
+  /** They stay failed. The list on disk names them on until nothing is owed, or the store is closed. */
   async forget(records: readonly OwedRecord[]): Promise<void> {
     this.#drop(records)
-    await this.#write()
+    if (this.#records.size === 0) await this.#write()
   }
 
   /** The list on disk names only what is owed when it resolves. */
@@ -92,7 +92,11 @@ export class OwedRecords {
   #write(): Promise<void> {
     this.#isBehind = false
     const { fs, paths } = this.#options
-    this.#written = this.#written.then(() => writeOwed(fs, paths, this.records))
+    this.#written = this.#written.then(async () => {
+      await writeOwed(fs, paths, this.records)
+      // Or a power cut would bring a list back of which all is settled.
+      if (this.#records.size === 0) await fs.syncDirectories([paths.sediment])
+    })
     return this.#written
   }
 }

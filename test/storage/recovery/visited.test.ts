@@ -259,6 +259,8 @@ describe('content that ReductStore has cut off', () => {
     const disk = await cutStore()
     const storage = await openStore(disk.restart())
     await storage.forgetOwed([storage.owed[1]!])
+    expect(storage.owed.map(({ timestampUs }) => timestampUs - t0)).toEqual([5])
+    await storage.close()
     disk.cutPower({ seed: 4 })
     const again = await openStore(disk.restart())
     expect(again.owed.map(({ timestampUs }) => timestampUs - t0)).toEqual([5])

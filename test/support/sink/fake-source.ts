@@ -191,7 +191,8 @@ export class FakeSource implements KafkaSource {
     if (batch.nextOffset === batch.fromOffset) return
     const { signal } = this.#generation
     await this.handler.batch(batch, epoch, signal)
-    if (epoch === this.epoch && !signal.aborted) this.positions.set(name, batch.nextOffset)
+    const isSought = this.positions.get(name) !== position
+    if (epoch === this.epoch && !signal.aborted && !isSought) this.positions.set(name, batch.nextOffset)
   }
 
   commit(
