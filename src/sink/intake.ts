@@ -61,6 +61,7 @@ export class Intake {
       this.#skipToOwed(batch, state)
     }
     if (batch.nextOffset <= state.acceptedOffset) {
+      state.rereadOffset = batch.nextOffset
       this.#duplicatesDropped(state, batch.records.length)
       return
     }

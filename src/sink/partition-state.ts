@@ -56,7 +56,7 @@ export class PartitionState implements TopicPartition {
   topicId: string | undefined
   committedOffset: number | undefined
   highWatermark = 0
-  /** How far the partition is read again below `acceptedOffset`, for content that is owed. */
+  /** How far the partition is read again below `acceptedOffset`, on account of what is owed. */
   rereadOffset = 0
   hold: Hold | undefined
   /** What is submitted together without holes. A new one begins where a refusal has ended. */
