@@ -3,6 +3,7 @@ import { inParallel } from '../base/in-parallel.ts'
 import type { Logger } from '../base/logger.ts'
 import { atomicWrite } from '../fs/atomic-write.ts'
 import type { FileSystem, WriteOp } from '../fs/file-system.ts'
+import { isOtherVolume } from '../fs/move-file.ts'
 import { writeAll } from '../fs/write-all.ts'
 import { BlockIndex } from './block/block-index.ts'
 import { IndexFile } from './block/index-file.ts'
@@ -126,11 +127,23 @@ export class Catalogue {
   }
 
   /** What was interrupted: buckets that have not appeared, folder lists, what was removed. */
+  async #removeLeftover(path: string): Promise<void> {
+    try {
+      await this.#fs.removeTree(path)
+    } catch (error) {
+      if (!isOtherVolume(error)) throw error
+      this.#logger.warn(
+        { path, error },
+        'a volume is mounted in what was removed: unmount it; the next start goes on',
+      )
+    }
+  }
+
   async #removeLeftovers(): Promise<void> {
     await this.#fs.unlink(`${this.#paths.folder}.tmp`)
     for (const item of (await this.#fs.list(this.#paths.sediment)) ?? []) {
       if (item.isDirectory && (item.name.startsWith('new-') || isRemovedName(item.name)))
-        await this.#fs.removeTree(`${this.#paths.sediment}/${item.name}`)
+        await this.#removeLeftover(`${this.#paths.sediment}/${item.name}`)
     }
     for (const item of (await this.#fs.list(this.#paths.root)) ?? []) {
       if (!item.isDirectory || item.name.startsWith('.')) continue

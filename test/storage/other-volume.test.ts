@@ -64,6 +64,24 @@ it('a split that is interrupted at any operation is done or not begun', async ()
   }
 })
 
+it('a volume that is mounted in what is removed stays, and stops neither the store nor the next start', async () => {
+  const disk = new SimulatedDisk({ seed: 10 })
+  const mounted = { path: /removed-/, code: 'ERR_OTHER_VOLUME', times: Infinity } as const
+  const storage = await openStore(disk.fs, { settings })
+  await overfill(storage)
+  disk.failNext('removeDirectory', mounted)
+  await storage.removeEntry(name)
+  await storage.settle()
+  await storage.submit({ writes: [write(name, t0 + 50, 'c50')] })
+  await storage.close()
+  const again = await openStore(disk.restart(), { settings })
+  expect(await shown(again)).toEqual(['c50'])
+  await again.close()
+  disk.clearFailures()
+  await (await openStore(disk.restart(), { settings })).close()
+  expect(disk.paths('/data/.sediment').filter((path) => path.includes('removed-'))).toEqual([])
+})
+
 const second = requireSecondVolume(tmpdir())
 const describeWithVolume = second === undefined ? describe.skip : describe
 

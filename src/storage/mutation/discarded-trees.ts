@@ -1,4 +1,5 @@
 import { FileSystemError, type FileSystem } from '../../fs/file-system.ts'
+import { isOtherVolume } from '../../fs/move-file.ts'
 
 /** Deletes what was removed, beside everything else. What is left at `stop` goes when the store is opened next. */
 export class DiscardedTrees {
@@ -37,6 +38,8 @@ export class DiscardedTrees {
       }
       if (!this.#isStopped) await this.#fs.removeTree(path)
     } catch (error) {
+      // A volume that is mounted on it stays, empty.
+      if (isOtherVolume(error)) return
       if (!(error instanceof FileSystemError) || error.code !== 'ERR_NOT_FOUND') throw error
     }
   }

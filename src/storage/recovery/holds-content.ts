@@ -32,13 +32,13 @@ export async function holdsContent(
 
 /**
  * The finished records that these WAL entries write, and whose content the data file does not hold.
- * @param isRead otherwise only what lies behind the end of the file counts
+ * @param isRead of each record; otherwise only what lies behind the end of the file counts
  */
 export async function recordsWithoutContent(
   fs: FileSystem,
   path: string,
   entries: Uint8Array,
-  isRead: boolean,
+  isRead: (record: DecodedRecord) => boolean,
 ): Promise<DecodedRecord[]> {
   const dataBytes = (await fs.fileBytes(path)) ?? 0
   const found: DecodedRecord[] = []
@@ -47,7 +47,8 @@ export async function recordsWithoutContent(
     const record = decodeRecord(entries, payloadFromBytes, payloadToBytes)
     const { state, beginBytes, endBytes } = record
     if (state !== recordStateNumber.finished || beginBytes === endBytes) continue
-    if (endBytes > dataBytes || (isRead && !(await holdsContent(fs, path, record)))) found.push(record)
+    if (endBytes > dataBytes || (isRead(record) && !(await holdsContent(fs, path, record))))
+      found.push(record)
   }
   return found
 }

@@ -69,9 +69,13 @@ export async function findMissingContent(
     budgetBytes -= item.contentBytes
     await damage.contain(facts, async () => {
       const path = new EntryPaths(dataPath, facts).data(facts.blockId)
-      const missing = await recordsWithoutContent(fs, path, await readEntries(fs, item), budgetBytes >= 0)
+      const isKnown = (record: DecodedRecord): boolean =>
+        knownPlaces.has(owedPlace(owedRecord(facts, record)))
+      // What is owed already is read in any case: a recovery that was cut off may have made the file longer meanwhile.
+      const isRead = (record: DecodedRecord): boolean => budgetBytes >= 0 || isKnown(record)
+      const missing = await recordsWithoutContent(fs, path, await readEntries(fs, item), isRead)
       const cut = plan.entries.includes(item)
-        ? missing.filter((record) => isSaved(facts) || knownPlaces.has(owedPlace(owedRecord(facts, record))))
+        ? missing.filter((record) => isSaved(facts) || isKnown(record))
         : []
       if (cut.length < missing.length)
         lost.push({ path, message: `content of group ${item.sequence} is not there` })
