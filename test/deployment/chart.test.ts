@@ -136,7 +136,21 @@ describe('the chart', () => {
   it('has Prometheus scrape the named port of the service', () => {
     expect(at(manifest(full, 'ServiceMonitor'), 'spec')).toEqual({
       selector: { matchLabels: expect.anything() },
-      endpoints: [{ port: 'http', path: '/metrics', interval: '15s', scrapeTimeout: '10s' }],
+      endpoints: [
+        {
+          port: 'http',
+          path: '/metrics',
+          interval: '15s',
+          scrapeTimeout: '10s',
+          relabelings: [
+            {
+              sourceLabels: ['__meta_kubernetes_namespace', '__meta_kubernetes_pod_name'],
+              separator: '/',
+              targetLabel: 'instance',
+            },
+          ],
+        },
+      ],
     })
     expect(treesAt(manifest(full, 'Service', 'orders-sediment'), 'spec', 'ports')).toEqual([
       { name: 'http', port: 80, targetPort: 'http', protocol: 'TCP' },
