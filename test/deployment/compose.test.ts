@@ -79,6 +79,14 @@ describe('docker-compose.yml', () => {
     expect((await run('promtool', ['check', 'config', prometheus])).code).toBe(0)
   })
 
+  it('has Prometheus evaluate the alerts that the chart ships', async () => {
+    const prometheus = service(services, 'prometheus')
+    const settings = await readFile(mountedFile(prometheus, '/etc/prometheus/prometheus.yml'), 'utf8')
+    expect(parse(settings)).toMatchObject({ rule_files: ['/etc/prometheus/rules/*.yaml'] })
+    const rules = mountedFile(prometheus, '/etc/prometheus/rules')
+    expect(await readFile(join(rules, 'alerts.yaml'), 'utf8')).toContain('alert: SedimentDown')
+  })
+
   it('waits longer for the stop than the drain may take', () => {
     const graceMs = durationMs(service(services, 'sediment').stop_grace_period)
     expect(graceMs).toBeGreaterThanOrEqual(sedimentSettings().shutdown.deadlineMs + 5000)
