@@ -31,7 +31,7 @@ import { checkpointBefore, onlyOf } from './recovery/waiting-frames.ts'
 import { joinOwed, readOwed, writeOwed, type OwedRecord } from './recovery/owed-content.ts'
 import { planBlock, salvageBlock, type BlockPlan, type PlannedBlock } from './recovery/plan.ts'
 import { readCheckpoint } from './recovery/recover.ts'
-import { scanBlocks } from './recovery/scan-blocks.ts'
+import { isPrefix, scanBlocks } from './recovery/scan-blocks.ts'
 import { scanLog } from './recovery/scan-log.ts'
 import { lockStore, readFormat, readGeneration, writeOwner } from './store-files.ts'
 import { readMessage } from './read-message.ts'
@@ -100,7 +100,8 @@ export async function repairDirectory(options: RepairOptions): Promise<RepairRep
     const progress = (done: number, total: number): void =>
       options.progress?.(`taking over entry ${done} of ${total}`)
     const damage = new Damage(paths.root)
-    await adoptEntries({ fs, paths, logger, quarantine, progress, damage })
+    const lastFrame = log.position?.sequence
+    await adoptEntries({ fs, paths, logger, quarantine, progress, damage, lastFrame })
     for (const { error } of damage.places) throw error
     await options.completeCompanion?.(await readOwed(fs, paths))
     const hasCompanion = log.position !== undefined || options.completeCompanion !== undefined
@@ -155,19 +156,19 @@ async function redoLog(
   const damage = new Damage(paths.root)
   const facts: BlockFacts[] = []
   for (const one of [...waiting, log]) facts.push(...(await scanBlocks(fs, paths.root, one, damage)))
-  const blocks = facts.map((block): PlannedBlock => ({
-    facts: block,
-    plan: keepLongerWal(block, planBlock(block)),
-  }))
+  const kept = (block: BlockFacts, plan: BlockPlan): Promise<BlockPlan> =>
+    keepLongerWal(fs, paths.root, block, plan)
+  const blocks: PlannedBlock[] = []
+  for (const block of facts) blocks.push({ facts: block, plan: await kept(block, planBlock(block)) })
   for (const damage of log.damage) say(`give up the end of the log: ${damage}`)
   for (const { facts: block, plan } of blocks)
     if (plan.kind === 'damaged')
       say(`keep what can be read of ${block.bucket}/${block.entry} block ${block.blockId}: ${plan.why}`)
-  const usable = blocks.flatMap(({ facts: block, plan }) => {
-    if (plan.kind !== 'damaged') return [{ facts: block, plan }]
-    const salvaged = keepLongerWal(block, salvageBlock(block))
-    return block.items.length > 0 ? [{ facts: block, plan: salvaged }] : []
-  })
+  const usable: PlannedBlock[] = []
+  for (const { facts: block, plan } of blocks)
+    if (plan.kind !== 'damaged') usable.push({ facts: block, plan })
+    else if (block.items.length > 0)
+      usable.push({ facts: block, plan: await kept(block, salvageBlock(block)) })
   say(`redo ${log.frames.length} groups in ${usable.length} blocks`)
   const known = await readOwed(fs, paths)
   const found = await findMissingContent(fs, paths.root, usable, known, damage)
@@ -231,11 +232,23 @@ async function mendSettings(
   }
 }
 
-/** A WAL that says more than what is left of the log stays as it is: groups that cannot be read any more are in it. */
-function keepLongerWal({ wal }: BlockFacts, plan: BlockPlan): BlockPlan {
+/**
+ * A WAL that goes on behind what is left of the log stays as it is: groups that cannot be read any more are in it. A longer
+ * one of other entries is one that a power cut has brought back.
+ */
+async function keepLongerWal(
+  fs: FileSystem,
+  dataPath: string,
+  facts: BlockFacts,
+  plan: BlockPlan,
+): Promise<BlockPlan> {
+  const { wal } = facts
   if (plan.kind !== 'open' || wal === undefined) return plan
-  const endBytes = plan.entries.reduce((sum, item) => sum + item.entriesBytes, plan.keepWalBytes)
-  return wal.validEndBytes > endBytes ? { ...plan, rewrite: false } : plan
+  const loggedBytes = plan.entries.reduce((sum, item) => sum + item.entriesBytes, 0)
+  if (wal.validEndBytes <= plan.keepWalBytes + loggedBytes) return plan
+  const path = new EntryPaths(dataPath, facts).wal(facts.blockId)
+  const bytes = await fs.read(path, plan.keepWalBytes, loggedBytes)
+  return (await isPrefix(fs, bytes, plan.entries)) ? { ...plan, rewrite: false } : plan
 }
 
 /** Behind every group that any descriptor names: a later one must not look as if it had been folded already. */

@@ -56,9 +56,10 @@ export type BlockVerdict =
  *    it cannot tell is lost rather than read from wrong places (W5, W6);
  *  - the size never shrinks below the largest end (W4), an upload that nobody finishes any more has failed (W20).
  *
+ * @param lastFrame up to which the log was redone before: what is made of descriptor and WAL holds it
  * @param keepBeyond finished records beyond the end of the data file stay, for a reader that names them when they are read
  */
-export function judgeBlock(files: BlockFiles, keepBeyond = false): BlockVerdict {
+export function judgeBlock(files: BlockFiles, keepBeyond = false, lastFrame?: number): BlockVerdict {
   const { base, fault: baseFault } = findBase(files)
   const log = readWal(files.wal)
   if (log.isRemoved) return { kind: 'removed' }
@@ -99,7 +100,12 @@ export function judgeBlock(files: BlockFiles, keepBeyond = false): BlockVerdict 
     base.recordCount === records.length &&
     base.sizeBytes === sizeBytes &&
     layout.records.every(({ state }) => state !== recordStateNumber.started)
-  const head = { id: files.id, sizeBytes, lastFrame: base?.lastFrame, otherFields: base?.otherFields }
+  const head = {
+    id: files.id,
+    sizeBytes,
+    lastFrame: lastFrame ?? base?.lastFrame,
+    otherFields: base?.otherFields,
+  }
   const descriptor = isAsStored ? base : decodeDescriptor(encodeDescriptor(head, records))
   const { dataFrom } = layout
   return {

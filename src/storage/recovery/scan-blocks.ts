@@ -89,6 +89,7 @@ export async function scanBlocks(
                 )),
               },
         isGone: !hasFile && !(await isListed(fs, paths, block.blockId)),
+        isClosed: wal === undefined && (await isListedAs(fs, paths, block.blockId, descriptor)),
         descriptor,
       }
     })
@@ -143,7 +144,7 @@ async function isBegunByUs(
 }
 
 /** Whether the entries of these items begin with `bytes`. */
-async function isPrefix(fs: FileSystem, bytes: Uint8Array, items: readonly LoggedItem[]): Promise<boolean> {
+export async function isPrefix(fs: FileSystem, bytes: Uint8Array, items: readonly LoggedItem[]): Promise<boolean> {
   let atBytes = 0
   for (const item of items) {
     if (atBytes >= bytes.byteLength) break
@@ -172,6 +173,18 @@ export async function isListed(fs: FileSystem, paths: EntryPaths, blockId: numbe
   if (bytes === undefined) return (await fs.list(paths.directory)) !== undefined
   const index = decodeIndex(bytes)
   return index.verdict !== 'valid' || index.entries.has(BigInt(blockId))
+}
+
+async function isListedAs(
+  fs: FileSystem,
+  paths: EntryPaths,
+  blockId: number,
+  descriptor: BlockFacts['descriptor'],
+): Promise<boolean> {
+  const bytes = descriptor.state === 'read' ? await readMessage(fs, paths.index) : undefined
+  const index = bytes && decodeIndex(bytes)
+  if (descriptor.state !== 'read' || index?.verdict !== 'valid') return false
+  return index.entries.get(BigInt(blockId))?.crc64 === descriptor.crc64
 }
 
 type Mentioned = BlockName & { items: LoggedItem[]; change: LoggedChange | undefined }

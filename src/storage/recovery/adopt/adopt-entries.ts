@@ -26,6 +26,8 @@ export async function adoptEntries(options: {
   quarantine: Quarantine
   damage: Damage
   known?: readonly PlannedBlock[]
+  /** See `AdoptOptions`. */
+  lastFrame?: number | undefined
   progress?: (done: number, total: number) => void
 }): Promise<SeenEntries> {
   const { fs, paths, logger, quarantine, damage, known } = options
@@ -53,6 +55,7 @@ export async function adoptEntries(options: {
         isForeign,
         ours,
         items: discovery.items[at],
+        lastFrame: options.lastFrame,
       })
     if (damage.of(name) === undefined) {
       const listing = await damage.contain(name, adopt)

@@ -28,6 +28,8 @@ export interface AdoptOptions {
   readonly ours: ReadonlySet<bigint>
   /** What is in the directory of the entry, where that is known. */
   readonly items?: readonly DirectoryItem[] | undefined
+  /** Of the commit log, which was redone up to there: `undefined` where there is none. */
+  readonly lastFrame?: number | undefined
 }
 
 /**
@@ -53,7 +55,7 @@ export async function adoptEntry(
   for (const id of suspects(files, isForeign)) {
     if (ours.has(id) || files.listed.get(id)?.corrupted === true) continue
     const found = await readBlockFiles(fs, paths, files, id)
-    const verdict = judgeBlock(found)
+    const verdict = judgeBlock(found, false, options.lastFrame)
     // What is compressed is left as it is; only its removal is finished.
     if (files.compressed.has(id) && verdict.kind !== 'removed') continue
     if (verdict.kind === 'lost' && !isForeign && !files.wals.has(id) && !files.swaps.has(id)) {
@@ -191,7 +193,7 @@ async function mendBlock(
   if (kind === 'void') await takeVoid(paths, id, options)
   if (kind !== 'whole') return
   const found = await readBlockFiles(fs, paths, files, id)
-  const verdict = judgeBlock(found)
+  const verdict = judgeBlock(found, false, options.lastFrame)
   if (verdict.kind !== 'whole') return
   const source: FileRef = { path: isFromSwap ? paths.swap(id) : paths.data(id), kind: 'data' }
   await makeLongEnough(
