@@ -165,10 +165,13 @@ export class Assignment {
     const { generation, clock, owed } = this.#options
     const state = await generation.reached(partition, offset)
     if (state === undefined) return stoppingHold
-    if (batch.nextOffset <= state.acceptedOffset) {
-      // It was met before, and is met again on the way to what is owed.
-      owed.passOver(partition, batch.nextOffset)
-      return { kind: 'start', offset: owed.next(partition, batch.nextOffset) ?? state.acceptedOffset }
+    const { acceptedOffset } = state
+    if (offset < acceptedOffset) {
+      // It was met before, and is met again on the way to what is owed. What it has from `acceptedOffset` on is met there.
+      const nextOffset = Math.min(batch.nextOffset, acceptedOffset)
+      await owed.passOver(partition, { fromOffset: offset, nextOffset })
+      const next = owed.next(partition, nextOffset) ?? acceptedOffset
+      return { kind: 'start', offset: Math.min(next, acceptedOffset) }
     }
     const { decompressedBytes } = batch
     const reason = decompressedBytes === undefined ? 'undecodable' : 'batch-too-large'

@@ -95,12 +95,16 @@ export class OwedOffsets {
     })
   }
 
-  /** Batches that nobody can read: what they owe stays owed, for the next start. */
-  passOver(partition: TopicPartition, nextOffset: number): void {
-    const offsets = [...(this.#of(partition)?.records.keys() ?? [])].filter((offset) => offset < nextOffset)
-    for (const offset of offsets) this.#drop(partition, offset)
-    const facts = { ...place(partition), records: offsets.length, nextOffset }
-    this.#options.logger.warn(facts, 'content stays owed: its record batch cannot be read')
+  /** A range that nobody can read: what it owes stays owed, for the next start. */
+  passOver(partition: TopicPartition, range: { fromOffset: number; nextOffset: number }): Promise<void> {
+    return this.#inTurn(partition, () => {
+      const owed = this.#of(partition)
+      const offsets = owed === undefined ? [] : owedIn(owed, range)
+      for (const offset of offsets) this.#drop(partition, offset)
+      const facts = { ...place(partition), ...range, records: offsets.length }
+      this.#options.logger.warn(facts, 'content stays owed: its record batch cannot be read')
+      return Promise.resolve()
+    })
   }
 
   /** @returns whether it is stored again */
@@ -258,7 +262,10 @@ function firstOwed({ records, offsets }: OwedPartition, fromOffset: number): num
   return undefined
 }
 
-function owedIn({ records, offsets }: OwedPartition, { fromOffset, nextOffset }: SourceBatch): number[] {
+function owedIn(
+  { records, offsets }: OwedPartition,
+  { fromOffset, nextOffset }: { readonly fromOffset: number; readonly nextOffset: number },
+): number[] {
   return offsets
     .slice(firstAt(offsets, fromOffset), firstAt(offsets, nextOffset))
     .filter((offset) => records.has(offset))
