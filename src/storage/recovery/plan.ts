@@ -104,6 +104,8 @@ function planItems(facts: BlockFacts): BlockPlan {
     if (isForeign && !isOurFold && entries.length > 0) return { kind: 'merge', entries }
     if (isComplete) return { kind: 'folded' }
     if (isForeign) return { kind: 'merge', entries }
+    // ReductStore folds labels that change nothing into the very descriptor that was there.
+    if (facts.isClosed) return entries.length > 0 ? { kind: 'merge', entries } : { kind: 'folded' }
     const what = descriptor.state === 'read' ? 'WAL is' : 'WAL and descriptor are'
     return { kind: 'damaged', why: `${what} missing` }
   }

@@ -57,17 +57,19 @@ interface Picture {
   readonly wal?: BlockFacts['wal']
   readonly descriptor?: Descriptor
   readonly isRemoved?: boolean
+  readonly isClosed?: boolean
 }
 
-const plan = ({ checkpointed, items = [], wal: found, descriptor = missing, isRemoved = false }: Picture) =>
+const plan = ({ items = [], wal: found, descriptor = missing, ...picture }: Picture) =>
   planBlock({
     ...name,
-    checkpointed,
+    checkpointed: picture.checkpointed,
     checkpointSequence: CHECKPOINT,
     change: undefined,
     items,
     wal: found,
-    isGone: isRemoved,
+    isGone: picture.isRemoved ?? false,
+    isClosed: picture.isClosed ?? false,
     descriptor,
   })
 
@@ -192,6 +194,12 @@ describe('a block that stock has saved since gets what is missing at its end', (
 })
 
 describe('a person must look when', () => {
+  test('labels that change nothing are folded by ReductStore into the descriptor below them', () => {
+    const left = { checkpointed: open({ recordCount: 3 }), descriptor: read(), isClosed: true }
+    expect(plan(left)).toEqual({ kind: 'folded' })
+    expect(plan({ ...left, items: [third] })).toEqual({ kind: 'merge', entries: [third] })
+  })
+
   test.each<[string, Picture, RegExp]>([
     ['nothing begins the block', { items: [second] }, /neither checkpoint nor log begins/],
     ['frames do not join', { items: [first, third] }, /do not join/],
@@ -237,7 +245,7 @@ describe('a person must look when', () => {
 describe('a repair gives a damaged block all that was logged', () => {
   test('behind what can be read of its WAL', () => {
     const facts = { ...name, checkpointed: open(), checkpointSequence: CHECKPOINT, change: undefined }
-    const files = { isGone: false, descriptor: missing }
+    const files = { isGone: false, isClosed: false, descriptor: missing }
     expect(salvageBlock({ ...facts, ...files, items: [third], wal: wal(60, false) })).toEqual({
       kind: 'open',
       keepWalBytes: 60,
