@@ -166,12 +166,6 @@ describe('the chart', () => {
     )
   })
 
-  it('lets pods that are not ready be evicted', () => {
-    expect(at(manifest(full, 'PodDisruptionBudget'), 'spec', 'unhealthyPodEvictionPolicy')).toBe(
-      'AlwaysAllow',
-    )
-  })
-
   it('runs as the restricted pod security standard wants', () => {
     for (const rendered of [plain, full]) {
       expect(pod(rendered)).toMatchObject({
