@@ -10,19 +10,23 @@ declare const WebAssembly: {
 }
 
 const aligned = new WeakSet<ArrayBufferLike>()
+/** Each refusal costs two full collections of garbage. */
+let isRefused = false
 
 /** Shared memory that begins at a page, where the platform can give it: memory of WebAssembly always does. */
 export function allocateAligned(bytes: number): Uint8Array {
   const pages = Math.ceil(bytes / WASM_PAGE_BYTES)
-  let memory: SharedArrayBuffer
-  try {
-    memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer
-    aligned.add(memory)
-  } catch {
-    // It reserves gigabytes of addresses, which a limit on them may refuse.
-    memory = new SharedArrayBuffer(bytes)
+  if (!isRefused) {
+    try {
+      const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer
+      aligned.add(memory)
+      return new Uint8Array(memory, 0, bytes)
+    } catch {
+      // It reserves 10 GiB of addresses, which a limit on them may refuse.
+      isRefused = true
+    }
   }
-  return new Uint8Array(memory, 0, bytes)
+  return new Uint8Array(new SharedArrayBuffer(bytes))
 }
 
 /** Whether these bytes lie in their page as they will lie in that of the file. */

@@ -115,6 +115,8 @@ function writeOps({ ops, buffers }: WriteRequest): Float64Array | undefined {
   return undefined
 }
 
+/** Said by file systems that cannot write past the page cache, or not as we do. */
+const REFUSALS: ReadonlySet<string | undefined> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'])
 /** Once for the thread: a data directory is one file system. */
 let isDirectRefused = false
 
@@ -141,7 +143,7 @@ function writePages(fd: number, path: string, pages: Uint8Array, atBytes: number
   try {
     return writeSync(direct, pages, 0, pages.byteLength, atBytes)
   } catch (error) {
-    if (errnoOf(error) !== 'EINVAL') throw error
+    if (!REFUSALS.has(errnoOf(error))) throw error
     isDirectRefused = true
     return writeSync(fd, pages, 0, pages.byteLength, atBytes)
   } finally {
@@ -154,7 +156,7 @@ function openDirect(path: string): number | undefined {
   try {
     return openSync(path, constants.O_WRONLY | constants.O_DIRECT)
   } catch (error) {
-    isDirectRefused = errnoOf(error) === 'EINVAL'
+    isDirectRefused = REFUSALS.has(errnoOf(error))
     return undefined
   }
 }
