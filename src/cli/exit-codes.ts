@@ -13,7 +13,11 @@ import { UsageError } from './usage-error.ts'
 /** Contract with supervisors and scripts; never renumber. */
 export const exitCodes = {
   ok: 0,
-  /** A mistake of ours; `verify` says by it that the next open will mend what it found. */
+  /**
+   * A mistake of ours; from commands that look: something was found. `verify` and `repair`: what the next open will mend;
+   * `replay`: messages that are missing, or unknown gaps; `quarantine replay`: messages that stay; `plan`: topics that would
+   * meet in one entry.
+   */
   unexpected: 1,
   /** Wrong arguments or configuration, or what was asked for is not there. */
   usage: 2,

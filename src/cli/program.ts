@@ -47,8 +47,9 @@ import type { ConfigurationOptions } from './configuration.ts'
 import type { Context } from './context.ts'
 
 const EXIT_CODES = `
-Exit codes: 0 ok · 2 usage or configuration · 3 broker unreachable or refused · 4 topic missing · 5 directory locked,
-read-only, full or of a newer format · 6 damaged, needs a person · 7 I/O failed · 8 consumer dead or stuck
+Exit codes: 0 ok · 1 unexpected, or something found (verify, repair, replay, plan) · 2 usage or configuration · 3 broker
+unreachable or refused · 4 topic missing · 5 directory locked, read-only, full, of a newer format, of another cluster or
+group, or something else in its place · 6 damaged, needs a person · 7 I/O failed · 8 consumer dead or stuck
 · 130 or 143 stop ended early by a second signal`
 
 const TIMES = `
