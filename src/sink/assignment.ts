@@ -178,7 +178,7 @@ export class Assignment {
     const advice =
       decompressedBytes === undefined
         ? ''
-        : `; set memory.budgetBytes to ${Math.ceil(decompressedBytes / MIB)}MiB or more and restart: then it is read`
+        : `; set memory.budgetBytes to ${Math.ceil(decompressedBytes / MIB)}MiB or more and restart: then it is read; it takes a limit of memory of twice that and 300MiB`
     const plan = { kind: 'hold', reason, offset: batch.nextOffset, detail: message + advice } as const
     const arrivalMs = Math.floor(clock.nowUs() / 1000)
     const kept = quarantinedBatch(

@@ -719,7 +719,7 @@ describe('a position out of range', () => {
     expect(partition(p0).hold).toMatchObject({
       reason: 'batch-too-large',
       detail: expect.stringMatching(
-        /^it becomes 40000000 bytes; set memory.budgetBytes to 39MiB or more and restart: then it is read; .*gap accept orders 0/,
+        /^it becomes 40000000 bytes; set memory.budgetBytes to 39MiB or more and restart: then it is read; it takes a limit of memory of twice that and 300MiB; .*gap accept orders 0/,
       ),
     })
     const row = () => storage.ledger.position({ clusterId: 'cluster-1', ...p0 })
