@@ -270,4 +270,21 @@ describe('the chart', () => {
     expect(plain.notes).toContain('No secret is set')
     expect(full.notes).not.toContain('No secret is set')
   })
+
+  it('says in its notes how to get a shell on a volume, by a pod that the cluster takes', async () => {
+    const awkward = await render({ extraEnv: [{ name: 'NOTE', value: "it's" }] })
+    for (const rendered of [plain, full, awkward]) {
+      const [, quoted = ''] = /--overrides='(.*)'\n/.exec(rendered.notes) ?? []
+      const { spec } = JSON.parse(quoted.replaceAll("'\\''", "'")) as { readonly spec: Tree }
+      const shell = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'shell' }, spec }
+      expect(await schemaFindings([JSON.stringify(shell)])).toEqual([])
+      expect(at(spec, 'volumes', 0)).toEqual({
+        name: 'data',
+        persistentVolumeClaim: { claimName: 'data-orders-sediment-0' },
+      })
+      const sediment = treeAt(pod(rendered), 'containers', 0)
+      for (const key of ['image', 'env', 'securityContext'])
+        expect(at(spec, 'containers', 0, key)).toEqual(sediment[key])
+    }
+  })
 })
