@@ -144,7 +144,11 @@ async function isBegunByUs(
 }
 
 /** Whether the entries of these items begin with `bytes`. */
-export async function isPrefix(fs: FileSystem, bytes: Uint8Array, items: readonly LoggedItem[]): Promise<boolean> {
+export async function isPrefix(
+  fs: FileSystem,
+  bytes: Uint8Array,
+  items: readonly LoggedItem[],
+): Promise<boolean> {
   let atBytes = 0
   for (const item of items) {
     if (atBytes >= bytes.byteLength) break
