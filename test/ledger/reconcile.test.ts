@@ -170,15 +170,16 @@ describe('a rebuilt row', () => {
           expect(after.records).toBe(proved.filter((word) => word === 'stored').length)
           for (const [gapClass, offsets] of after.gapOffsets)
             expect(offsets).toBe(proved.filter((word) => word === gapClass).length)
-          const isSpilledTouched = [...(await loaded(row)).spilled()].some((gap) =>
-            stored.has(gap.fromOffset),
+          const isSpilledTouched = [...(await loaded(row)).spilled()].some(({ fromOffset, nextOffset }) =>
+            story.slice(fromOffset, nextOffset).some((_, index) => stored.has(fromOffset + index)),
           )
           if (row.spilled === undefined) return
           expect(after.spilled?.edition).toBe(isSpilledTouched ? 1 : 0)
           expect(decodeSnapshot(encodeSnapshot([after]))).toHaveLength(1)
         },
       ),
-      { numRuns: 50 },
+      // Shrinking such a story takes hours.
+      { numRuns: 50, endOnFailure: true },
     )
   })
 
