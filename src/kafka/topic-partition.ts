@@ -9,3 +9,16 @@ export function place({ topic, partition }: TopicPartition): TopicPartition {
 export function partitionName({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`
 }
+
+/** By topic, each in its order: requests name a topic once. */
+export function byTopic<Item extends Pick<TopicPartition, 'topic'>>(
+  items: readonly Item[],
+): Map<string, Item[]> {
+  const topics = new Map<string, Item[]>()
+  for (const item of items) {
+    const list = topics.get(item.topic)
+    if (list === undefined) topics.set(item.topic, [item])
+    else list.push(item)
+  }
+  return topics
+}

@@ -1,17 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
 import type { AssignedPartition, TopicPartition, UnreadablePartition } from '../source.ts'
 import { SourceError } from '../source.ts'
-import { partitionName } from '../topic-partition.ts'
-import {
-  Api,
-  brokerError,
-  errorText,
-  requests,
-  send,
-  type Broker,
-  type Cluster,
-  type ProtocolRequest,
-} from './internals.ts'
+import { byTopic, partitionName } from '../topic-partition.ts'
+import { brokerError, errorText, sendUnjudged, type Broker, type Cluster } from './internals.ts'
 
 const LATEST = '-1'
 const EARLIEST = '-2'
@@ -103,9 +94,13 @@ export async function assignedFacts(
   edges: readonly Edges[],
 ): Promise<AssignedPartition[]> {
   if (edges.length === 0) return []
+  const topics = [...byTopic(edges)].map(([topic, list]) => ({
+    topic,
+    partitions: list.map(({ partition }) => ({ partition })),
+  }))
   let answer: Awaited<ReturnType<Broker['offsetFetch']>>
   try {
-    answer = await coordinator.offsetFetch({ groupId, topics: byTopic(edges) })
+    answer = await coordinator.offsetFetch({ groupId, topics })
   } catch (error) {
     throw new SourceError('ERR_BROKER', `committed offsets could not be asked: ${errorText(error)}`, error)
   }
@@ -162,18 +157,12 @@ async function offsetsAt(
   timestamp: string,
   isolationLevel: number,
 ): Promise<Map<string, number | Error>> {
-  const topics = byTopic(partitions).map(({ topic, partitions: list }) => ({
+  const topics = [...byTopic(partitions)].map(([topic, list]) => ({
     topic,
     partitions: list.map(({ partition }) => ({ partition, timestamp })),
   }))
-  const { response, ...rest } = broker.lookupRequest(
-    Api.ListOffsets,
-    requests['ListOffsets'],
-  )({ isolationLevel, topics }) as ProtocolRequest<ListedOffsets>
-  const { responses } = await send(broker, {
-    ...rest,
-    response: { decode: (raw) => response.decode(raw), parse: (decoded) => Promise.resolve(decoded) },
-  })
+  const values = { isolationLevel, topics }
+  const { responses } = await sendUnjudged<ListedOffsets>(broker, 'ListOffsets', values)
   return new Map(
     responses.flatMap(({ topic, partitions: list }) =>
       list.map(({ partition, errorCode, offset }) => [
@@ -193,18 +182,6 @@ interface ListedOffsets {
       readonly offset: string
     }[]
   }[]
-}
-
-function byTopic(
-  partitions: readonly TopicPartition[],
-): { topic: string; partitions: { partition: number }[] }[] {
-  const topics = new Map<string, { partition: number }[]>()
-  for (const { topic, partition } of partitions) {
-    const list = topics.get(topic)
-    if (list === undefined) topics.set(topic, [{ partition }])
-    else list.push({ partition })
-  }
-  return [...topics].map(([topic, list]) => ({ topic, partitions: list }))
 }
 
 function numberAt(offsets: ReadonlyMap<string, number | Error>, key: string): number {

@@ -1,16 +1,14 @@
 import { SourceError, type RefusedCommit, type TopicPartition } from '../source.ts'
+import { byTopic } from '../topic-partition.ts'
 import type { Membership } from './epochs.ts'
 import { endsMembership } from './group-errors.ts'
 import {
-  Api,
   brokerError,
   errorText,
   errorType,
-  requests,
-  send,
+  sendUnjudged,
   type Broker,
   type ConsumerGroup,
-  type ProtocolRequest,
 } from './internals.ts'
 
 /** Codes that are about one topic: it is not there, or we have no right to it. The broker took the others. */
@@ -37,24 +35,18 @@ export async function commitOffsets(
   offsets: readonly Commit[],
   coordinatorOf: (group: ConsumerGroup) => Promise<Broker>,
 ): Promise<RefusedCommit[]> {
-  const topics = new Map<string, { partition: number; offset: string; metadata: string }[]>()
-  for (const { topic, partition, offset, metadata } of offsets) {
-    const list = topics.get(topic) ?? []
-    topics.set(topic, list)
-    list.push({ partition, offset: String(offset), metadata })
-  }
+  const topics = [...byTopic(offsets)].map(([topic, list]) => ({
+    topic,
+    partitions: list.map(({ partition, offset, metadata }) => ({
+      partition,
+      offset: String(offset),
+      metadata,
+    })),
+  }))
   try {
     const coordinator = await coordinatorOf(group)
-    const request = coordinator.lookupRequest(
-      Api.OffsetCommit,
-      requests['OffsetCommit'],
-    )({
-      groupId,
-      memberId,
-      groupGenerationId: generationId,
-      topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
-    }) as ProtocolRequest<CommitAnswer>
-    return refusedIn(await send(coordinator, unjudged(request)))
+    const values = { groupId, memberId, groupGenerationId: generationId, topics }
+    return refusedIn(await sendUnjudged<CommitAnswer>(coordinator, 'OffsetCommit', values))
   } catch (error) {
     const type = errorType(error)
     if (endsMembership(error)) {
@@ -62,15 +54,6 @@ export async function commitOffsets(
     }
     if (type === 'NOT_COORDINATOR_FOR_GROUP') group.coordinator = null
     throw new SourceError('ERR_BROKER', `offsets could not be committed: ${errorText(error)}`, error)
-  }
-}
-
-/** kafkajs' own parser rejects all when one partition fails. */
-function unjudged(request: ProtocolRequest<CommitAnswer>): ProtocolRequest<CommitAnswer> {
-  const { response, ...rest } = request
-  return {
-    ...rest,
-    response: { decode: (raw) => response.decode(raw), parse: (decoded) => Promise.resolve(decoded) },
   }
 }
 

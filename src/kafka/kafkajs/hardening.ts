@@ -8,11 +8,11 @@ import {
   requests,
   RunnerClass,
   send,
+  sendUnjudged,
   type Broker,
   type Cluster,
   type ConsumerGroup,
   type Metadata,
-  type ProtocolRequest,
   type RequestQueue,
 } from './internals.ts'
 import { findCoordinator } from './joining.ts'
@@ -139,14 +139,7 @@ function changeBrokers({ brokerPool }: Cluster, change: (broker: Broker) => void
 
 /** Metadata as the broker tells it, topics with an error and partitions without a leader included. */
 export function rawMetadata(broker: Broker, topics: readonly string[]): Promise<Metadata> {
-  const { response, ...rest } = broker.lookupRequest(
-    Api.Metadata,
-    requests['Metadata'],
-  )({ topics, allowAutoTopicCreation: false }) as ProtocolRequest<Metadata>
-  return send(broker, {
-    ...rest,
-    response: { decode: (raw) => response.decode(raw), parse: (decoded) => Promise.resolve(decoded) },
-  })
+  return sendUnjudged<Metadata>(broker, 'Metadata', { topics, allowAutoTopicCreation: false })
 }
 
 /** The original fails as a whole when one topic is gone or one partition has no leader. */

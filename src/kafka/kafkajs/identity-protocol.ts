@@ -1,3 +1,4 @@
+import { byTopic } from '../topic-partition.ts'
 import type { LogPlace, TopicPartition } from '../source.ts'
 import { Api, encoded, type Broker, type ProtocolRequest } from './internals.ts'
 import { ResponseReader } from './response-reader.ts'
@@ -140,15 +141,10 @@ export function decodeTopicIdentities(raw: Buffer): TopicIdentities {
 }
 
 export function encodeLineQuestions(questions: readonly LineQuestion[]): Buffer {
-  const byTopic = new Map<string, LineQuestion[]>()
-  for (const question of questions) {
-    const list = byTopic.get(question.topic)
-    if (list === undefined) byTopic.set(question.topic, [question])
-    else list.push(question)
-  }
+  const topics = byTopic(questions)
   // A consumer, not a replica.
-  const parts = [int32(-1), int32(byTopic.size)]
-  for (const [topic, list] of byTopic) {
+  const parts = [int32(-1), int32(topics.size)]
+  for (const [topic, list] of topics) {
     const name = Buffer.from(topic)
     const head = Buffer.alloc(2)
     head.writeInt16BE(name.length)

@@ -203,6 +203,20 @@ export function assertKafkajsVersion(): void {
   }
 }
 
+/** A request of kafkajs' own whose answer is taken as it came: its parser rejects all of it for one partition or topic. */
+export function sendUnjudged<Decoded>(
+  broker: Broker,
+  api: 'ListOffsets' | 'Metadata' | 'OffsetCommit',
+  values: object,
+): Promise<Decoded> {
+  const { response, ...rest } = broker.lookupRequest(
+    Api[api],
+    requests[api],
+  )(values) as ProtocolRequest<Decoded>
+  const parse = (decoded: Decoded): Promise<Decoded> => Promise.resolve(decoded)
+  return send(broker, { ...rest, response: { decode: (raw) => response.decode(raw), parse } })
+}
+
 /** Sends as kafkajs itself does: a connection that was closed underneath makes the broker count as disconnected. */
 export async function send<Decoded>(broker: Broker, request: ProtocolRequest<Decoded>): Promise<Decoded> {
   try {
