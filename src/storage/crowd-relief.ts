@@ -1,6 +1,6 @@
 import { inParallel } from '../base/in-parallel.ts'
 import type { OpenBlock } from './block/block.ts'
-import { isOverfull } from './block/plan-rewrite.ts'
+import { isListedOverfull } from './block/plan-rewrite.ts'
 import type { Edits } from './commitlog/group.ts'
 import { StorageError } from './errors.ts'
 import type { RewriteTarget } from './mutation/rewrite-block.ts'
@@ -50,10 +50,7 @@ export class CrowdRelief {
 
 /** A block that is open still could not be folded; it is asked for again when it has grown. */
 function isTooFull({ entry, id }: OpenBlock): boolean {
-  const cold = entry.open.has(id) ? undefined : entry.index.get(BigInt(id))
-  if (cold === undefined) return false
-  const totals = { recordCount: cold.recordCount, sizeBytes: Number(cold.sizeBytes) }
-  return isOverfull(totals, entry.blockLimits)
+  return !entry.open.has(id) && isListedOverfull(entry, id)
 }
 
 export interface CrowdReliefOptions {

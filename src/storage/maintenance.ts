@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { inParallel } from '../base/in-parallel.ts'
 import type { OpenBlock } from './block/block.ts'
-import { isOverfull } from './block/plan-rewrite.ts'
+import { isListedOverfull } from './block/plan-rewrite.ts'
 import type { BlockManager } from './block/block-manager.ts'
 import { isFollowed } from './block/placement.ts'
 import type { Entry } from './entry.ts'
@@ -70,9 +70,7 @@ export class Maintenance {
       throw cause
     }
     const { entry, id } = block
-    const folded = entry.index.get(BigInt(id))
-    const totals = folded && { recordCount: folded.recordCount, sizeBytes: Number(folded.sizeBytes) }
-    if (totals !== undefined && isOverfull(totals, entry.blockLimits)) this.rewriteLater(entry, id)
+    if (isListedOverfull(entry, id)) this.rewriteLater(entry, id)
     if (isSealed) observer.blockSealed()
     else observer.blockClosed()
     if (isEvicted) observer.cacheEvicted('write')

@@ -1,4 +1,4 @@
-import type { BlockLimits } from '../entry.ts'
+import type { BlockLimits, Entry } from '../entry.ts'
 
 /** Late records may take a block this far over its limits before it is split. */
 const SPLIT_FACTOR = 1.25
@@ -14,6 +14,13 @@ export function isOverfull({ recordCount, sizeBytes }: BlockTotals, limits: Bloc
   const isOver =
     recordCount > limits.blockRecordsMax * SPLIT_FACTOR || sizeBytes > limits.blockBytesMax * SPLIT_FACTOR
   return isOver && recordCount > 1
+}
+
+/** `isOverfull` of a block as the index of its entry has it: as it was folded last. */
+export function isListedOverfull({ index, blockLimits }: Entry, id: number): boolean {
+  const listed = index.get(BigInt(id))
+  if (listed === undefined) return false
+  return isOverfull({ recordCount: listed.recordCount, sizeBytes: Number(listed.sizeBytes) }, blockLimits)
 }
 
 /** Whether so little is left of a block that its holes, from `holesBytesMin` on, are worth giving back. */
