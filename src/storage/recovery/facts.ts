@@ -80,7 +80,10 @@ export interface BlockFacts extends BlockName {
   readonly items: readonly LoggedItem[]
   /** It has no file, none that was written aside for it either, and the index of its entry does not name it; or the entry is gone. */
   readonly isGone: boolean
-  /** It has no WAL, and the index has the checksum of its descriptor, as it never has of a block with a WAL of ours. */
+  /**
+   * It has no WAL, and the index has the checksum of its descriptor, as it never has of a block with a WAL of ours. Looked for
+   * only where it would be damaged otherwise.
+   */
   readonly isClosed: boolean
   readonly wal:
     | {

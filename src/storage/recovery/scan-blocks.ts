@@ -12,6 +12,7 @@ import type { EntryName, LabelList } from '../record.ts'
 import { entryFault } from '../query/entry-fault.ts'
 import { scanWal, walEntryType, type WalEntry } from '../wal/wal-codec.ts'
 import type { BlockFacts, BlockName, LogFacts, LoggedChange, LoggedItem } from './facts.ts'
+import { planBlock } from './plan.ts'
 import { readEntries } from './read-entries.ts'
 import { readMessage } from '../read-message.ts'
 
@@ -69,7 +70,7 @@ export async function scanBlocks(
       const isStaged = await isLeftAside(fs, dataPath, block.change)
       const hasFile = wal !== undefined || hasData || descriptor.state !== 'missing' || isStaged
       const known = checkpointed.get(key)
-      facts[index] = {
+      const seen: BlockFacts = {
         ...block,
         checkpointed: block.change === undefined ? known : undefined,
         checkpointSequence: log.checkpoint.sequence,
@@ -89,9 +90,14 @@ export async function scanBlocks(
                 )),
               },
         isGone: !hasFile && !(await isListed(fs, paths, block.blockId)),
-        isClosed: wal === undefined && (await isListedAs(fs, paths, block.blockId, descriptor)),
+        isClosed: false,
         descriptor,
       }
+      // An index may list thousands of blocks: it is read only where that decides.
+      const isInDoubt = wal === undefined && planBlock(seen).kind === 'damaged'
+      facts[index] = isInDoubt
+        ? { ...seen, isClosed: await isListedAs(fs, paths, block.blockId, descriptor) }
+        : seen
     })
   })
   return facts.filter((block) => damage.of(block) === undefined)
