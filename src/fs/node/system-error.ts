@@ -11,11 +11,16 @@ const codes: Readonly<Record<string, FileSystemErrorCode>> = {
   EPERM: 'ERR_READ_ONLY',
   EISDIR: 'ERR_WRONG_KIND',
   ESPIPE: 'ERR_WRONG_KIND',
-  EXDEV: 'ERR_OTHER_VOLUME',
-  EBUSY: 'ERR_OTHER_VOLUME',
   EMFILE: 'ERR_TOO_MANY_FILES',
   ENFILE: 'ERR_TOO_MANY_FILES',
 }
+
+/** Of calls that move or remove a name; of any other these are failures of the disk. */
+const namingCodes: Readonly<Record<string, FileSystemErrorCode>> = {
+  EXDEV: 'ERR_OTHER_VOLUME',
+  EBUSY: 'ERR_OTHER_VOLUME',
+}
+const namingCalls: ReadonlySet<string> = new Set(['rename', 'remove'])
 
 /** `EIO`, `ENOENT`, …; undefined for an error that is not the operating system's. */
 export function errnoOf(error: unknown): string | undefined {
@@ -26,7 +31,9 @@ export function errnoOf(error: unknown): string | undefined {
 
 export function fileSystemError(call: string, path: string, cause: unknown): FileSystemError {
   if (cause instanceof FileSystemError) return cause
-  return new FileSystemError(codes[errnoOf(cause) ?? ''] ?? 'ERR_IO', call, path, cause)
+  const errno = errnoOf(cause) ?? ''
+  const naming = namingCalls.has(call) ? namingCodes[errno] : undefined
+  return new FileSystemError(naming ?? codes[errno] ?? 'ERR_IO', call, path, cause)
 }
 
 export function isMissing(error: unknown): boolean {
