@@ -126,7 +126,6 @@ export class Catalogue {
     }
   }
 
-  /** What was interrupted: buckets that have not appeared, folder lists, what was removed. */
   async #removeLeftover(path: string): Promise<void> {
     try {
       await this.#fs.removeTree(path)
@@ -139,6 +138,7 @@ export class Catalogue {
     }
   }
 
+  /** What was interrupted: buckets that have not appeared, folder lists, what was removed. */
   async #removeLeftovers(): Promise<void> {
     await this.#fs.unlink(`${this.#paths.folder}.tmp`)
     for (const item of (await this.#fs.list(this.#paths.sediment)) ?? []) {
