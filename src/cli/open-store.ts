@@ -4,7 +4,7 @@ import { NodeFileSystem } from '../fs/node/node-file-system.ts'
 import { systemClock } from '../fs/system-clock.ts'
 import { readFormerRows } from '../ledger/former-rows.ts'
 import type { Gap } from '../ledger/gap.ts'
-import { readGaps, type DamagedGaps } from '../ledger/gap-files.ts'
+import { readGaps, type DamagedGaps, type GapDisk } from '../ledger/gap-files.ts'
 import type { LedgerRow } from '../ledger/ledger-codec.ts'
 import { OffsetLedger } from '../ledger/offset-ledger.ts'
 import {
@@ -57,9 +57,9 @@ export async function withLedger<Result>(
   try {
     const ledger = new OffsetLedger()
     const { clusterId } = await readCompanion(fs, dataPath, ledger)
-    const disk = { fs, directory: companionDirectory(dataPath) }
+    const disk = gapDisk(fs, dataPath)
     const formerOf: ReadFormer = (row, onDamaged) => readFormerRows(row, ledger.former, disk, onDamaged)
-    return await use(ledger, gapReader(fs, dataPath), clusterId, formerOf)
+    return await use(ledger, gapReader(disk), clusterId, formerOf)
   } finally {
     await fs.close()
   }
@@ -72,8 +72,11 @@ export function readLedger(
   return withLedger(dataPath, (ledger, _, clusterId) => Promise.resolve({ ledger, clusterId }))
 }
 
-function gapReader(fs: FileSystem, dataPath: string): ReadGaps {
-  const disk = { fs, directory: companionDirectory(dataPath) }
+function gapDisk(fs: FileSystem, dataPath: string): GapDisk {
+  return { fs, directory: companionDirectory(dataPath) }
+}
+
+function gapReader(disk: GapDisk): ReadGaps {
   return (row, onDamaged) => readGaps(row, disk, onDamaged)
 }
 
@@ -113,7 +116,7 @@ export async function withStore<Result>(
       ...(bucketSettings && { bucketSettings }),
     })
     try {
-      return await use(storage, companion, gapReader(fs, dataPath))
+      return await use(storage, companion, gapReader(gapDisk(fs, dataPath)))
     } finally {
       await storage.close()
     }
