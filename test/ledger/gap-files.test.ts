@@ -59,6 +59,22 @@ const expected = (offsets: number): Gap[] =>
   }))
 
 /** Submits the next `count` gaps of the story that `expected` tells. */
+/** The disk after each kind of power cut, and the store that opens on it. */
+async function* cutEachWay(
+  image: SimulatedDisk,
+): AsyncGenerator<{ seed: number; cut: SimulatedDisk; after: OffsetLedger; reopened: Storage }> {
+  for (const [seed, data, names] of [
+    [1, 'nothing', 'nothing'],
+    [2, 'all', 'nothing'],
+    [3, 'soup', 'subset'],
+  ] as const) {
+    const cut = image.fork(seed)
+    cut.cutPower({ seed, data, names })
+    const after = new OffsetLedger()
+    yield { seed, cut, after, reopened: await openStore(cut.fs, { companion: after, limits: smallLog }) }
+  }
+}
+
 function submit(storage: Storage, from: number, count: number): Promise<unknown> {
   const advance = step(from, count, (index) => classAt(from / 2 + index))
   return storage.submit({ writes: [], delta: encodeDelta(cluster, [advance]) })
@@ -131,15 +147,7 @@ describe('gap ranges', () => {
     expect(ofPages.some(({ call }) => call.startsWith('sync '))).toBe(true)
     expect(ofPages.some(({ call }) => call.startsWith('syncDirectory '))).toBe(true)
     for (const image of images) {
-      for (const [seed, data, names] of [
-        [1, 'nothing', 'nothing'],
-        [2, 'all', 'nothing'],
-        [3, 'soup', 'subset'],
-      ] as const) {
-        const cut = image.disk.fork(seed)
-        cut.cutPower({ seed, data, names })
-        const after = new OffsetLedger()
-        const reopened = await openStore(cut.fs, { companion: after, limits: smallLog })
+      for await (const { seed, cut, after, reopened } of cutEachWay(image.disk)) {
         const row = after.position(key(0))
         const at = `${image.call}, acknowledged ${image.acked}, seed ${seed}`
         expect(`${at}: ${(row?.nextOffset ?? 0) >= image.acked}`).toBe(`${at}: true`)
@@ -226,15 +234,7 @@ describe('gap ranges', () => {
     disk.onOperation = undefined
     expect(images.some(({ call }) => call.includes('0-0.row'))).toBe(true)
     for (const image of images) {
-      for (const [seed, data, names] of [
-        [1, 'nothing', 'nothing'],
-        [2, 'all', 'nothing'],
-        [3, 'soup', 'subset'],
-      ] as const) {
-        const cut = image.disk.fork(seed)
-        cut.cutPower({ seed, data, names })
-        const after = new OffsetLedger()
-        const reopened = await openStore(cut.fs, { companion: after, limits: smallLog })
+      for await (const { seed, cut, after, reopened } of cutEachWay(image.disk)) {
         const damaged: string[] = []
         const row = after.position(key(0))!
         const disk = { fs: cut.fs, directory }
